@@ -1,0 +1,1 @@
+"""Terms with indices: bound names, sums and deltas, handled without capture."""

@@ -1,0 +1,118 @@
+"""Bound indices: fresh letters, renaming and substitution that cannot capture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import count
+
+from symgrad.algebra.terms import Delta, Diff, Entry, Index, Sum, Term, delta, sum_over
+
+LETTERS = "ikjlmnpqrabdefghoutv"
+"""Fresh letters, in the order in which a textbook would take them."""
+
+
+def fresh_letter(index: Index, taken: Collection[str]) -> Index:
+    """An index over the same axis whose letter is not in `taken`; the own one where it is free.
+
+    A letter that is an axis' own name is a good choice only for that axis, so callers put the
+    names of the other axes into `taken`.
+    """
+    if index.name not in taken:
+        return index
+    for letter in LETTERS:
+        if letter not in taken:
+            return Index(letter, index.axis)
+    for number in count(1):
+        if (letter := f"{index.axis[0]}{number}") not in taken:
+            return Index(letter, index.axis)
+    raise AssertionError("count() does not end")
+
+
+def fresh_letters(indices: Iterable[Index], taken: Collection[str]) -> dict[Index, Index]:
+    """Distinct fresh indices for all of `indices`."""
+    used = set(taken)
+    mapping = {}
+    for index in indices:
+        mapping[index] = fresh_letter(index, used)
+        used.add(mapping[index].name)
+    return mapping
+
+
+def rename(term: Term, mapping: Mapping[Index, Index]) -> Term:
+    """Replace free indices; a bound letter that would capture a new one is renamed first."""
+    mapping = {old: new for old, new in mapping.items() if old != new and old in term.free}
+    if not mapping:
+        return term
+    if isinstance(term, Entry):
+        return Entry(term.name, tuple(mapping.get(index, index) for index in term.indices))
+    if isinstance(term, Delta):
+        return delta(mapping.get(term.left, term.left), mapping.get(term.right, term.right))
+    if isinstance(term, Sum):
+        indices, body = _avoid(term, {new.name for new in mapping.values()})
+        return sum_over(indices, rename(body, mapping))
+    return term.rebuild(tuple(rename(child, mapping) for child in term.children))
+
+
+def _avoid(term: Sum, letters: Collection[str]) -> tuple[tuple[Index, ...], Term]:
+    """The sum's indices and body with no bound letter in `letters`."""
+    clashing = [index for index in term.indices if index.name in letters]
+    if not clashing:
+        return term.indices, term.body
+    mapping = fresh_letters(clashing, term.body.letters.union(letters))
+    return tuple(mapping.get(i, i) for i in term.indices), rename(term.body, mapping)
+
+
+def rename_bound_apart(term: Term, letters: Collection[str]) -> Term:
+    """The same term with no bound letter in `letters`, nor bound twice in one another."""
+    if isinstance(term, Sum):
+        indices, body = _avoid(term, letters)
+        inner = set(letters).union(index.name for index in indices)
+        return sum_over(indices, rename_bound_apart(body, inner))
+    return transform_children(term, lambda child: rename_bound_apart(child, letters))
+
+
+def transform_children(term: Term, change: Callable[[Term], Term]) -> Term:
+    """The term with `change` applied to each child; the same object where nothing changes."""
+    children = term.children
+    changed = tuple(change(child) for child in children)
+    return term if changed == children else term.rebuild(changed)
+
+
+def substitute(term: Term, replace: Callable[[Entry], Term | None]) -> Term:
+    """Replace entries by terms; bound letters make way, so that nothing is captured.
+
+    `replace` returns None for an entry that stays. What it returns may mention only free letters
+    of the entry itself and letters that are bound inside it.
+    """
+    if isinstance(term, Entry):
+        found = replace(term)
+        return term if found is None else found
+    if isinstance(term, Diff):
+        return Diff(substitute(term.body, replace), term.wrt, term.total)
+    return transform_children(term, lambda child: substitute(child, replace))
+
+
+def instantiate(body: Term, formal: tuple[Index, ...], actual: tuple[Index, ...]) -> Term:
+    """A definition's body with its own indices `formal` replaced by those of a use."""
+    return rename(body, dict(zip(formal, actual, strict=True)))
+
+
+def alpha_equal(left: Term, right: Term) -> bool:
+    """Equal as written, up to the letters of bound indices."""
+    return _alpha_key(left, {}, 0) == _alpha_key(right, {}, 0)
+
+
+def _alpha_key(term: Term, bound: Mapping[Index, str], depth: int) -> Term:
+    """The term with each bound letter replaced by its binding depth."""
+    if isinstance(term, Sum):
+        inner = dict(bound)
+        for offset, index in enumerate(term.indices):
+            inner[index] = f"%{depth + offset}"
+        indices = tuple(Index(inner[i], i.axis) for i in term.indices)
+        return Sum(indices, _alpha_key(term.body, inner, depth + len(indices)))
+    if isinstance(term, Entry):
+        return Entry(term.name, tuple(Index(bound.get(i, i.name), i.axis) for i in term.indices))
+    if isinstance(term, Delta):
+        left, right = (Index(bound.get(i, i.name), i.axis) for i in (term.left, term.right))
+        return Delta(min(left, right), max(left, right))
+    return transform_children(term, lambda child: _alpha_key(child, bound, depth))

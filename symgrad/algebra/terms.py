@@ -1,0 +1,383 @@
+"""The terms of the index calculus: a closed set of nodes, immutable and ordered as written.
+
+symgrad keeps terms of its own instead of SymPy's because two things matter here that SymPy
+does not keep: bound indices (`Sum.diff` and `Sum.subs` capture them) and the order in which a
+person wrote a formula (`x - mu`, never `-mu + x`), which every printed step preserves.
+
+The smart constructors `add`, `mul`, `power`, `sum_over` do only what is always right and what a
+reader would not count as a step: they flatten, drop neutral elements and fold numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from symgrad.errors import TooLargeError
+
+MAX_POWER_BITS = 4096
+"""Numbers are folded only up to this many bits, so that `9**9**9` costs nothing."""
+
+
+@dataclass(frozen=True, order=True)
+class Index:
+    """A letter that runs over an axis: `i` in x[c, i]."""
+
+    name: str
+    axis: str
+
+
+class Term:
+    """Base of all nodes. Terms are values: equal when written the same, bound letters included."""
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        """The terms directly below this one."""
+        return ()
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        """The same node over other children, through its smart constructor."""
+        return self
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
+        return frozenset().union(*(child.free for child in self.children))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all tensors and constants below."""
+        return frozenset().union(*(child.names for child in self.children))
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """Every index letter below, free or bound."""
+        own = frozenset(index.name for index in self.free)
+        return own.union(*(child.letters for child in self.children))
+
+
+def _hash_once(cls: type) -> type:
+    """Cache a node's hash: terms are deep, and are looked up in dictionaries all the time."""
+    compute = cls.__hash__
+
+    def __hash__(self: Term) -> int:
+        found = self.__dict__.get("_hash")
+        if found is None:
+            found = compute(self)
+            object.__setattr__(self, "_hash", found)
+        return int(found)
+
+    cls.__hash__ = __hash__  # type: ignore[method-assign,assignment]
+    return cls
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Num(Term):
+    """An exact rational number."""
+
+    value: Fraction
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Size(Term):
+    """The length of an axis, at least 1: N_c."""
+
+    axis: str
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Entry(Term):
+    """An entry of a tensor, x[c, i]; a constant or scalar has no indices."""
+
+    name: str
+    indices: tuple[Index, ...] = ()
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        return frozenset(self.indices)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset((self.name,))
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Add(Term):
+    """A sum of terms, in the order written. Make it with `add`."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return self.terms
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        return add(*children)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Mul(Term):
+    """A product of factors, in the order written. Make it with `mul`."""
+
+    factors: tuple[Term, ...]
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return self.factors
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        return mul(*children)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Pow(Term):
+    """A rational power: 1/v is v^-1, sqrt(v) is v^(1/2). Make it with `power`."""
+
+    base: Term
+    exponent: Fraction
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.base,)
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        return power(children[0], self.exponent)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Call(Term):
+    """A scalar function from the table of primitives, applied: exp(y)."""
+
+    function: str
+    arguments: tuple[Term, ...]
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return self.arguments
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        return Call(self.function, children)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Sum(Term):
+    """A sum over whole axes; `indices` are bound in `body`. Make it with `sum_over`."""
+
+    indices: tuple[Index, ...]
+    body: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.body,)
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        return sum_over(self.indices, children[0])
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        return self.body.free.difference(self.indices)
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        return self.body.letters.union(index.name for index in self.indices)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Delta(Term):
+    """Kronecker's delta: 1 where both indices are equal, else 0. Make it with `delta`."""
+
+    left: Index
+    right: Index
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        return frozenset((self.left, self.right))
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Diff(Term):
+    """A derivative not yet taken, of `body` by the entry `wrt`.
+
+    `held` names the definitions that stay fixed; a total derivative holds none.
+    """
+
+    body: Term
+    wrt: Entry
+    total: bool
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.body, self.wrt)
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        wrt = children[1]
+        assert isinstance(wrt, Entry)
+        return Diff(children[0], wrt, self.total)
+
+
+ZERO, ONE, MINUS_ONE, TWO, HALF = (Num(Fraction(v)) for v in ("0", "1", "-1", "2", "1/2"))
+
+
+def number(value: int | str | Fraction) -> Num:
+    """An exact number; a decimal string keeps its exact value (`"0.1"` is 1/10)."""
+    return Num(Fraction(value))
+
+
+def add(*terms: Term) -> Term:
+    """The sum, flattened, with numbers folded (to the place of the first one) and zeros dropped."""
+    flat: list[Term] = []
+    total, place = Fraction(0), -1
+    for term in terms:
+        for part in term.terms if isinstance(term, Add) else (term,):
+            if isinstance(part, Num):
+                place = len(flat) if place < 0 else place
+                total += part.value
+            else:
+                flat.append(part)
+    if total:
+        flat.insert(place, Num(total))
+    if not flat:
+        return ZERO
+    return flat[0] if len(flat) == 1 else Add(tuple(flat))
+
+
+def mul(*factors: Term) -> Term:
+    """The product, flattened, with numbers folded into one leading factor and ones dropped."""
+    flat: list[Term] = []
+    coefficient = Fraction(1)
+    for factor in factors:
+        for part in factor.factors if isinstance(factor, Mul) else (factor,):
+            if isinstance(part, Num):
+                coefficient *= part.value
+            else:
+                flat.append(part)
+    if coefficient == 0:
+        return ZERO
+    if not flat:
+        return Num(coefficient)
+    if coefficient != 1:
+        flat.insert(0, Num(coefficient))
+    return flat[0] if len(flat) == 1 else Mul(tuple(flat))
+
+
+def power(base: Term, exponent: Fraction | int) -> Term:
+    """The power; a power of a power is merged where that is right for every sign of the base."""
+    exponent = Fraction(exponent)
+    if exponent == 1:
+        return base
+    if exponent == 0:
+        return ONE
+    if isinstance(base, Num):
+        folded = _power_of_number(base.value, exponent)
+        if folded is not None:
+            return Num(folded)
+    if isinstance(base, Pow) and exponent.denominator == 1:
+        return power(base.base, base.exponent * exponent)
+    return Pow(base, exponent)
+
+
+def _power_of_number(value: Fraction, exponent: Fraction) -> Fraction | None:
+    """The exact power, or None where it is not rational."""
+    if value == 1:
+        return value
+    if value == 0 and exponent > 0:
+        return value
+    if value == 0 or exponent.denominator != 1:
+        return _root_of_number(value, exponent)
+    bits = max(value.numerator.bit_length(), value.denominator.bit_length())
+    if bits * abs(exponent) > MAX_POWER_BITS:
+        raise TooLargeError(f"the power of a number with exponent {exponent} is too large to be exact")
+    return value**exponent.numerator
+
+
+def _root_of_number(value: Fraction, exponent: Fraction) -> Fraction | None:
+    """value**exponent for a fractional exponent, where it is rational."""
+    if value <= 0 or exponent.denominator != 2 or abs(exponent) > 64:
+        return None
+    from math import isqrt
+
+    top, bottom = isqrt(value.numerator), isqrt(value.denominator)
+    if top * top != value.numerator or bottom * bottom != value.denominator:
+        return None
+    return Fraction(top, bottom) ** exponent.numerator
+
+
+def sum_over(indices: Iterable[Index], body: Term) -> Term:
+    """The sum; over no index it is the body, and a zero body sums to zero."""
+    indices = tuple(indices)
+    if not indices or body == ZERO:
+        return body
+    if isinstance(body, Sum):
+        return Sum(indices + body.indices, body.body)
+    return Sum(indices, body)
+
+
+def delta(left: Index, right: Index) -> Term:
+    """Kronecker's delta; 1 where both letters are the same."""
+    return ONE if left == right else Delta(left, right)
+
+
+def negative(term: Term) -> Term:
+    """-term."""
+    return mul(MINUS_ONE, term)
+
+
+def divide(top: Term, bottom: Term) -> Term:
+    """top / bottom."""
+    return mul(top, power(bottom, -1))
+
+
+def sqrt(term: Term) -> Term:
+    """The square root."""
+    return power(term, Fraction(1, 2))
+
+
+def product_of_sizes(axes: Iterable[str]) -> Term:
+    """N over several axes: N_s N_k."""
+    return mul(*(Size(axis) for axis in axes))
+
+
+def walk(term: Term) -> Iterator[Term]:
+    """Every node, each before those below it."""
+    stack = [term]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(node.children))
+
+
+def entries(term: Term, name: str) -> list[Entry]:
+    """The distinct entries of the tensor `name`, in the order in which they stand."""
+    found = (node for node in walk(term) if isinstance(node, Entry) and node.name == name)
+    return list(dict.fromkeys(found))
+
+
+def rename_axes(term: Term, names: dict[str, str]) -> Term:
+    """The term with axes renamed; letters stay."""
+
+    def change(index: Index) -> Index:
+        return Index(index.name, names.get(index.axis, index.axis))
+
+    match term:
+        case Size(axis):
+            return Size(names.get(axis, axis))
+        case Entry(name, indices):
+            return Entry(name, tuple(map(change, indices)))
+        case Delta(left, right):
+            return delta(change(left), change(right))
+        case Sum(indices, body):
+            return sum_over(map(change, indices), rename_axes(body, names))
+        case _:
+            return term.rebuild(tuple(rename_axes(child, names) for child in term.children))

@@ -1,0 +1,159 @@
+"""A layer used by another: its definitions, with the caller's names and dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgrad.algebra.binding import fresh_letter
+from symgrad.algebra.terms import (
+    Delta,
+    Entry,
+    Index,
+    Num,
+    Size,
+    Sum,
+    Term,
+    delta,
+    mul,
+    product_of_sizes,
+    sum_over,
+)
+from symgrad.errors import InputError, Origin
+from symgrad.notation.layer import Definition, Layer
+from symgrad.notation.letters import Letters
+
+Dimensions = dict[str, tuple[Index, ...]]
+"""For each axis of the called layer, the caller's indices that stand for it."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What the caller hands over: an entry with its dimensions, or an exact number."""
+
+    value: Entry | Fraction
+    indices: tuple[Index, ...]
+    origin: Origin
+
+
+def inline(
+    layer: Layer, results: list[str], arguments: dict[str, Argument], letters: Letters, origin: Origin
+) -> list[Definition]:
+    """The called layer's definitions as definitions of the caller.
+
+    Outputs take the names `results`; every other definition `mu` becomes `y.mu`.
+    """
+    dimensions = _match_dimensions(layer, arguments, letters, origin)
+    names = dict(zip(layer.outputs, results, strict=True))
+    translation = _Translation(arguments, names, results[0], dimensions, letters)
+    return [translation.definition(definition) for definition in layer.definitions]
+
+
+def _match_dimensions(
+    layer: Layer, arguments: dict[str, Argument], letters: Letters, origin: Origin
+) -> Dimensions:
+    """Which of the caller's indices stand for each axis of the layer."""
+    found: Dimensions = {}
+    for tensor in layer.tensors:
+        argument = arguments[tensor.name]
+        given = _align(layer, tensor.indices, argument, tensor.name)
+        for index, actual in zip(tensor.indices, given, strict=True):
+            known = found.setdefault(index.axis, actual)
+            if len(known) != len(actual):
+                raise InputError(
+                    f"{layer.name} needs {tensor.name} to have the same dimensions for {index.name} as before.",
+                    argument.origin,
+                )
+            for old, new in zip(known, actual, strict=True):
+                letters.join(new.name, old.name, argument.origin, f"{layer.name}'s {tensor.name}")
+    for axis in layer.axes:
+        if axis.name not in found:
+            raise InputError(f"the length of {axis.name} in {layer.name} follows from none of its arguments.", origin)
+    return found
+
+
+def _align(layer: Layer, formal: tuple[Index, ...], argument: Argument, name: str) -> list[tuple[Index, ...]]:
+    """The argument's indices for each formal index; a variadic one takes what the others leave."""
+    given = argument.indices
+    variadic = [place for place, index in enumerate(formal) if layer.axis(index.axis).variadic]
+    fits = len(given) >= len(formal) - 1 if variadic else len(given) == len(formal)
+    if not fits or isinstance(argument.value, Fraction):
+        declared = ", ".join(i.name + ("..." if layer.axis(i.axis).variadic else "") for i in formal)
+        raise InputError(
+            f"{layer.name} takes {name}[{declared}], and this has {len(given)} dimensions.",
+            argument.origin,
+            "The number of dimensions must agree.",
+        )
+    if not variadic:
+        return [(index,) for index in given]
+    place, after = variadic[0], len(formal) - variadic[0] - 1
+    middle = given[place : len(given) - after]
+    return [*((i,) for i in given[:place]), middle, *((i,) for i in given[len(given) - after :])]
+
+
+@dataclass
+class _Translation:
+    """Renames everything in a called layer to what it is in the caller."""
+
+    arguments: dict[str, Argument]
+    names: dict[str, str]
+    prefix: str
+    dimensions: Dimensions
+    letters: Letters
+
+    def definition(self, definition: Definition) -> Definition:
+        """The caller's form of a definition."""
+        free = self.indices(definition.indices, {})
+        taken = {index.name for index in self.flat(free.values())}
+        body = self.term(definition.body, free, taken)
+        return Definition(
+            self.name(definition.name), tuple(self.flat(free[i] for i in definition.indices)), body, definition.text
+        )
+
+    def name(self, name: str) -> str:
+        """A definition's name in the caller."""
+        return self.names.get(name, f"{self.prefix}.{name}")
+
+    @staticmethod
+    def flat(groups: Iterable[tuple[Index, ...]]) -> list[Index]:
+        """All indices of the groups, in order."""
+        return [index for group in groups for index in group]
+
+    def indices(
+        self, formal: Iterable[Index], known: dict[Index, tuple[Index, ...]]
+    ) -> dict[Index, tuple[Index, ...]]:
+        """The caller's letters for some of the layer's; letters in `known` are taken."""
+        found: dict[Index, tuple[Index, ...]] = {}
+        taken = {index.name for index in self.flat(known.values())}
+        for index in formal:
+            group = []
+            for actual in self.dimensions[index.axis]:
+                letter = fresh_letter(actual, taken)
+                if letter != actual:
+                    letter = fresh_letter(actual, taken.union(self.letters.parents))
+                    self.letters.parents[letter.name] = self.letters.find(actual.name)
+                taken.add(letter.name)
+                group.append(letter)
+            found[index] = tuple(group)
+        return found
+
+    def term(self, term: Term, scope: dict[Index, tuple[Index, ...]], taken: set[str]) -> Term:
+        """The caller's form of a term; `scope` says what each index in it has become."""
+        match term:
+            case Entry(name, indices):
+                actual = tuple(self.flat(scope[index] for index in indices))
+                if name not in self.arguments:
+                    return Entry(self.name(name), actual)
+                value = self.arguments[name].value
+                return Num(value) if isinstance(value, Fraction) else Entry(value.name, actual)
+            case Size(axis):
+                return product_of_sizes(index.axis for index in self.dimensions[axis])
+            case Delta(left, right):
+                return mul(*(delta(a, b) for a, b in zip(scope[left], scope[right], strict=True)))
+            case Sum(indices, body):
+                bound = self.indices(indices, {i: scope[i] for i in scope if i in term.free})
+                inner = {**scope, **bound}
+                return sum_over(self.flat(bound[i] for i in indices), self.term(body, inner, taken))
+            case _:
+                return term.rebuild(tuple(self.term(child, scope, taken) for child in term.children))

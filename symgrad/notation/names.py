@@ -1,0 +1,61 @@
+"""Which names a user may give, and what to suggest for an unknown one."""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import keyword
+import re
+from collections.abc import Iterable
+
+from symgrad.errors import InputError, Origin
+from symgrad.primitives import ALIASES, PRIMITIVES
+
+REDUCTIONS = ("sum", "mean")
+WORDS = ("input", "parameter", "target", "constant", "output", "label")
+RESERVED = frozenset((*REDUCTIONS, *WORDS, *PRIMITIVES, *ALIASES, "where", "size", "total", "partial", "max", "prod"))
+EMITTED = frozenset(("np", "torch", "forward", "backward", "saved", "ctx", "out", "axes", "Gradients", "self"))
+"""Names that the emitted code uses for itself."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+MAX_NAME = 40
+
+
+def check_name(name: str, origin: Origin, what: str = "name") -> None:
+    """Raise unless `name` may be given to a tensor, a constant or an index.
+
+    Names become names of emitted code, so keywords, look-alike letters and the names that
+    emitted code uses itself are refused here, once, for every stage after.
+    """
+    if not NAME.fullmatch(name) or not name.isascii():
+        raise InputError(
+            f"{name!r} is not a {what}.", origin, "A name is an ASCII letter followed by ASCII letters, digits or _."
+        )
+    if len(name) > MAX_NAME:
+        raise InputError(f"this {what} has more than {MAX_NAME} characters.", origin, "Choose a shorter one.")
+    reason = _taken(name)
+    if reason:
+        raise InputError(f"{name!r} cannot be a {what}: {reason}.", origin, f"Choose another, such as {name}_.")
+
+
+def _taken(name: str) -> str:
+    """Why a name is not free, or an empty string."""
+    if keyword.iskeyword(name):
+        return "it is a Python keyword, and names become names of emitted code"
+    if name in RESERVED:
+        return "the notation uses it itself"
+    if name in EMITTED or hasattr(builtins, name):
+        return "emitted Python code uses it itself"
+    if name.startswith("d_"):
+        return "names that begin with d_ are gradients"
+    if name.endswith("_") or "__" in name:
+        return "names with a double or a closing _ are kept for emitted code"
+    return ""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that lists close or all known names."""
+    known = sorted(set(known))
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return "Known here: " + ", ".join(known) + "." if known else ""
