@@ -1,0 +1,28 @@
+"""How a term reads: its sign, the condition in it. Shared by everything that prints terms."""
+
+from __future__ import annotations
+
+from symgrad.algebra.terms import ONE, Add, Delta, Mul, Num, Term, negative
+
+
+def signed_terms(term: Term) -> list[tuple[bool, Term]]:
+    """The terms at the top level, in order: whether each is subtracted, and the term without its sign.
+
+    a - 2 b gives (False, a), (True, 2 b).
+    """
+    parts = term.terms if isinstance(term, Add) else (term,)
+    return [(True, negative(part)) if is_negative(part) else (False, part) for part in parts]
+
+
+def is_negative(term: Term) -> bool:
+    """Whether the term is written with a leading minus."""
+    first = term.factors[0] if isinstance(term, Mul) else term
+    return isinstance(first, Num) and first.value < 0
+
+
+def inequality(term: Term) -> Delta | None:
+    """The delta in 1 - δ, which is 1 where the indices differ and else 0; None for another term."""
+    match term:
+        case Add((one, Mul((minus_one, Delta() as same)))) if one == ONE and minus_one == negative(ONE):
+            return same
+    return None

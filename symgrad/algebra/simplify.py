@@ -1,0 +1,251 @@
+"""Small identities on terms that keep the order in which things were written.
+
+These are the steps that a person does without a second thought: merging powers of one factor,
+collecting like terms, multiplying out, taking constant factors out of sums. Each function returns
+an equal term on the domain where the given one is defined, and the same object where it has
+nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+from symgrad.algebra.binding import alpha_equal, rename, rename_bound_apart, transform_children
+from symgrad.algebra.terms import (
+    ONE,
+    ZERO,
+    Add,
+    Delta,
+    Entry,
+    Index,
+    Mul,
+    Num,
+    Pow,
+    Size,
+    Sum,
+    Term,
+    add,
+    mul,
+    negative,
+    power,
+    sum_over,
+)
+
+Factors = list[tuple[Term, Fraction]]
+
+
+def factors_of(term: Term) -> tuple[Fraction, Factors]:
+    """A product as its number and its factors with exponents, equal bases merged, in order.
+
+    A whole power of a product is a product of powers; `(a^2)^(1/2)` stays, because it is |a|.
+    """
+    coefficient = Fraction(1)
+    found: Factors = []
+    stack: list[tuple[Term, Fraction]] = [(term, Fraction(1))]
+    while stack:
+        base, exponent = stack.pop()
+        if isinstance(base, Pow) and exponent.denominator == 1:
+            stack.append((base.base, base.exponent * exponent))
+        elif isinstance(base, Mul) and exponent.denominator == 1:
+            stack.extend((factor, exponent) for factor in reversed(base.factors))
+        elif isinstance(base, Num) and isinstance(folded := power(base, exponent), Num):
+            coefficient *= folded.value
+        else:
+            _merge(found, base, exponent)
+    return coefficient, [(base, e) for base, e in found if e]
+
+
+def _merge(found: Factors, base: Term, exponent: Fraction) -> None:
+    for place, (known, e) in enumerate(found):
+        if known == base or alpha_equal(known, base):
+            found[place] = (known, e + exponent)
+            return
+    found.append((base, exponent))
+
+
+def product_of(coefficient: Fraction, factors: Iterable[tuple[Term, Fraction]]) -> Term:
+    """The product that `factors_of` took apart."""
+    return mul(Num(coefficient), *(power(base, exponent) for base, exponent in factors))
+
+
+def terms_of(term: Term) -> tuple[Term, ...]:
+    """The addends; a single term is one."""
+    return term.terms if isinstance(term, Add) else (term,)
+
+
+def tidy(term: Term) -> Term:
+    """Merge powers of equal factors and collect equal terms, everywhere, from the inside out."""
+    term = transform_children(term, tidy)
+    if isinstance(term, (Mul, Pow)):
+        return product_of(*factors_of(term))
+    if isinstance(term, Add):
+        return collect_equal(term.terms)
+    return term
+
+
+def collect_equal(terms: Iterable[Term]) -> Term:
+    """The sum with terms that differ by a number only put together, at the first one's place."""
+    found: list[tuple[Factors, Fraction]] = []
+    for term in terms:
+        coefficient, factors = factors_of(term)
+        for place, (known, value) in enumerate(found):
+            if same_factors(known, factors):
+                found[place] = (known, value + coefficient)
+                break
+        else:
+            found.append((factors, coefficient))
+    return add(*(product_of(value, factors) for factors, value in found if value))
+
+
+def same_factors(left: Factors, right: Factors) -> bool:
+    """Whether two products have the same factors, in any order."""
+    if len(left) != len(right):
+        return False
+    rest = list(right)
+    for base, exponent in left:
+        for place, (other, e) in enumerate(rest):
+            if e == exponent and alpha_equal(base, other):
+                break
+        else:
+            return False
+    return True
+
+
+def expand(term: Term, into: Callable[[Term], bool] = lambda _: True) -> Term:
+    """Multiply a product out over those of its factors that are sums and satisfy `into`."""
+    if isinstance(term, Add):
+        return add(*(expand(part, into) for part in term.terms))
+    if not isinstance(term, Mul):
+        return term
+    for place, factor in enumerate(term.factors):
+        if isinstance(factor, Add) and into(factor):
+            before = term.factors[:place]
+            after = term.factors[place + 1 :]
+            return add(*(expand(mul(*before, part, *after), into) for part in factor.terms))
+    return term
+
+
+def pull_out(term: Term) -> Term:
+    """sum_i c f_i = c sum_i f_i for factors c without the index i; sum_i 1 = N."""
+    if not isinstance(term, Sum):
+        return term
+    coefficient, factors = factors_of(term.body)
+    bound = set(term.indices)
+    outside = [(base, e) for base, e in factors if bound.isdisjoint(base.free)]
+    inside = [(base, e) for base, e in factors if not bound.isdisjoint(base.free)]
+    used = frozenset().union(*(base.free for base, _ in inside))
+    idle = [index for index in term.indices if index not in used]
+    if coefficient == 1 and not outside and not idle:
+        return term
+    body = product_of(Fraction(1), inside)
+    rest = sum_over((i for i in term.indices if i in used), body)
+    return mul(product_of(coefficient, outside), *(Size(index.axis) for index in idle), rest)
+
+
+def split_sum(term: Term) -> Term:
+    """sum (a + b) = sum a + sum b."""
+    if isinstance(term, Sum) and isinstance(term.body, Add):
+        return add(*(sum_over(term.indices, part) for part in term.body.terms))
+    return term
+
+
+def collapse_delta(term: Term) -> Term:
+    """sum_k delta_ki f_k = f_i: i lies in the range of k, because both run over one axis."""
+    if not isinstance(term, Sum):
+        return term
+    if isinstance(term.body, Add) and any(_bound_delta(term, part) for part in term.body.terms):
+        return add(*(collapse_delta(sum_over(term.indices, part)) for part in term.body.terms))
+    found = _bound_delta(term, term.body)
+    if found is None:
+        return term
+    drop, keep = (found.left, found.right) if found.left in term.indices else (found.right, found.left)
+    factors = [f for f in getattr(term.body, "factors", (term.body,)) if f != found]
+    body = rename(mul(*factors), {drop: keep})
+    return collapse_delta(sum_over((i for i in term.indices if i != drop), body))
+
+
+def _bound_delta(total: Sum, body: Term) -> Delta | None:
+    """A delta among the factors of `body` that mentions an index bound by `total`."""
+    for factor in getattr(body, "factors", (body,)):
+        if isinstance(factor, Delta) and (factor.left in total.indices or factor.right in total.indices):
+            return factor
+    return None
+
+
+def everywhere(term: Term, change: Callable[[Term], Term]) -> Term:
+    """Apply `change` to every node, from the inside out."""
+    return change(transform_children(term, lambda child: everywhere(child, change)))
+
+
+def except_index(bound: Index, other: Index) -> Term:
+    """1 - delta: the factor that restricts a sum over `bound` to bound != other."""
+    return add(ONE, negative(Delta(bound, other)))
+
+
+def complete_sum(term: Term) -> Term:
+    """sum_{k != i} f_k = sum_k f_k - f_i."""
+    if not isinstance(term, Sum):
+        return term
+    factors = getattr(term.body, "factors", (term.body,))
+    for factor in factors:
+        if (pair := excluded_pair(factor)) and not set(pair).isdisjoint(term.indices):
+            bound, other = pair if pair[0] in term.indices else (pair[1], pair[0])
+            body = mul(*(f for f in factors if f != factor))
+            rest = sum_over((i for i in term.indices if i != bound), rename(body, {bound: other}))
+            return add(sum_over(term.indices, body), negative(rest))
+    return term
+
+
+def excluded_pair(term: Term) -> tuple[Index, Index] | None:
+    """(k, i) for the factor 1 - delta_ki, else None."""
+    if isinstance(term, Add) and len(term.terms) == 2 and term.terms[0] == ONE:
+        last = term.terms[1]
+        if isinstance(last, Mul) and last.factors[0] == Num(Fraction(-1)) and isinstance(last.factors[-1], Delta):
+            return (last.factors[-1].left, last.factors[-1].right) if len(last.factors) == 2 else None
+    return None
+
+
+def together(term: Term) -> Term:
+    """A sum over one denominator: the common factors are taken out, sizes collected inside."""
+    if not isinstance(term, Add):
+        return term
+    parts = [factors_of(part) for part in term.terms]
+    common = [(base, e) for base, e in _common(parts) if e]
+    if not common:
+        return term
+    inverse = [(base, -e) for base, e in common]
+    inner = [product_of(c, factors_of(product_of(Fraction(1), [*factors, *inverse]))[1]) for c, factors in parts]
+    return mul(*(power(b, e) for b, e in common), collect_sizes(add(*inner)))
+
+
+def _common(parts: list[tuple[Fraction, Factors]]) -> Factors:
+    """For each base the smallest exponent that it has in any part; 0 where it is missing in one."""
+    common: Factors = []
+    for _, factors in parts:
+        for base, _ in factors:
+            if not any(alpha_equal(base, known) for known, _ in common):
+                exponents = [next((e for b, e in f if alpha_equal(b, base)), Fraction(0)) for _, f in parts]
+                common.append((base, min(exponents)))
+    return common
+
+
+def collect_sizes(term: Term) -> Term:
+    """N a - a = (N - 1) a: terms that differ by numbers and sizes only, put together."""
+    found: list[tuple[Factors, list[Term]]] = []
+    for part in terms_of(term):
+        coefficient, factors = factors_of(part)
+        size = product_of(coefficient, [(b, e) for b, e in factors if isinstance(b, Size)])
+        rest = [(b, e) for b, e in factors if not isinstance(b, Size)]
+        for known, sizes in found:
+            if same_factors(known, rest):
+                sizes.append(size)
+                break
+        else:
+            found.append((rest, [size]))
+    return add(*(mul(collect_equal(sizes), product_of(Fraction(1), rest)) for rest, sizes in found))
+
+
+def separate_letters(term: Term, taken: Iterable[str] = ()) -> Term:
+    """The term with each bound letter different from the free ones and from those around it."""
+    return rename_bound_apart(term, {index.name for index in term.free}.union(taken))

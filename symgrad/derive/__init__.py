@@ -1,0 +1,1 @@
+"""The calculus: rules, the recorder, and the two routes to a gradient."""

@@ -1,0 +1,1 @@
+"""Proofs: canonical forms, verdicts, counterexamples."""

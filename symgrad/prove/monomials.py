@@ -1,0 +1,158 @@
+"""The data of the canonical form: atoms, monomials and polynomials.
+
+A polynomial maps monomials to rational coefficients. A monomial is a sorted tuple of
+(atom, exponent); exponents are rational and may be negative (Laurent) where the atom cannot
+vanish. Atoms are what the decision procedure does not look into: entries, sizes, values of
+functions, whole sums, and powers of polynomials with several terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Union
+
+from symgrad.algebra.terms import Index
+
+RANKS = ("size", "prime", "delta", "sum", "pow", "exp", "abs", "call", "entry", "symbol")
+"""The kinds of atoms, from the smallest to the largest in the monomial order."""
+
+
+class Atom:
+    """An indivisible factor; equal atoms are equal values.
+
+    Attributes:
+        rank: the place of its kind in `RANKS`.
+        data: what identifies it, a tuple of names, indices, monomials or frozen polynomials.
+        free: its free indices.
+        level: how deep sums are nested in it.
+    """
+
+    __slots__ = ("_hash", "data", "free", "level", "rank")
+
+    def __init__(self, kind: str, data: tuple[Any, ...], free: frozenset[Index], level: int) -> None:
+        self.rank = RANKS.index(kind)
+        self.data = data
+        self.free = free
+        self.level = level
+        self._hash = hash((self.rank, data))
+
+    @property
+    def kind(self) -> str:
+        """Its kind, one of `RANKS`."""
+        return RANKS[self.rank]
+
+    @property
+    def positive(self) -> bool:
+        """Whether it is positive for every value of everything below it."""
+        return self.kind in ("size", "prime", "exp")
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Atom)
+            and self._hash == other._hash
+            and self.rank == other.rank
+            and self.data == other.data
+        )
+
+    def __lt__(self, other: Atom) -> bool:
+        return (self.rank, self.data) < (other.rank, other.data)
+
+    def __repr__(self) -> str:
+        return f"{self.kind}{self.data}"
+
+
+Monomial = tuple[tuple[Atom, Fraction], ...]
+Poly = dict[Monomial, Fraction]
+Frozen = tuple[tuple[Monomial, Fraction], ...]
+PolyLike = Union[Poly, Frozen]
+
+UNIT: Monomial = ()
+
+
+def freeze(poly: Poly) -> Frozen:
+    """The polynomial as a sorted tuple, to be part of an atom."""
+    return tuple(sorted(poly.items()))
+
+
+def free_of(monomial: Monomial) -> frozenset[Index]:
+    """The free indices of a monomial."""
+    return frozenset().union(*(atom.free for atom, _ in monomial))
+
+
+def free_of_poly(poly: Iterable[tuple[Monomial, Fraction]]) -> frozenset[Index]:
+    """The free indices of a polynomial's items."""
+    return frozenset().union(*(free_of(monomial) for monomial, _ in poly))
+
+
+def level_of(monomial: Monomial) -> int:
+    """How deep sums are nested in a monomial."""
+    return max((atom.level for atom, _ in monomial), default=0)
+
+
+def level_of_poly(poly: Iterable[tuple[Monomial, Fraction]]) -> int:
+    """How deep sums are nested in a polynomial's items."""
+    return max((level_of(monomial) for monomial, _ in poly), default=0)
+
+
+def monomial_of(exponents: Mapping[Atom, Fraction]) -> Monomial:
+    """The monomial with these exponents; zeros are dropped."""
+    return tuple(sorted((atom, e) for atom, e in exponents.items() if e))
+
+
+def add_into(total: Poly, poly: Poly, factor: Fraction = Fraction(1)) -> Poly:
+    """Add `factor * poly` to `total`, in place, and return it."""
+    for monomial, coefficient in poly.items():
+        value = total.get(monomial, Fraction(0)) + coefficient * factor
+        if value:
+            total[monomial] = value
+        else:
+            total.pop(monomial, None)
+    return total
+
+
+def entry_atom(name: str, indices: tuple[Index, ...]) -> Atom:
+    """An entry x[c, i], or a scalar symbol."""
+    return Atom("entry" if indices else "symbol", (name, indices), frozenset(indices), 0)
+
+
+def size_atom(axis: str) -> Atom:
+    """The length of an axis."""
+    return Atom("size", (axis,), frozenset(), 0)
+
+
+def prime_atom(prime: int) -> Atom:
+    """A prime number, for its fractional powers."""
+    return Atom("prime", (prime,), frozenset(), 0)
+
+
+def delta_atom(left: Index, right: Index) -> Atom:
+    """Kronecker's delta of two different indices."""
+    return Atom("delta", (min(left, right), max(left, right)), frozenset((left, right)), 0)
+
+
+def exp_atom(monomial: Monomial) -> Atom:
+    """exp of a monomial with coefficient 1."""
+    return Atom("exp", (monomial,), free_of(monomial), level_of(monomial))
+
+
+def call_atom(name: str, arguments: tuple[Frozen, ...]) -> Atom:
+    """A function's value at canonical arguments."""
+    free = frozenset().union(*(free_of_poly(a) for a in arguments))
+    return Atom("call", (name, arguments), free, max(map(level_of_poly, arguments), default=0))
+
+
+def pow_atom(kind: str, base: Poly) -> Atom:
+    """The base of a power that is not multiplied out ("pow"), or an absolute value ("abs")."""
+    frozen = freeze(base)
+    return Atom(kind, (frozen,), free_of_poly(frozen), level_of_poly(frozen))
+
+
+def sum_atom(indices: tuple[Index, ...], body: Monomial) -> Atom:
+    """A sum of a monomial over indices that are already canonically named."""
+    return Atom("sum", (indices, body), free_of(body).difference(indices), level_of(body) + 1)
