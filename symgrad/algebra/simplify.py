@@ -214,9 +214,10 @@ def together(term: Term) -> Term:
     common = [(base, e) for base, e in _common(parts) if e]
     if not common:
         return term
+    sign = Fraction(-1 if all(c < 0 for c, _ in parts) else 1)
     inverse = [(base, -e) for base, e in common]
-    inner = [product_of(c, factors_of(product_of(Fraction(1), [*factors, *inverse]))[1]) for c, factors in parts]
-    return mul(*(power(b, e) for b, e in common), collect_sizes(add(*inner)))
+    inner = [product_of(c * sign, factors_of(product_of(Fraction(1), [*fs, *inverse]))[1]) for c, fs in parts]
+    return mul(Num(sign), *(power(b, e) for b, e in common), collect_sizes(add(*inner)))
 
 
 def _common(parts: list[tuple[Fraction, Factors]]) -> Factors:
@@ -249,3 +250,44 @@ def collect_sizes(term: Term) -> Term:
 def separate_letters(term: Term, taken: Iterable[str] = ()) -> Term:
     """The term with each bound letter different from the free ones and from those around it."""
     return rename_bound_apart(term, {index.name for index in term.free}.union(taken))
+
+
+def regroup(term: Term) -> Term:
+    """t var + t eps = t (var + eps), where var + eps already stands as the base of a power."""
+    if not isinstance(term, Add):
+        return term
+    bases = [base for part in term.terms for base, e in factors_of(part)[1] if isinstance(base, Add) and e < 0]
+    parts = list(term.terms)
+    for base in dict.fromkeys(bases):
+        for part in list(parts):
+            found = _companions(part, base, parts)
+            if found:
+                place = parts.index(found[0])
+                parts = [p for p in parts if p not in found]
+                parts.insert(place, _times(part, base, base.terms[0]))
+    return add(*parts) if len(parts) < len(term.terms) else term
+
+
+def _times(part: Term, factor: Term, divisor: Term) -> Term:
+    """part * factor / divisor, powers merged."""
+    return product_of(*factors_of(mul(part, factor, power(divisor, -1))))
+
+
+def _companions(part: Term, base: Add, parts: list[Term]) -> list[Term] | None:
+    """The terms that make up (part / b_0) * base, where `part` holds b_0; None unless all are there."""
+    _, factors = factors_of(part)
+    first = base.terms[0]
+    if not any(b == first and e >= 1 for b, e in factors) or not any(b == base and e < 0 for b, e in factors):
+        return None
+    found = []
+    for addend in base.terms:
+        wanted = factors_of(_times(part, addend, first))
+        match = next((p for p in parts if _same(factors_of(p), wanted)), None)
+        if match is None:
+            return None
+        found.append(match)
+    return found
+
+
+def _same(left: tuple[Fraction, Factors], right: tuple[Fraction, Factors]) -> bool:
+    return left[0] == right[0] and same_factors(left[1], right[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symgrad.algebra.simplify import together
-from symgrad.algebra.terms import Add, Diff, Entry
+from symgrad.algebra.terms import ZERO, Add, Diff, Entry, Term, walk
 from symgrad.derive.express import through_value
 from symgrad.derive.records import Derivation
 from symgrad.derive.recorder import Distinct, Recorder
@@ -41,18 +41,15 @@ def derive_local(target: Diff, context: Context, title: str, distinct: Distinct 
 def _vanish(recorder: Recorder) -> None:
     """Sums that have a name get it, where that makes the term simpler: sum_j (x_j - mu) = 0."""
     trial = Recorder(recorder.term, recorder.context, recorder.distinct)
-    trial.apply("split the sum", "constant out of the sum")
+    trial.expand()
+    trial.apply("delta picks one term", "split the sum", "constant out of the sum")
     trial.apply("a sum with a name")
     trial.expand()
-    if _weight(trial) < _weight(recorder):
+    if _weight(trial.term) < _weight(recorder.term):
         recorder.steps += trial.steps
         recorder.term = trial.term
 
 
-def _weight(recorder: Recorder) -> int:
-    """How many terms the current sum has; 0 for zero."""
-    from symgrad.algebra.terms import ZERO, walk
-
-    if recorder.term == ZERO:
-        return 0
-    return sum(1 for node in walk(recorder.term) if not isinstance(node, Add))
+def _weight(term: Term) -> int:
+    """How much there is to read: the nodes other than additions; 0 for zero."""
+    return 0 if term == ZERO else sum(1 for node in walk(term) if not isinstance(node, Add))

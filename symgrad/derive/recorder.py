@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from symgrad.algebra.binding import alpha_equal, transform_children
-from symgrad.algebra.simplify import expand, excluded_pair, factors_of, separate_letters, tidy
-from symgrad.algebra.terms import ZERO, Add, Delta, Diff, Entry, Index, Term, walk
+from symgrad.algebra.simplify import everywhere, excluded_pair, expand, factors_of, regroup, separate_letters, tidy
+from symgrad.algebra.terms import ZERO, Add, Delta, Diff, Entry, Index, Sum, Term, walk
 from symgrad.derive.records import Condition, Derivation, Step
 from symgrad.derive.rules import RULES, TIDY, Context, Rule
 from symgrad.errors import DerivationError
@@ -39,7 +39,7 @@ class Recorder:
         """
         used: dict[str, None] = {}
         changed = _rewrite(self.term, [RULES[name] for name in names], self.context, used)
-        changed = tidy(self._without_excluded(changed))
+        changed = tidy(_without_excluded(changed, self.distinct))
         return self.note((*used, *((also,) if also else ())) or (TIDY,), changed, reason)
 
     def note(
@@ -55,7 +55,7 @@ class Recorder:
 
     def expand(self, reason: str = "") -> bool:
         """Multiply out what is not an elementary sum such as x - mu, and collect."""
-        return self.note(("multiply out",), tidy(expand_deep(self.term)), reason)
+        return self.note(("multiply out",), tidy(everywhere(tidy(expand_deep(self.term)), regroup)), reason)
 
     def differentiate(self) -> None:
         """Take every derivative in the term.
@@ -76,17 +76,20 @@ class Recorder:
             kind = type(stuck.body).__name__
             raise DerivationError(f"there is no rule for the derivative of a {kind}; add a row in derive/rules.py.")
 
-    def _without_excluded(self, term: Term) -> Term:
-        """Deltas of indices that are assumed to differ are 0."""
-        if not self.distinct:
-            return term
-        if isinstance(term, Delta) and frozenset((term.left, term.right)) in self.distinct:
-            return ZERO
-        return transform_children(term, self._without_excluded)
-
     def finish(self, route: str, title: str, lemmas: tuple[Derivation, ...] = ()) -> Derivation:
         """The finished derivation."""
         return Derivation(route, self.start, tuple(self.steps), self.term, title, lemmas)
+
+
+def _without_excluded(term: Term, distinct: Distinct) -> Term:
+    """Deltas of free indices that are assumed to differ are 0; a bound letter is another index."""
+    if not distinct:
+        return term
+    if isinstance(term, Delta) and frozenset((term.left, term.right)) in distinct:
+        return ZERO
+    if isinstance(term, Sum):
+        distinct = tuple(pair for pair in distinct if pair.isdisjoint(term.indices))
+    return transform_children(term, lambda child: _without_excluded(child, distinct))
 
 
 def _rewrite(term: Term, rules: list[Rule], context: Context, used: dict[str, None]) -> Term:

@@ -1,0 +1,87 @@
+"""The domain: what must be positive or not zero for terms to mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from symgrad.algebra.binding import alpha_equal
+from symgrad.algebra.terms import Add, Call, Mul, Num, Pow, Size, Sum, Term, walk
+from symgrad.derive.records import Condition
+from symgrad.notation.layer import Layer
+
+
+def conditions_of(terms: Iterable[Term], layer: Layer) -> tuple[Condition, ...]:
+    """What the terms need beyond the layer's own domain; sizes are at least 1 by definition."""
+    own = list(domain_of(layer))
+    found: list[Condition] = []
+    for term in terms:
+        for condition in _needs(term):
+            if not any(_implied(condition, known) for known in (*own, *found)):
+                found.append(condition)
+    return tuple(found)
+
+
+def domain_of(layer: Layer) -> tuple[Condition, ...]:
+    """What the layer's own equations need: var + eps > 0."""
+    found: list[Condition] = []
+    for definition in layer.definitions:
+        for condition in _needs(definition.body):
+            if not any(_implied(condition, known) for known in found):
+                found.append(condition)
+    return tuple(found)
+
+
+def _implied(condition: Condition, known: Condition) -> bool:
+    """Whether a known condition gives this one; letters do not matter."""
+    if condition.kind == "positive" and known.kind == "nonzero":
+        return False
+    left, right = condition.term, known.term
+    if left.names != right.names:
+        return False
+    mapping = dict(zip(sorted(left.free), sorted(right.free), strict=False))
+    from symgrad.algebra.binding import rename
+
+    return len(left.free) == len(right.free) and alpha_equal(rename(left, mapping), right)
+
+
+def _needs(term: Term) -> Iterator[Condition]:
+    """A condition for each power and logarithm whose base is not positive by itself."""
+    for node in walk(term):
+        if isinstance(node, Pow) and (node.exponent < 0 or node.exponent.denominator != 1):
+            yield from _power_needs(node)
+        if isinstance(node, Call) and node.function in ("log",) and not always_positive(node.arguments[0]):
+            yield Condition("positive", node.arguments[0])
+
+
+def _power_needs(node: Pow) -> Iterator[Condition]:
+    if node.exponent.denominator != 1:
+        if not always_positive(node.base):
+            yield Condition("positive", node.base)
+        return
+    factors = node.base.factors if isinstance(node.base, Mul) else (node.base,)
+    for factor in factors:
+        base = factor.base if isinstance(factor, Pow) and factor.exponent > 0 else factor
+        if not always_positive(base):
+            kind = "positive" if isinstance(factor, Pow) and factor.exponent.denominator != 1 else "nonzero"
+            yield Condition(kind, base)
+
+
+def always_positive(term: Term) -> bool:
+    """Whether a term is positive for all values, as far as its form shows."""
+    match term:
+        case Num(value):
+            return value > 0
+        case Size():
+            return True
+        case Call(function, _):
+            return function in ("exp", "sigmoid", "cosh")
+        case Add(terms):
+            return all(map(always_positive, terms))
+        case Mul(factors):
+            return all(map(always_positive, factors))
+        case Pow(base, _):
+            return always_positive(base)
+        case Sum(_, body):
+            return always_positive(body)
+        case _:
+            return False

@@ -1,0 +1,167 @@
+"""Verdicts: proved by the canonical form, refuted by a counterexample, or undecided.
+
+Names of the layer are unfolded only as far as needed: a claim is first tried with every
+intermediate as a free variable (which proves more than is asked), then with the last definition
+replaced by its body, and so on down to the inputs. Each attempt is sound by itself.
+
+"Proved" comes only from equal canonical forms; "refuted" only from two numbers that differ,
+evaluated independently of the canonical form. Everything else is undecided, with what is left over.
+A proof is blind to what both sides share: a wrong row in `primitives`, a forward pass typed wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgrad.algebra.binding import instantiate, substitute
+from symgrad.algebra.simplify import separate_letters
+from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative
+from symgrad.derive.records import Condition, Gradient
+from symgrad.errors import DerivationError, SymgradError, TooLargeError
+from symgrad.notation.layer import Layer
+from symgrad.prove.canonical import Canonical
+from symgrad.prove.clear import vanishes
+from symgrad.prove.conditions import conditions_of
+from symgrad.prove.counterexample import Counterexample, find_counterexample
+from symgrad.prove.derivatives import resolve_derivatives
+from symgrad.prove.monomials import Poly
+from symgrad.prove.numbers import EvaluationError
+
+PROVED, REFUTED, UNDECIDED = "proved", "refuted", "undecided"
+Pairs = tuple[frozenset[Index], ...]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is known of an equality for every size and value.
+
+    Attributes:
+        verdict: "proved", "refuted" or "undecided".
+        left: the left side.
+        right: the right side.
+        assumptions: what it needs beyond the layer's own domain, such as w != 0.
+        distinct: pairs of indices that it is about only where they differ.
+        counterexample: for a refutation, sizes and values at which the sides differ.
+        unfolded: the names that were replaced by their definitions.
+        left_over: for an undecided one, why, or how much is left.
+    """
+
+    verdict: str
+    left: Term
+    right: Term
+    assumptions: tuple[Condition, ...] = ()
+    distinct: Pairs = ()
+    counterexample: Counterexample | None = None
+    unfolded: tuple[str, ...] = ()
+    left_over: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.verdict == REFUTED) != (self.counterexample is not None):
+            raise SymgradError("a refutation has a counterexample, and nothing else has one")
+
+    @property
+    def proved(self) -> bool:
+        """Whether the equality holds for every size and value, under the assumptions."""
+        return self.verdict == PROVED
+
+
+class Prover:
+    """Decides equalities of terms about one layer.
+
+    Args:
+        layer: whose names the terms use.
+        gradients: what `d_x` stands for, in the order of computation.
+    """
+
+    def __init__(self, layer: Layer, gradients: tuple[Gradient, ...] = ()) -> None:
+        self.layer = layer
+        self.bodies: dict[str, tuple[tuple[Index, ...], Term]] = {}
+        for definition in layer.definitions:
+            self.bodies[definition.name] = (definition.indices, definition.body)
+        for gradient in gradients:
+            self.bodies[gradient.entry.name] = (gradient.entry.indices, gradient.body)
+        self.order = {name: place for place, name in enumerate(self.bodies)}
+
+    def decide(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> Proof:
+        """The verdict on `left = right`.
+
+        Args:
+            left: a term about the layer; may hold gradients and derivatives.
+            right: another, with the same free indices.
+            distinct: pairs of free indices that differ.
+            fixed: values for given names, such as 1 for the upstream gradient of a loss.
+        """
+        assumptions = conditions_of((left, right), self.layer)
+        unfolded, reason = self._prove(left, right, distinct, fixed or {})
+        if not reason:
+            return Proof(PROVED, left, right, assumptions, distinct, unfolded=unfolded)
+        found = self._refute(left, right, distinct, fixed or {})
+        if found is not None:
+            return Proof(REFUTED, left, right, assumptions, distinct, found, unfolded)
+        return Proof(UNDECIDED, left, right, assumptions, distinct, unfolded=unfolded, left_over=reason)
+
+    def _refute(
+        self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]
+    ) -> Counterexample | None:
+        """A counterexample, or None where none was found or the claim can be evaluated nowhere."""
+        pairs = tuple((first, second) for first, second in map(sorted, distinct))
+        try:
+            return find_counterexample(left, right, self.layer, distinct=pairs, fixed=fixed)
+        except EvaluationError:
+            return None
+
+    def equal(self, left: Term, right: Term, distinct: Pairs = ()) -> bool:
+        """Whether the equality is proved; no counterexample is looked for."""
+        return not self._prove(left, right, distinct, {})[1]
+
+    def _prove(
+        self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]
+    ) -> tuple[tuple[str, ...], str]:
+        """The unfolded names, and what stands in the way ("" where it is proved)."""
+        unfolded: list[str] = []
+        reason = ""
+        try:
+            term = resolve_derivatives(add(left, negative(right)), self.layer)
+            while True:
+                term = _fix(term, fixed)
+                reason = self._attempt(term, distinct)
+                name = self._latest(term)
+                if not reason or name is None:
+                    return tuple(unfolded), reason
+                unfolded.append(name)
+                term = self._unfold(term, name)
+        except (DerivationError, TooLargeError) as error:
+            return tuple(unfolded), str(error)
+        except ZeroDivisionError:
+            return tuple(unfolded), "a side divides by zero for every value"
+
+    def _attempt(self, term: Term, distinct: Pairs) -> str:
+        """ "" where the term's canonical form is zero, else what is left over."""
+        canonical = Canonical(distinct)
+        difference: Poly = canonical.poly(term)
+        if vanishes(canonical, difference):
+            return ""
+        return f"{len(difference)} terms are left over"
+
+    def _latest(self, term: Term) -> str | None:
+        """The last-defined name in a term."""
+        known = [name for name in term.names if name in self.order]
+        return max(known, key=self.order.__getitem__) if known else None
+
+    def _unfold(self, term: Term, name: str) -> Term:
+        """The term with a name replaced by what it stands for."""
+        indices, body = self.bodies[name]
+
+        def replace(entry: Entry) -> Term | None:
+            return instantiate(body, indices, entry.indices) if entry.name == name else None
+
+        return separate_letters(substitute(term, replace))
+
+
+def _fix(term: Term, fixed: Mapping[str, Fraction]) -> Term:
+    """The term with given scalars replaced by their values."""
+    if term.names.isdisjoint(fixed):
+        return term
+    return substitute(term, lambda entry: Num(fixed[entry.name]) if entry.name in fixed else None)
