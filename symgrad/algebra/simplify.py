@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from symgrad.algebra.binding import alpha_equal, rename, rename_bound_apart, transform_children
+from symgrad.algebra.reading import inequality
 from symgrad.algebra.terms import (
     ONE,
     ZERO,
@@ -199,11 +200,8 @@ def complete_sum(term: Term) -> Term:
 
 def excluded_pair(term: Term) -> tuple[Index, Index] | None:
     """(k, i) for the factor 1 - delta_ki, else None."""
-    if isinstance(term, Add) and len(term.terms) == 2 and term.terms[0] == ONE:
-        last = term.terms[1]
-        if isinstance(last, Mul) and last.factors[0] == Num(Fraction(-1)) and isinstance(last.factors[-1], Delta):
-            return (last.factors[-1].left, last.factors[-1].right) if len(last.factors) == 2 else None
-    return None
+    same = inequality(term)
+    return None if same is None else (same.left, same.right)
 
 
 def together(term: Term) -> Term:
@@ -291,3 +289,17 @@ def _companions(part: Term, base: Add, parts: list[Term]) -> list[Term] | None:
 
 def _same(left: tuple[Fraction, Factors], right: tuple[Fraction, Factors]) -> bool:
     return left[0] == right[0] and same_factors(left[1], right[1])
+
+
+def settle(term: Term) -> Term:
+    """`tidy`, with gradients at the end of each product, as a person writes them."""
+    return everywhere(tidy(term), _gradients_last)
+
+
+def _gradients_last(term: Term) -> Term:
+    if not isinstance(term, Mul):
+        return term
+    gradients = [f for f in term.factors if isinstance(f, Entry) and f.name.startswith("d_")]
+    sums = [f for f in term.factors if isinstance(f, Sum)]
+    others = [f for f in term.factors if f not in gradients and f not in sums]
+    return mul(*others, *gradients, *sums)

@@ -319,7 +319,7 @@ def sum_over(indices: Iterable[Index], body: Term) -> Term:
     indices = tuple(indices)
     if not indices or body == ZERO:
         return body
-    if isinstance(body, Sum):
+    if isinstance(body, Sum) and set(indices).isdisjoint(body.indices):
         return Sum(indices + body.indices, body.body)
     return Sum(indices, body)
 

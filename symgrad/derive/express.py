@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import permutations
 
-from symgrad.algebra.binding import alpha_equal, instantiate, transform_children
-from symgrad.algebra.simplify import factors_of, product_of, tidy
+from symgrad.algebra.binding import alpha_equal, instantiate, rename, transform_children
+from symgrad.algebra.simplify import everywhere, factors_of, product_of, pull_out, settle, tidy
 from symgrad.algebra.terms import (
-    ONE,
     Add,
     Call,
     Entry,
@@ -123,72 +123,43 @@ def through_output(term: Term, definition: Definition, parameters: frozenset[str
     if solved is None:
         return None
     core, form, scale = solved
-    changed = tidy(_replace_core(term, core, form, definition))
-    if alpha_equal(changed, term):
-        return None
-    return changed, Condition("nonzero", scale)
+    changed = settle(everywhere(tidy(_Core(core, form, definition).replaced(term)), pull_out))
+    return None if alpha_equal(changed, term) else (changed, Condition("nonzero", scale))
 
 
-def _replace_core(term: Term, core: Term, form: Term, definition: Definition) -> Term:
-    """Replace s by its form in every product that holds the varying part of s.
+class _Core:
+    """Replaces the core s of y = a s + b by (y - b)/a.
 
-    The varying part is the factor that depends on all of y's indices (x - mu); the other factors
-    of s (1/sqrt(var + eps)) are divided out of the product.
+    What is looked for is the widest factor of s, with all of y's indices (x - mu); the other
+    factors of s (1/sqrt(var + eps)) are divided out of the product in which it stands.
     """
-    if isinstance(term, Sum):
-        body = _replace_core(term.body, core, form, definition)
-        return Sum(term.indices, body)
-    if isinstance(term, Add) and not _whole(term, core):
-        return transform_children(term, lambda part: _replace_core(part, core, form, definition))
-    if not isinstance(term, (Mul, Add, Pow)):
-        return term
-    coefficient, factors = factors_of(term)
-    wide, rest = _wide_factor(core, definition)
-    result: list[Term] = [Num(coefficient)]
-    for base, exponent in factors:
-        letters = _matching_letters(wide, base, definition)
-        if letters is None or exponent.denominator != 1 or exponent < 0:
-            result.append(power(_replace_core(base, core, form, definition), exponent))
-            continue
-        mapping = dict(zip(definition.indices, letters, strict=True))
-        result.append(power(_renamed(form, mapping), exponent))
-        result.append(power(_renamed(rest, mapping), -exponent))
-    return mul(*result)
 
+    def __init__(self, core: Term, form: Term, definition: Definition) -> None:
+        _, factors = factors_of(core)
+        self.indices = definition.indices
+        self.wide = max(factors, key=lambda item: len(item[0].free))
+        rest = product_of(Fraction(1), [item for item in factors if item is not self.wide])
+        self.form = mul(form, power(rest, -1))
 
-def _whole(term: Add, core: Term) -> bool:
-    _, factors = factors_of(core)
-    return any(type(base) is Add and len(base.terms) == len(term.terms) and base.free and
-               {type(p) for p in base.terms} == {type(p) for p in term.terms} and base.names == term.names
-               for base, _ in factors)
+    def replaced(self, term: Term) -> Term:
+        """The term with every core replaced."""
+        if not isinstance(term, (Mul, Pow, Add)):
+            return transform_children(term, self.replaced)
+        coefficient, factors = factors_of(term)
+        result: list[Term] = [Num(coefficient)]
+        for base, exponent in factors:
+            found = self.found(base, exponent)
+            result.append(found if found is not None else power(transform_children(base, self.replaced), exponent))
+        return mul(*result)
 
-
-def _wide_factor(core: Term, definition: Definition) -> tuple[Term, Term]:
-    """The factor of s with all of y's indices, and the product of the others."""
-    _, factors = factors_of(core)
-    wide = max(factors, key=lambda item: len(item[0].free))
-    rest = [item for item in factors if item is not wide]
-    return power(*wide), product_of(Fraction(1), rest)
-
-
-def _matching_letters(pattern: Term, term: Term, definition: Definition):  # type: ignore[no-untyped-def]
-    """The letters for y's indices under which `pattern` is `term`, or None."""
-    from itertools import permutations
-
-    if len(term.free) != len(definition.indices):
+    def found(self, base: Term, exponent: Fraction) -> Term | None:
+        """The form to put for base^exponent, where that is a whole power of the wide factor."""
+        count = exponent / self.wide[1]
+        if count.denominator != 1 or count < 1 or len(base.free) != len(self.indices):
+            return None
+        for order in permutations(sorted(base.free)):
+            mapping = dict(zip(self.indices, order, strict=True))
+            same_axes = all(old.axis == new.axis for old, new in mapping.items())
+            if same_axes and alpha_equal(rename(self.wide[0], mapping), base):
+                return power(rename(self.form, mapping), count)
         return None
-    for order in permutations(sorted(term.free)):
-        if all(a.axis == b.axis for a, b in zip(order, definition.indices, strict=True)):
-            mapping = dict(zip(definition.indices, order, strict=True))
-            if alpha_equal(_renamed(pattern, mapping), term):
-                return order
-    return None
-
-
-def _renamed(term: Term, mapping) -> Term:  # type: ignore[no-untyped-def]
-    from symgrad.algebra.binding import rename
-
-    return rename(term, mapping)
-
-
-__all__ = ["ONE", "through_output", "through_value"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symgrad.algebra.binding import alpha_equal, rename
-from symgrad.algebra.simplify import except_index, mul, tidy
+from symgrad.algebra.simplify import except_index, mul, settle
 from symgrad.algebra.terms import Diff, Entry, Index, Term, add, sum_over
 from symgrad.derive.dependence import (
     Segment,
@@ -216,7 +216,7 @@ def _substitute(recorder: Recorder, jacobians: list[Jacobian]) -> None:
             equal = jacobian.cases.equal
             assert isinstance(equal.target, Diff)
             values += [(equal.target, equal.result), (jacobian.derivative, jacobian.cases.distinct.result)]
-    recorder.note(("derived before",), tidy(_replaced(recorder.term, values)), "the derivatives were derived before")
+    recorder.note(("derived before",), settle(_replaced(recorder.term, values)), "the derivatives were derived before")
 
 
 def _replaced(term: Term, values: list[tuple[Diff, Term]]) -> Term:

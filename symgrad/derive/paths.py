@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import instantiate, substitute
-from symgrad.algebra.simplify import tidy
+from symgrad.algebra.simplify import settle
 from symgrad.algebra.terms import Diff, Entry, Term, add, mul, sum_over
 from symgrad.derive.dependence import derivative_of, direct_alignment, open_indices, separated
 from symgrad.derive.local import derive_local
@@ -97,9 +97,8 @@ class _Paths:
             return instantiate(found.derivation.result, found.entry.indices, entry.indices)
 
         closed = substitute(recorder.term, replace)
-        recorder.note(("derived before",), closed, "the gradients of the intermediates were derived before")
+        recorder.note(("derived before",), settle(closed), "the gradients of the intermediates were derived before")
         recorder.apply(*PULL)
-        recorder.note(("arithmetic",), tidy(recorder.term))
 
 
 def _public(layer: Layer, name: str) -> bool:

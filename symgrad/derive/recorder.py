@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symgrad.algebra.binding import alpha_equal, transform_children
-from symgrad.algebra.simplify import everywhere, excluded_pair, expand, factors_of, regroup, separate_letters, tidy
+from symgrad.algebra.simplify import everywhere, excluded_pair, expand, factors_of, regroup, separate_letters, settle, tidy
 from symgrad.algebra.terms import ZERO, Add, Delta, Diff, Entry, Index, Sum, Term, walk
 from symgrad.derive.records import Condition, Derivation, Step
 from symgrad.derive.rules import RULES, TIDY, Context, Rule
@@ -39,7 +39,7 @@ class Recorder:
         """
         used: dict[str, None] = {}
         changed = _rewrite(self.term, [RULES[name] for name in names], self.context, used)
-        changed = tidy(_without_excluded(changed, self.distinct))
+        changed = settle(_without_excluded(changed, self.distinct))
         return self.note((*used, *((also,) if also else ())) or (TIDY,), changed, reason)
 
     def note(
@@ -55,7 +55,7 @@ class Recorder:
 
     def expand(self, reason: str = "") -> bool:
         """Multiply out what is not an elementary sum such as x - mu, and collect."""
-        return self.note(("multiply out",), tidy(everywhere(tidy(expand_deep(self.term)), regroup)), reason)
+        return self.note(("multiply out",), settle(everywhere(tidy(expand_deep(self.term)), regroup)), reason)
 
     def differentiate(self) -> None:
         """Take every derivative in the term.

@@ -261,8 +261,8 @@ class Reader:
         """where(k == i, a, b) and where(k != i, a, b), for indices over one axis."""
         if len(node.args) != 3:
             self.fail(node, f"where takes a condition and two values, and {len(node.args)} stand here.")
-        same, equal = self.comparison(node.args[0])
         then, otherwise = self.term(node.args[1]), self.term(node.args[2])
+        same, equal = self.comparison(node.args[0])  # after the values, which say what the letters are
         if not equal:
             then, otherwise = otherwise, then
         return add(mul(same, then), mul(add(ONE, negative(same)), otherwise))

@@ -15,6 +15,7 @@ from symgrad.notation.layer import ROLES, Axis, Constant, Definition, Layer, Lay
 from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement, split
 from symgrad.notation.names import check_name, did_you_mean
+from symgrad.primitives import ALIASES, PRIMITIVES
 
 MAX_DEFINITIONS = 2_000
 Lookup = Callable[[str], "Layer | None"]
@@ -197,10 +198,12 @@ class _LayerReader:
         """Read `y = layer(x, w)`; False where the statement is something else."""
         results = _RESULTS.match(statement.text)
         call = _CALL.match(statement.text, results.end()) if results else None
-        if not results or not call or _is_function(call.group("layer")):
+        if not results or not call:
             return False
         name = call.group("layer")
         layer = self.find_layer(name)
+        if layer is None and name in (*PRIMITIVES, *ALIASES):
+            return False
         if layer is None:
             raise InputError(
                 f"there is no function or layer {name}.",
@@ -294,15 +297,6 @@ class _LayerReader:
             calls=tuple(self.calls),
             order=tuple(self.order),
         )
-
-
-def _is_function(name: str) -> bool:
-    """Whether a bare call of `name` is a scalar function, so that the line is an equation.
-
-    A layer may share its name with a function (`sigmoid`): `z = sigmoid(y)` uses the layer where
-    `y` has indices, because a function is applied to entries; the layer is right for a scalar too.
-    """
-    return name in ("where",)
 
 
 def _find_letter(text: str, letter: str, start: int) -> int:

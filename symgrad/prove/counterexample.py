@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -114,14 +115,13 @@ class _Search:
         return None
 
     def at(self, sizes: Mapping[str, int], positive: bool) -> Counterexample | None:
-        """Try one point; exact arithmetic where that can succeed."""
+        """Try one size; exact arithmetic where that can succeed."""
         if not positive and not self.transcendental:
-            point = exact_point(self.layer, sizes, self.rng, self.fixed, steps=200)
-            if point is not None:
-                try:
-                    return self.compare(point, exact=True)
-                except NotExact:
-                    pass
+            for find in (random_point, _rooted_point):
+                point = find(self.layer, sizes, self.rng, self.fixed)
+                if point is not None:
+                    with suppress(NotExact):
+                        return self.compare(point, exact=True)
         return self.compare(random_point(self.layer, sizes, self.rng, self.fixed, positive), exact=False)
 
     @cached_property
@@ -201,6 +201,13 @@ def _sizes(layer: Layer) -> Iterator[dict[str, int]]:
     return (dict(zip(names, each, strict=True)) for each in choices)
 
 
+def _rooted_point(
+    layer: Layer, sizes: Mapping[str, int], rng: random.Random, fixed: Mapping[str, Fraction]
+) -> Point | None:
+    """An exact point that is found soon, or None."""
+    return exact_point(layer, sizes, rng, fixed, steps=200)
+
+
 def _volume(sizes: tuple[int, ...]) -> int:
     """How many entries a tensor with all axes has."""
     total = 1
@@ -213,8 +220,10 @@ def _texts(sides: tuple[Number, Number], exact: bool) -> tuple[str, str]:
     """Both values as text, with as many digits as it takes to see the difference."""
     if exact:
         return str(sides[0]), str(sides[1])
+    noise = max(abs(side) for side in sides) / 10**40
+    left, right = "", ""
     for digits in (12, 20, 30, DIGITS):
-        left, right = (_decimal(side, digits) for side in sides)
+        left, right = ("0" if abs(side) < noise else _decimal(side, digits) for side in sides)
         if left != right:
             break
     return left, right

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.algebra.binding import transform_children
+from symgrad.algebra.binding import instantiate, transform_children
 from symgrad.algebra.terms import Diff, Entry, Term, walk
 from symgrad.derive.dependence import separated
 from symgrad.derive.jacobian import TotalDerivatives
@@ -30,6 +30,17 @@ def _taken(derivative: Diff, layer: Layer) -> Term:
         context = TotalDerivatives(layer, separated(layer)).context_for(layer.entry(derivative.wrt.name))
     else:
         context = Context({}, {})
+        derivative = Diff(_opened(derivative, layer), derivative.wrt, total=False)
     recorder = Recorder(derivative, context)
     recorder.differentiate()
     return recorder.term
+
+
+def _opened(derivative: Diff, layer: Layer) -> Term:
+    """`partial(y[c, k], mu[c])` differentiates y's equation; any other body stands for itself."""
+    body = derivative.body
+    definition = layer.definition(body.name) if isinstance(body, Entry) else None
+    if definition is None or definition.name == derivative.wrt.name:
+        return body
+    assert isinstance(body, Entry)
+    return instantiate(definition.body, definition.indices, body.indices)

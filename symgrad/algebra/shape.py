@@ -1,0 +1,65 @@
+"""How a term is written, up to the order of terms and factors: a key to compare lines by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symgrad.algebra.simplify import factors_of
+from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Sum, Term
+
+Letters = Mapping[Index, str]
+
+
+def shape(term: Term, letters: Letters | None = None) -> str:
+    """Equal for two terms that differ only in order, in bound letters, and in how powers are split.
+
+    Nothing is multiplied out, so the lines of one chain of equalities keep different shapes. The
+    shape does not tell total from partial derivatives.
+    """
+    letters = letters or {}
+    match term:
+        case Num(value):
+            return str(value)
+        case Entry(name, indices):
+            return f"{name}[{','.join(_letter(i, letters) for i in indices)}]"
+        case Add(terms):
+            return "(+ " + " ".join(sorted(shape(part, letters) for part in terms)) + ")"
+        case Mul() | Pow():
+            return _product(term, letters)
+        case Call(function, arguments):
+            return f"({function} {' '.join(shape(a, letters) for a in arguments)})"
+        case Delta(left, right):
+            return f"(delta {' '.join(sorted(_letter(i, letters) for i in (left, right)))})"
+        case Diff(body, wrt, _):
+            return f"(d {shape(body, letters)} {shape(wrt, letters)})"
+        case Sum(indices, body):
+            return _sum(indices, body, letters)
+        case _:
+            return repr(term)
+
+
+def _letter(index: Index, letters: Letters) -> str:
+    return letters.get(index, index.name)
+
+
+def _product(term: Term, letters: Letters) -> str:
+    coefficient, factors = factors_of(term)
+    if [(base, e) for base, e in factors] == [(term, 1)] or (isinstance(term, Pow) and factors == [(term.base, term.exponent)]):
+        base, exponent = factors[0]
+        return f"(^ {shape(base, letters)} {exponent})"
+    parts = [f"(^ {shape(base, letters)} {e})" if e != 1 else shape(base, letters) for base, e in factors]
+    if not parts:
+        return str(coefficient)
+    return parts[0] if coefficient == 1 and len(parts) == 1 else f"(* {coefficient} {' '.join(sorted(parts))})"
+
+
+def _sum(indices: tuple[Index, ...], body: Term, letters: Letters) -> str:
+    """The bound letters are numbered by axis; nested sums are one sum."""
+    while isinstance(body, Sum):
+        indices, body = (*indices, *body.indices), body.body
+    depth = len(letters)
+    inner = dict(letters)
+    ordered = sorted(indices, key=lambda index: index.axis)
+    for place, index in enumerate(ordered):
+        inner[index] = f"%{depth + place}"
+    return f"(sum {' '.join(index.axis for index in ordered)} {shape(body, inner)})"

@@ -1,0 +1,228 @@
+"""From equations to a procedure: statements in order, nothing computed twice, all of it proved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+
+from symgrad.algebra.binding import transform_children
+from symgrad.algebra.terms import ZERO, Entry, Index, Pow, Sum, Term
+from symgrad.errors import SymgradError
+from symgrad.notation.layer import Layer
+from symgrad.plan.formula import equation
+from symgrad.plan.names import describing_name, free_name, python_names
+from symgrad.plan.records import FULL, REDUCTION, SMALL, Procedure, Statement, is_full
+from symgrad.plan.rules import code_form
+from symgrad.plan.share import (
+    Sums,
+    reduction,
+    register,
+    repeated,
+    repeated_roots,
+    replace_term,
+    with_canonical_letters,
+    with_root,
+)
+from symgrad.plan.verdict import Body, Verdict, unfold
+
+
+class Builder:
+    """Builds one procedure.
+
+    Args:
+        layer: whose names the equations use.
+        equations: for each name that the procedure may compute, its equation, in order.
+        given: names that are read; a definition among them is saved.
+        verdict: the prover, knowing the equations of the adjoints.
+    """
+
+    def __init__(
+        self, layer: Layer, equations: Mapping[str, Body], given: Sequence[str], verdict: Verdict
+    ) -> None:
+        self.layer, self.original, self.given, self.verdict = layer, dict(equations), given, verdict
+        self.constants = {constant.name for constant in layer.constants}
+        self.bodies: dict[str, Body] = {}
+        self.sums = Sums(verdict)
+
+    def build(self, results: Sequence[tuple[str, str]]) -> Procedure:
+        """The procedure that returns `results`: for each what it is, and the name that holds it."""
+        for _, name in results:
+            self._require(name)
+        self._share_sums()
+        self._share_roots()
+        self._share_terms()
+        order = self._ordered([name for _, name in results])
+        for what, name in results:
+            self._prove(what, name)
+        return self._procedure(order, results)
+
+    def _require(self, name: str) -> None:
+        """Bring the equation of `name`, and of all that it uses, into code form."""
+        if name in self.bodies or name in self.given:
+            return
+        if name not in self.original:
+            raise SymgradError(f"layer {self.layer.name}: the plan needs {name}, which has no equation.")
+        indices, body = self.original[name]
+        body = with_canonical_letters(self._without_zeros(code_form(self._with_names(body, name), self.verdict)))
+        for used in sorted(body.names):
+            self._require(used)
+        self.bodies[name] = (indices, code_form(self._without_zeros(body), self.verdict))
+
+    def _with_names(self, body: Term, own: str) -> Term:
+        """The body's code form with subterms that are a definition's code form replaced by its name."""
+        body = code_form(body, self.verdict)
+        for definition in self.layer.definitions:
+            form = code_form(definition.body, self.verdict)
+            if definition.name != own and form.children and definition.name in {*self.original, *self.given}:
+                body = replace_term(body, form, definition.entry)
+        return body
+
+    def _without_zeros(self, body: Term) -> Term:
+        """The body with names replaced by 0 whose equation is 0."""
+        if isinstance(body, Entry) and body.name in self.bodies and self.bodies[body.name][1] == ZERO:
+            return ZERO
+        return transform_children(body, self._without_zeros)
+
+    def _share_sums(self) -> None:
+        """Give each sum inside an equation a statement of its own, once."""
+        for name in self.given:
+            definition = self.layer.definition(name)
+            if definition is not None:
+                register(self.sums, definition.entry, with_canonical_letters(definition.body))
+        for name, (indices, body) in list(self.bodies.items()):
+            register(self.sums, Entry(name, indices), body)
+        for name, (indices, body) in list(self.bodies.items()):
+            self.bodies[name] = (indices, self._extract(body, name))
+
+    def _extract(self, term: Term, own: str = "") -> Term:
+        """The term with its sums replaced by names; a sum that is a whole equation stays."""
+        if own and reduction(term) is not None:
+            found = self._shared_elsewhere(term, own)
+            return found if found is not None else self._extract_below(term)
+        if not isinstance(term, Sum):
+            return transform_children(term, self._extract)
+        total = Sum(term.indices, self._extract(term.body))
+        found = self.sums.find(total)
+        if found is not None:
+            return found
+        entry = self._new(total, "total")
+        self.sums.add(total, entry)
+        return entry
+
+    def _shared_elsewhere(self, term: Term, own: str) -> Term | None:
+        """What already holds the sum of a whole equation, if that is not the equation itself."""
+        found = reduction(term)
+        assert found is not None
+        value = self.sums.find(found[0])
+        if value is None or own in value.names:
+            return None
+        from symgrad.algebra.terms import mul
+
+        return mul(found[1], value)
+
+    def _extract_below(self, term: Term) -> Term:
+        """The same reduction with the sums inside its body replaced by names."""
+        if isinstance(term, Sum):
+            return Sum(term.indices, self._extract(term.body))
+        return transform_children(term, lambda c: self._extract_below(c) if isinstance(c, Sum) else c)
+
+    def _new(self, body: Term, otherwise: str) -> Entry:
+        """A new statement for a term, with a name that says what it is."""
+        wanted = describing_name(body, self.constants, otherwise)
+        name = free_name(wanted, {*python_names([*self._all_names(), *self.bodies]).values()})
+        indices = self._in_order(body)
+        self.bodies[name] = (indices, body)
+        return Entry(name, indices)
+
+    def _all_names(self) -> list[str]:
+        declared = [t.name for t in self.layer.tensors] + [c.name for c in self.layer.constants]
+        return [*declared, *(d.name for d in self.layer.definitions), *self.given, *self.original]
+
+    def _in_order(self, body: Term) -> tuple[Index, ...]:
+        """The free indices of a term in the order of the layer's axes."""
+        places = {axis.name: place for place, axis in enumerate(self.layer.axes)}
+        return tuple(sorted(body.free, key=lambda index: (places[index.axis], index.name)))
+
+    def _share_roots(self) -> None:
+        """Name reciprocal roots that occur more than once."""
+        for base in repeated_roots(body for _, body in self.bodies.values()):
+            root = self._new(Pow(base, Fraction(-1, 2)), "root")
+            for name, (indices, body) in list(self.bodies.items()):
+                if name != root.name:
+                    self.bodies[name] = (indices, with_root(body, base, root))
+
+    def _share_terms(self) -> None:
+        """Name sums of terms and calls that occur more than once."""
+        while (term := repeated((body for _, body in self.bodies.values()), self._worth_a_name)) is not None:
+            entry = self._new(term, "shared")
+            for name, (indices, body) in list(self.bodies.items()):
+                if name != entry.name:
+                    self.bodies[name] = (indices, replace_term(body, term, entry))
+
+    def _worth_a_name(self, term: Term) -> bool:
+        return is_full(tuple(term.free), self.layer) or bool(term.names) and not term.free
+
+    def _ordered(self, results: Sequence[str]) -> list[str]:
+        """What is computed for the results, each after what it uses."""
+        order: dict[str, None] = {}
+
+        def visit(name: str) -> None:
+            if name in order or name not in self.bodies:
+                return
+            for used in self._used_in_order(self.bodies[name][1]):
+                visit(used)
+            order[name] = None
+
+        for name in results:
+            visit(name)
+        return list(order)
+
+    def _used_in_order(self, body: Term) -> list[str]:
+        from symgrad.algebra.terms import walk
+
+        return list(dict.fromkeys(node.name for node in walk(body) if isinstance(node, Entry)))
+
+    def _prove(self, what: str, name: str) -> None:
+        """Require that the result, composed back from the statements, equals its equation."""
+        indices, body = self.original.get(name, self.bodies.get(name, ((), ZERO)))
+        composed = unfold(Entry(name, indices), self.bodies)
+        self.verdict.require(composed, body, what)
+
+    def _procedure(self, order: list[str], results: Sequence[tuple[str, str]]) -> Procedure:
+        """The record, with Python names."""
+        used = {name for statement in order for name in self.bodies[statement][1].names}
+        used.update(name for _, name in results)
+        reads = [name for name in dict.fromkeys(self.given) if name in used]
+        names = python_names(dict.fromkeys([*self._all_names(), *self.bodies]))
+        needs = {name: self._needs(name) for _, name in results}
+        statements = tuple(
+            self._statement(name, names, tuple(what for what, result in results if name in needs[result]))
+            for name in order
+        )
+        return Procedure(
+            tuple(names[name] for name in reads), statements, tuple((what, names[name]) for what, name in results)
+        )
+
+    def _needs(self, name: str) -> Collection[str]:
+        """Everything that a result needs, itself included."""
+        return set(self._ordered([name]))
+
+    def _statement(self, name: str, names: Mapping[str, str], needed_by: tuple[str, ...]) -> Statement:
+        indices, body = self.bodies[name]
+        shown = self.original[name] if name in self.original else (indices, unfold(body, self._invented()))
+        kind = REDUCTION if reduction(body) is not None else FULL if is_full(indices, self.layer) else SMALL
+        return Statement(
+            names[name], indices, with_names(body, names), kind,
+            equation(names[name], shown[0], with_names(shown[1], names)), needed_by,
+        )  # fmt: skip
+
+    def _invented(self) -> dict[str, Body]:
+        """The statements that are not equations of the layer."""
+        return {name: body for name, body in self.bodies.items() if name not in self.original}
+
+
+def with_names(term: Term, names: Mapping[str, str]) -> Term:
+    """The term with its tensors renamed; the indices stay."""
+    if isinstance(term, Entry):
+        return Entry(names.get(term.name, term.name), term.indices)
+    return transform_children(term, lambda child: with_names(child, names))

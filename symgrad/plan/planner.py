@@ -1,0 +1,100 @@
+"""`make_plan`: from proved gradients to what a kernel computes, keeps and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from symgrad.algebra.terms import ZERO, Sum, Term, walk
+from symgrad.notation.layer import Definition, Layer
+from symgrad.plan.build import Builder
+from symgrad.plan.names import python_names
+from symgrad.plan.records import Adjoint, Equal, KernelPlan, Procedure, is_full
+from symgrad.plan.verdict import Body, Verdict
+
+NONE: Mapping[str, Sequence[Adjoint]] = MappingProxyType({})
+
+
+def make_plan(
+    layer: Layer,
+    adjoints: Sequence[Adjoint],
+    check_equal: Equal,
+    statistic_adjoints: Mapping[str, Sequence[Adjoint]] = NONE,
+) -> KernelPlan:
+    """The plan of a layer's kernel.
+
+    Args:
+        layer: the forward pass.
+        adjoints: the backward pass from the outputs' cotangents, in order, each with its body
+            over the layer's names, `d_<output>` and earlier adjoints; one for each input.
+        check_equal: the prover; what it does not prove is not planned.
+        statistic_adjoints: for each definition that is a reduction and no output, the gradients
+            of the inputs where only `d_<definition>` comes in.
+
+    Raises:
+        PlanError: a gradient, composed back from the plan, is not proved equal to its adjoint.
+    """
+    backward = _backward(layer, adjoints, layer.outputs, check_equal)
+    statistics = [d for d in layer.definitions if d.name not in layer.outputs and _is_result_of_sum(d)]
+    names = python_names([*(t.name for t in layer.tensors), *(c.name for c in layer.constants),
+                          *(d.name for d in layer.definitions)])  # fmt: skip
+    kept = [d.name for d in statistics if names[d.name] in backward.reads and d.name in statistic_adjoints]
+    branches = tuple(
+        (names[name], _backward(layer, statistic_adjoints[name], (name,), check_equal)) for name in kept
+    )
+    saved = _saved(layer, names, [backward, *(branch for _, branch in branches)])
+    return KernelPlan(
+        layer, names, saved, tuple(names[d.name] for d in statistics if names[d.name] in saved),
+        _forward(layer, names, saved, check_equal), backward, branches,
+    )  # fmt: skip
+
+
+def _is_result_of_sum(definition: Definition) -> bool:
+    """Whether a definition is worth saving: computing it again would be a reduction."""
+    return any(isinstance(node, Sum) for node in walk(definition.body))
+
+
+def _backward(layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], check_equal: Equal) -> Procedure:
+    """The gradients of all inputs from the cotangents of `seeds`."""
+    declared = _at_declared_letters(layer, adjoints)
+    definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
+    kept = [d.name for d in layer.definitions if _is_result_of_sum(d) or d.name in layer.outputs]
+    given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants), *kept, *(f"d_{s}" for s in seeds)]
+    recomputed = {name: body for name, body in definitions.items() if name not in kept}
+    verdict = Verdict(layer, check_equal, declared)
+    results = [(t.name, f"d_{t.name}") for t in layer.differentiable if _is_wanted(t.name, declared, seeds, layer)]
+    results.sort(key=lambda result: is_full(layer.entry(result[0]).indices, layer))
+    return Builder(layer, {**recomputed, **declared}, given, verdict).build(results)
+
+
+def _is_wanted(name: str, declared: Mapping[str, Body], seeds: Sequence[str], layer: Layer) -> bool:
+    """Whether an input has a gradient; one that is zero is computed for the outputs' cotangents only."""
+    found = declared.get(f"d_{name}")
+    return found is not None and (found[1] != ZERO or tuple(seeds) == layer.outputs)
+
+
+def _at_declared_letters(layer: Layer, adjoints: Sequence[Adjoint]) -> dict[str, Body]:
+    """The adjoints with the letters of what they belong to, so that equal terms look equal."""
+    from symgrad.algebra.binding import instantiate
+
+    found: dict[str, Body] = {}
+    for adjoint in adjoints:
+        indices = layer.entry(adjoint.name.removeprefix("d_")).indices
+        body: Term = instantiate(adjoint.body, adjoint.indices, indices)
+        found[adjoint.name] = (indices, body)
+    return found
+
+
+def _saved(layer: Layer, names: Mapping[str, str], procedures: Sequence[Procedure]) -> tuple[str, ...]:
+    """What the backward pass reads of tensors, constants and definitions, in order."""
+    read = {name for procedure in procedures for name in procedure.reads}
+    return tuple(name for name in names.values() if name in read)
+
+
+def _forward(layer: Layer, names: Mapping[str, str], saved: Sequence[str], check_equal: Equal) -> Procedure:
+    """The outputs, and what is saved."""
+    definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
+    given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants)]
+    wanted = [d.name for d in layer.definitions if d.name not in layer.outputs and names[d.name] in saved]
+    results = [(names[name], name) for name in (*wanted, *layer.outputs)]
+    return Builder(layer, definitions, given, Verdict(layer, check_equal, {})).build(results)

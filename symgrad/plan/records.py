@@ -1,0 +1,130 @@
+"""The records of the plan: what a kernel reads, computes, keeps and returns, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from symgrad.algebra.terms import Index, Term
+from symgrad.errors import SymgradError
+from symgrad.notation.layer import Layer
+
+Equal = Callable[[Term, Term, Layer], bool]
+"""The prover's verdict: True only where both terms are proved equal for every size and value."""
+
+REDUCTION, FULL, SMALL = "reduction", "full-size", "small"
+KINDS = (REDUCTION, FULL, SMALL)
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """One equation of the backward pass: `name[indices] = body`.
+
+    Attributes:
+        name: `d_` and the name of what it belongs to: "d_x", "d_y.mu".
+        indices: in the order of that tensor's dimensions.
+        body: over names of the layer, upstream gradients of its outputs and earlier adjoints.
+    """
+
+    name: str
+    indices: tuple[Index, ...]
+    body: Term
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One step of a procedure: `name[indices] = term`.
+
+    Attributes:
+        name: a Python name, unique in its procedure.
+        indices: its dimensions, in order.
+        term: the code form, over names of earlier statements and of what the procedure reads.
+        kind: "reduction" (a sum over whole axes), "full-size" (as large as the largest tensors),
+            or "small" (fewer axes than those; kept in a wider type).
+        formula: the equation in the notation, over names of the layer.
+        needed_by: the results that need it, in the order of the results.
+    """
+
+    name: str
+    indices: tuple[Index, ...]
+    term: Term
+    kind: str
+    formula: str
+    needed_by: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or not self.name.isidentifier() or not self.needed_by:
+            raise SymgradError(f"the plan's statement {self.name!r} is not well formed")
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """Statements in order; each uses only what is read and what stands before it.
+
+    Attributes:
+        reads: names of tensors, constants, saved values and cotangents that are used, in order.
+        statements: in order.
+        results: for each result what it is ("x" for the gradient of x) and the name that holds it.
+    """
+
+    reads: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    results: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        known = set(self.reads)
+        for statement in self.statements:
+            unknown = statement.term.names - known
+            if unknown or statement.name in known:
+                raise SymgradError(f"the plan uses {sorted(unknown)} before {statement.name}, or defines it twice")
+            known.add(statement.name)
+        if not {name for _, name in self.results} <= known:
+            raise SymgradError("the plan returns something that it does not compute")
+
+
+@dataclass(frozen=True)
+class KernelPlan:
+    """Everything a printer needs to emit a layer's kernel.
+
+    Attributes:
+        layer: the forward pass; gives tensors, constants and axes.
+        names: the Python name of everything in the layer ("y.mu" -> "mu").
+        saved: what the forward pass keeps for the backward pass, as Python names, in order.
+        statistics: those of `saved` that are results of reductions and no outputs.
+        forward: computes outputs and what is saved.
+        backward: computes the gradients from saved values and the outputs' cotangents.
+        from_statistics: for each statistic, the gradients by its cotangent alone.
+    """
+
+    layer: Layer
+    names: dict[str, str]
+    saved: tuple[str, ...]
+    statistics: tuple[str, ...]
+    forward: Procedure
+    backward: Procedure
+    from_statistics: tuple[tuple[str, Procedure], ...]
+
+    def indices(self, name: str) -> tuple[Index, ...]:
+        """The dimensions of anything that has a Python name in this plan."""
+        for original, python in self.names.items():
+            if python == name:
+                found = self.layer.indices(original)
+                return found if found is not None else ()
+        raise SymgradError(f"the plan has no {name}")
+
+    @property
+    def full_axes(self) -> tuple[frozenset[str], ...]:
+        """The largest sets of axes that occur; what has one of them is full-size."""
+        return largest_axes(self.layer)
+
+
+def largest_axes(layer: Layer) -> tuple[frozenset[str], ...]:
+    """The sets of axes of tensors and definitions that no other such set contains."""
+    sets = {frozenset(i.axis for i in item.indices) for item in (*layer.tensors, *layer.definitions)}
+    largest = [s for s in sets if s and not any(s < other for other in sets)]
+    return tuple(sorted(largest, key=sorted))
+
+
+def is_full(indices: tuple[Index, ...], layer: Layer) -> bool:
+    """Whether an array with these dimensions is full-size."""
+    return frozenset(i.axis for i in indices) in largest_axes(layer)

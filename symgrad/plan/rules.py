@@ -1,0 +1,110 @@
+"""The rules that turn proved equations into code form: each a row with its reason to end.
+
+Where a rule guesses (a sum that may vanish, a form that may equal a safe one) the prover decides,
+and a guess that it does not prove is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from symgrad.algebra.binding import transform_children
+from symgrad.algebra.terms import ZERO, Add, Mul, Size, Sum, Term, add, mul, sum_over, walk
+from symgrad.plan.safe import safe_form
+from symgrad.plan.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rewrite rule of the planner, for one node.
+
+    Attributes:
+        name: for messages and tables.
+        statement: what is equal to what.
+        ends: why it cannot be applied forever.
+        apply: the rewritten node, or None where the rule does not fit.
+    """
+
+    name: str
+    statement: str
+    ends: str
+    apply: Callable[[Term, Verdict], Term | None]
+
+
+def code_form(term: Term, verdict: Verdict) -> Term:
+    """The term with every rule applied: safe forms from the outside in, then sums from the inside out."""
+    return _upward(_downward(term, verdict), verdict)
+
+
+def _downward(term: Term, verdict: Verdict) -> Term:
+    for rule in DOWNWARD:
+        changed = rule.apply(term, verdict)
+        if changed is not None:
+            term = changed
+    return transform_children(term, lambda child: _downward(child, verdict))
+
+
+def _upward(term: Term, verdict: Verdict) -> Term:
+    term = transform_children(term, lambda child: _upward(child, verdict))
+    for rule in UPWARD:
+        changed = rule.apply(term, verdict)
+        if changed is not None:
+            return _upward(changed, verdict)
+    return term
+
+
+def _hoist(term: Term, verdict: Verdict) -> Term | None:
+    if not isinstance(term, Sum) or not isinstance(term.body, Mul):
+        return None
+    bound = set(term.indices)
+    outside = [factor for factor in term.body.factors if not bound & factor.free]
+    if not outside:
+        return None
+    inside = mul(*(factor for factor in term.body.factors if bound & factor.free))
+    return mul(*outside, sum_over(term.indices, inside))
+
+
+def _count(term: Term, verdict: Verdict) -> Term | None:
+    if not isinstance(term, Sum):
+        return None
+    idle = tuple(index for index in term.indices if index not in term.body.free)
+    if not idle:
+        return None
+    busy = tuple(index for index in term.indices if index in term.body.free)
+    return mul(*(Size(index.axis) for index in idle), sum_over(busy, term.body))
+
+
+def _vanish(term: Term, verdict: Verdict) -> Term | None:
+    if not isinstance(term, Sum) or not any(isinstance(node, Add) for node in walk(term.body)):
+        return None
+    return ZERO if verdict.equal(term, ZERO) else None
+
+
+def _collect(term: Term, verdict: Verdict) -> Term | None:
+    if not isinstance(term, Add):
+        return None
+    parts: dict[tuple[Term, ...], list[Term]] = {}
+    for summand in term.terms:
+        factors = summand.factors if isinstance(summand, Mul) else (summand,)
+        large = tuple(factor for factor in factors if factor.free >= term.free)
+        parts.setdefault(large, []).append(mul(*(factor for factor in factors if factor not in large)))
+    if not term.free or all(len(found) == 1 or not large for large, found in parts.items()):
+        return None
+    return add(*(mul(add(*coefficients), *large) for large, coefficients in parts.items()))
+
+
+DOWNWARD = (
+    Rule(
+        "safe form",
+        "a product of powers in exp(u) that equals f(u) or f'(u) is computed through f",
+        "Shrinks: fewer exponentials.",
+        safe_form,
+    ),
+)
+UPWARD = (
+    Rule("hoist", "Σ_k a b_k = a Σ_k b_k", "Shrinks: the sum's body loses a factor.", _hoist),
+    Rule("count", "Σ_k a = N_k a", "Shrinks: a sum loses an index.", _count),
+    Rule("vanish", "Σ_k (x_k - mean(x)) = 0, and any sum proved zero", "Shrinks: a sum disappears.", _vanish),
+    Rule("collect", "a u + b u = (a + b) u for a large u", "Shrinks: one term with u less.", _collect),
+)

@@ -1,0 +1,59 @@
+"""The prover's verdicts during planning, on terms that still contain names of adjoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symgrad.algebra.binding import instantiate, substitute
+from symgrad.algebra.terms import Entry, Index, Term
+from symgrad.errors import SymgradError
+from symgrad.notation.layer import Layer
+from symgrad.plan.records import Equal
+
+Body = tuple[tuple[Index, ...], Term]
+"""The right-hand side of an equation, with the indices of its left-hand side."""
+
+
+class PlanError(SymgradError):
+    """A plan could not be proved equal to what it was made from; nothing is emitted."""
+
+
+@dataclass
+class Verdict:
+    """Asks the prover, in terms of the layer's own names.
+
+    Attributes:
+        layer: whose names the prover knows.
+        check_equal: the prover.
+        known: equations for names that are not the layer's: adjoints, statements of the plan.
+    """
+
+    layer: Layer
+    check_equal: Equal
+    known: Mapping[str, Body]
+    _asked: dict[tuple[Term, Term], bool] = field(default_factory=dict)
+
+    def equal(self, left: Term, right: Term) -> bool:
+        """Whether both terms are proved equal."""
+        pair = (unfold(left, self.known), unfold(right, self.known))
+        if pair not in self._asked:
+            self._asked[pair] = pair[0] == pair[1] or self.check_equal(*pair, self.layer)
+        return self._asked[pair]
+
+    def require(self, left: Term, right: Term, what: str) -> None:
+        """Raise unless both terms are proved equal."""
+        if not self.equal(left, right):
+            raise PlanError(f"layer {self.layer.name}: the code form of {what} is not proved equal to its equation.")
+
+
+def unfold(term: Term, known: Mapping[str, Body]) -> Term:
+    """The term with every name in `known` replaced by its equation, until none is left."""
+
+    def replace(entry: Entry) -> Term | None:
+        if entry.name not in known:
+            return None
+        indices, body = known[entry.name]
+        return instantiate(unfold(body, known), indices, entry.indices)
+
+    return substitute(term, replace) if term.names & known.keys() else term

@@ -1,0 +1,31 @@
+"""Kernels: a plan, laid out as a standalone file of a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symgrad.errors import InputError
+from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.numpy_kernel import numpy_kernel
+from symgrad.render.kernels.records import Rendered
+from symgrad.render.kernels.templates import fill
+
+BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {"numpy": numpy_kernel}
+"""For each backend what makes the record that its template lays out."""
+
+
+def render(plan: KernelPlan, backend: str) -> Rendered:
+    """The file of a plan for a backend.
+
+    Raises:
+        InputError: there is no such backend.
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"there is no backend {backend!r}.", hint=f"The backends are {', '.join(BACKENDS)}.")
+    template = f"{backend}/kernel.py.jinja"
+    text = fill(template, BACKENDS[backend](plan))
+    return Rendered(f"{backend}/{plan.layer.name}.py", text, f"layer {plan.layer.name}, template {template}")
+
+
+__all__ = ["BACKENDS", "Rendered", "render"]

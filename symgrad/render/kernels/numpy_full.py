@@ -1,0 +1,282 @@
+"""Full-size statements for NumPy: one ufunc a line, into buffers that are free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgrad.algebra.terms import Add, Call, Entry, Mul, Num, Pow, Term, mul, power
+from symgrad.errors import SymgradError
+from symgrad.plan.infix import split_sign
+from symgrad.plan.names import describing_name, free_name
+from symgrad.primitives import PRIMITIVES
+from symgrad.render.kernels.buffers import Buffers, reads_of
+from symgrad.render.kernels.layout import Frame, flat_items, tuple_text
+from symgrad.render.kernels.small import Smalls, centred, fraction_text, split_product
+
+INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+POWERS = {Fraction(2): "square", Fraction(1, 2): "sqrt", Fraction(-1): "reciprocal"}
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a ufunc reads: its text, and the name of the full-size buffer that it is, if it is one."""
+
+    text: str
+    name: str = ""
+
+
+@dataclass
+class FullWriter:
+    """Writes the lines that compute full-size terms.
+
+    Attributes:
+        smalls: writes the coefficients.
+        buffers: which buffers may be written to.
+        lines: what has been written.
+        like: the array that new ones are made like, where all arrays have one free shape.
+        used: the helper functions that the lines call.
+    """
+
+    smalls: Smalls
+    buffers: Buffers
+    lines: list[str]
+    like: str
+    used: set[str]
+    taken: set[str]
+
+    def assign(self, name: str, term: Term, frame: Frame) -> None:
+        """Compute a statement's term into a new name."""
+        uses = self.buffers.uses[name]
+        self._into(name, term, frame, is_target=True)
+        self.buffers.owned[name] = frame
+        self.buffers.uses[name] = uses
+
+    def temporary(self, term: Term, frame: Frame) -> Operand:
+        """Compute a term that is part of a statement; an entry is there already."""
+        if isinstance(term, Entry) and term.free == frozenset(frame):
+            self.buffers.read(term.name)
+            return Operand(self.smalls.placed(term, frame), term.name)
+        constants = {c.name for c in self.smalls.plan.layer.constants}
+        name = free_name(describing_name(term, constants, "work"), self.taken)
+        return Operand(*[self._into(name, term, frame, is_target=False)] * 2)
+
+    def done(self, operand: Operand, frame: Frame) -> None:
+        """Release an operand's buffer where nothing reads it any more."""
+        if operand.name:
+            self.buffers.release(operand.name, frame)
+
+    def _is_large(self, frame: Frame):  # type: ignore[no-untyped-def]
+        return lambda term: term.free == frozenset(frame)
+
+    def _into(self, name: str, term: Term, frame: Frame, is_target: bool) -> str:
+        """Compute a term into `name`, or for a part of a statement into a dying buffer's own name."""
+        self.taken.add(name)
+        write = _Value(self, name, frame, is_target)
+        if term.free != frozenset(frame) or not any(map(self._is_large(frame), term.children or (term,))):
+            return write.broadcast(term)
+        match term:
+            case Entry():
+                return write.copy(term)
+            case Add():
+                return write.sum(term)
+            case Mul():
+                return write.product(term)
+            case Pow(base, exponent):
+                return write.power(base, exponent)
+            case Call(function, (argument,)):
+                return write.call(function, argument)
+        raise SymgradError(f"NumPy kernels have no {type(term).__name__}; add a case to render/kernels/numpy_full.py")
+
+
+@dataclass
+class _Value:
+    """One term on its way into one name."""
+
+    writer: FullWriter
+    name: str
+    frame: Frame
+    is_target: bool
+
+    def broadcast(self, term: Term) -> str:
+        """A term in which nothing is full-size: computed as it stands, into a new array."""
+        text = self.writer.smalls.text(term, self.frame)
+        for name in reads_of(term):
+            self.writer.buffers.read(name)
+        shape = f"{self.writer.like}.shape" if self.writer.like else tuple_text(flat_items(self.frame))
+        if term.free:
+            self._line(f"{self.name} = np.empty({shape}, dtype)")
+            self._line(f"{self.name}[...] = {text}")
+        else:
+            self._line(f"{self.name} = np.full({shape}, {text}, dtype)")
+        return self._owned(self.name)
+
+    def copy(self, term: Entry) -> str:
+        """An entry under a new name."""
+        operand = self.writer.temporary(term, self.frame)
+        if self.writer.buffers.is_dying(operand.name, self.frame):
+            self._line(f"{self.name} = {operand.text}")
+            self.writer.buffers.give(operand.name)
+        else:
+            self._line(f"{self.name} = {operand.text}.copy()")
+        return self._owned(self.name)
+
+    def sum(self, term: Add) -> str:
+        """Summands, one after the other, from the first full-size one."""
+        found = centred(term, self.writer.smalls.kinds)
+        if found is not None and found[0].free == frozenset(self.frame):
+            return self._centred(*found)
+        large = self.writer._is_large(self.frame)
+        terms = [t for t in term.terms if _has_large(t, large)]
+        smalls = [t for t in term.terms if not _has_large(t, large)]
+        if len(smalls) == 1 and len(terms) == 1 and split_sign(terms[0])[0] < 0:
+            operand = self.writer.temporary(split_sign(terms[0])[1], self.frame)
+            return self._apply("subtract", self._small(smalls[0]), operand)
+        order = [*terms, *smalls]
+        current = self.writer.temporary(order[0], self.frame)
+        for part in order[1:]:
+            sign, size = split_sign(part)
+            other = self._small(size) if part in smalls else self._while_held(current, size)
+            current = self._named(self._apply("subtract" if sign < 0 else "add", current, other))
+        return self._finish(current)
+
+    def _centred(self, array: Entry, statistic: Entry) -> str:
+        """x - mean, where the mean is split so that nothing of it is lost."""
+        self.writer.used.add("centre")
+        operand = self.writer.temporary(array, self.frame)
+        self.writer.buffers.read(statistic.name)
+        shift = self.writer.smalls.placed(statistic, self.frame)
+        return self._function("_centre({0}{1})", f"{operand.text}, {shift}", operand)
+
+    def product(self, term: Mul) -> str:
+        """Factors, one after the other; all small ones together."""
+        small, large = split_product(term, self.writer._is_large(self.frame))
+        operands: list[tuple[str, Term]] = []
+        for factor in large:
+            below = isinstance(factor, Pow) and factor.exponent < 0
+            operands.append(("divide", power(factor.base, -factor.exponent)) if below else ("multiply", factor))  # type: ignore[attr-defined]
+        operands.sort(key=lambda pair: pair[0] == "divide")
+        current = None
+        if operands[0][0] == "divide":
+            current, small = self._small(small), Num(Fraction(1))
+        for operation, factor in operands:
+            other = self._while_held(current, factor)
+            current = other if current is None else self._named(self._apply(operation, current, other))
+            if small != Num(Fraction(1)):
+                current = self._named(self._apply("multiply", current, self._small(small)))
+                small = Num(Fraction(1))
+        assert current is not None
+        return self._finish(current)
+
+    def power(self, base: Term, exponent: Fraction) -> str:
+        """A power of a full-size term."""
+        operand = self.writer.temporary(base, self.frame)
+        if exponent == Fraction(-1, 2):
+            operand = self._named(self._function("np.sqrt({0}{1})", operand.text, operand))
+            exponent = Fraction(-1)
+        if exponent in POWERS:
+            return self._function(f"np.{POWERS[exponent]}({{0}}{{1}})", operand.text, operand)
+        return self._function("np.power({0}{1})", f"{operand.text}, {fraction_text(exponent)}", operand)
+
+    def call(self, function: str, argument: Term) -> str:
+        """A scalar function of each element."""
+        row = PRIMITIVES[function]
+        operand = self.writer.temporary(argument, self.frame)
+        if row.ufunc is None:
+            self.writer.used.add(function)
+        return self._function(f"{row.ufunc or '_' + function}({{0}}{{1}})", operand.text, operand)
+
+    def _while_held(self, held: Operand | None, term: Term) -> Operand:
+        """A temporary that is computed while another operand waits, and must not be overwritten."""
+        if held is None or not held.name:
+            return self.writer.temporary(term, self.frame)
+        self.writer.buffers.uses[held.name] += 1
+        operand = self.writer.temporary(term, self.frame)
+        self.writer.buffers.uses[held.name] -= 1
+        return operand
+
+    def _small(self, term: Term) -> Operand:
+        for name in reads_of(term):
+            self.writer.buffers.read(name)
+        return Operand(self.writer.smalls.coefficient(term, self.frame))
+
+    def _function(self, template: str, arguments: str, operand: Operand) -> str:
+        """A unary function of an operand, into a dying, a free or a new buffer."""
+        name, target = self._target([operand])
+        where = f", out={target}" if target else self._new()
+        self._line(f"{name} = " + template.format(arguments, where))
+        return self._moved(name, target, [operand])
+
+    def _apply(self, operation: str, left: Operand, right: Operand) -> str:
+        """A binary ufunc, into a dying, a free or a new buffer."""
+        name, target = self._target([left, right])
+        if target and target == name == left.name:
+            self._line(f"{name} {INFIX[operation]}= {right.text}")
+        elif target or self.writer.like:
+            where = f", out={target}" if target else self._new()
+            self._line(f"{name} = np.{operation}({left.text}, {right.text}{where})")
+        else:
+            self._line(f"{name} = {left.text} {INFIX[operation]} {_bracketed(right.text)}")
+        return self._moved(name, target, [left, right])
+
+    def _target(self, operands: list[Operand]) -> tuple[str, str]:
+        """The name of the result, and the name of the buffer it goes to (empty: a new one)."""
+        dying = [o.name for o in operands if o.name and self.writer.buffers.is_dying(o.name, self.frame)]
+        if dying:
+            return (self.name if self.is_target else dying[0]), dying[0]
+        free = self.writer.buffers.take(self.frame)
+        return self.name, free or ""
+
+    def _moved(self, name: str, target: str, operands: list[Operand]) -> str:
+        """Note what became of the buffers."""
+        if target in self.writer.buffers.owned:
+            self.writer.buffers.give(target)
+        self._owned(name)
+        for operand in operands:
+            if operand.name not in (name, target):
+                self.writer.done(operand, self.frame)
+        return name
+
+    def _owned(self, name: str) -> str:
+        self.writer.buffers.owned[name] = self.frame
+        self.writer.buffers.uses[name] = 0
+        return name
+
+    def _named(self, name: str) -> Operand:
+        return Operand(name, name)
+
+    def _finish(self, current: Operand) -> str:
+        """The result under the wanted name."""
+        if current.name == self.name or not self.is_target:
+            return current.name
+        self._line(f"{self.name} = {current.name}")
+        self.writer.buffers.give(current.name)
+        return self._owned(self.name)
+
+    def _new(self) -> str:
+        return f", out=np.empty_like({self.writer.like})" if self.writer.like else ""
+
+    def _line(self, text: str) -> None:
+        self.writer.lines.append(text)
+
+
+def _has_large(term: Term, large) -> bool:  # type: ignore[no-untyped-def]
+    """Whether a summand is full-size."""
+    return large(term)
+
+
+def _bracketed(text: str) -> str:
+    """A right operand; in brackets where it is an expression of its own."""
+    return f"({text})" if any(f" {sign} " in _outside_brackets(text) for sign in "+-*/") else text
+
+
+def _outside_brackets(text: str) -> str:
+    depth, kept = 0, ""
+    for character in text:
+        depth += character in "(["
+        kept += character if depth == 0 else ""
+        depth -= character in ")]"
+    return kept
+
+
+_ = mul

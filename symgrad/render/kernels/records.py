@@ -1,0 +1,97 @@
+"""What the templates read; templates only lay out, so everything here is finished text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A file as it is to be: where, what, and from what.
+
+    Attributes:
+        path: relative to the folder of generated files, with forward slashes.
+        text: the whole text.
+        source: the layer and the template that it came from.
+    """
+
+    path: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """A Python function.
+
+    Attributes:
+        name: its name.
+        signature: what stands between its brackets.
+        doc: the lines of its docstring.
+        lines: its body; the first level of indentation is the template's.
+    """
+
+    name: str
+    signature: str
+    doc: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of an emitted NamedTuple: its name and the comment behind it."""
+
+    name: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class NumpyKernel:
+    """The keys of templates/numpy/kernel.py.jinja.
+
+    Attributes:
+        header: the lines of the file's docstring.
+        imports: import statements.
+        helpers: the helper functions that the kernel calls, by name.
+        forward: the forward pass.
+        backward: the backward pass.
+        saved: what the forward pass hands to the backward pass.
+        gradients: what the backward pass returns.
+    """
+
+    header: tuple[str, ...]
+    imports: tuple[str, ...]
+    helpers: frozenset[str]
+    forward: Function
+    backward: Function
+    saved: tuple[Field, ...]
+    gradients: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class TorchKernel:
+    """The keys of templates/torch/kernel.py.jinja.
+
+    Attributes:
+        header: the lines of the file's docstring.
+        imports: import statements.
+        helpers: the helper functions that the kernel calls, by name.
+        wrapper: the differentiable function.
+        class_name: the autograd.Function.
+        about: the lines of its docstring.
+        forward: its forward.
+        setup: its setup_context.
+        backward: its backward.
+        gradients: the functions that backward calls, one for each source of cotangents.
+    """
+
+    header: tuple[str, ...]
+    imports: tuple[str, ...]
+    helpers: frozenset[str]
+    wrapper: Function
+    class_name: str
+    about: tuple[str, ...]
+    forward: Function
+    setup: Function
+    backward: Function
+    gradients: tuple[Function, ...]

@@ -1,0 +1,101 @@
+"""The lines that find and check the lengths of axes: the same for every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from symgrad.notation.layer import Layer
+from symgrad.render.kernels.layout import Frame, flat_items, has_variadic, shape_items, shown, tuple_text
+
+
+@dataclass
+class Shapes:
+    """Writes lines that unpack lengths from arrays, each length from the first array that has it.
+
+    Attributes:
+        layer: whose axes they are.
+        whole: whether arrays keep their shape (see layout.is_whole).
+        needed: the axes of which the length itself is used.
+        known: the axes whose lengths have been found, and the array that has them.
+        check_dimensions, check_shape: the names of the helpers that raise.
+    """
+
+    layer: Layer
+    whole: bool
+    needed: frozenset[str]
+    used: set[str]
+    size: str
+    known: dict[str, str] = field(default_factory=dict)
+
+    def unpack(self, name: str, indices: Frame, check: bool) -> list[str]:
+        """The lines for one array: unpack the axes that are new, check those that are known."""
+        if self.whole:
+            return self._whole(name, indices, check)
+        axes = [index.axis for index in indices]
+        new = [axis for axis in dict.fromkeys(axes) if axis not in self.known]
+        lines = []
+        if new and check:
+            lines += self._dimensions(name, indices)
+        self.known.update(dict.fromkeys(new, name))
+        if len(new) == len(axes) and new:
+            left = ", ".join(self._items(indices)) + ("," if len(axes) == 1 else "")
+            return [*lines, f"{left} = {name}.shape", *self._products(new)]
+        lines += [self._one(name, indices, axis) for axis in new] + self._products(new)
+        return lines + (self._check(name, indices) if check else [])
+
+    def flatten(self, names: Iterable[tuple[str, Frame]]) -> list[str]:
+        """The lines that merge variadic axes."""
+        if self.whole:
+            return []
+        return [
+            f"{name} = {name}.reshape({', '.join(flat_items(indices))})"
+            for name, indices in names
+            if has_variadic(indices, self.layer)
+        ]
+
+    def restored(self, text: str, indices: Frame) -> str:
+        """An array's expression with its own shape again."""
+        if self.whole or not has_variadic(indices, self.layer):
+            return text
+        return f"{text}.reshape({', '.join(self._items(indices))})"
+
+    def shape(self, indices: Frame) -> str:
+        """The shape of an array as a tuple."""
+        if self.whole:
+            return f"{next(iter(self.known.values()))}.shape" if indices else "()"
+        return tuple_text(self._items(indices)) if indices else "()"
+
+    def _whole(self, name: str, indices: Frame, check: bool) -> list[str]:
+        if indices and not self.known:
+            axis = indices[0].axis
+            self.known[axis] = name
+            return [f"n_{axis} = {self.size.format(name)}"] if axis in self.needed else []
+        return self._check(name, indices) if check else []
+
+    def _items(self, indices: Frame) -> list[str]:
+        return shape_items(indices, self.layer)
+
+    def _dimensions(self, name: str, indices: Frame) -> list[str]:
+        self.used.add("check_dimensions")
+        variadic = has_variadic(indices, self.layer)
+        least = len(indices) - variadic
+        return [f'_check_dimensions("{shown(name, indices, self.layer)}", {name}, {least}{", more=True" if variadic else ""})']
+
+    def _check(self, name: str, indices: Frame) -> list[str]:
+        self.used.add("check_shape")
+        return [f'_check_shape("{shown(name, indices, self.layer)}", {name}, {self.shape(indices)})']
+
+    def _one(self, name: str, indices: Frame, axis: str) -> str:
+        axes = [index.axis for index in indices]
+        place, after = axes.index(axis), len(axes) - axes.index(axis) - 1
+        if self.layer.axis(axis).variadic:
+            return f"shape_{axis} = {name}.shape[{place}:{f'-{after}' if after else ''}]"
+        behind = any(self.layer.axis(other).variadic for other in axes[:place])
+        return f"n_{axis} = {name}.shape[{place - len(axes) if behind else place}]"
+
+    def _products(self, axes: Sequence[str]) -> list[str]:
+        lines = [f"n_{axis} = math.prod(shape_{axis})" for axis in axes if self.layer.axis(axis).variadic]
+        if lines:
+            self.used.add("math")
+        return lines

@@ -1,0 +1,114 @@
+"""Small expressions: what has fewer axes than the full-size arrays, written as plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symgrad.algebra.terms import Add, Delta, Entry, Mul, Num, Size, Term, mul
+from symgrad.plan.infix import Spelling, infix
+from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.layout import Frame, place
+
+PYTHON, OWN, WIDE = "python", "own", "wide"
+"""What a name holds: a Python number, an array in the kernel's own dtype, one in the wider type."""
+
+
+@dataclass
+class Smalls:
+    """Writes small expressions, and knows which of them are in the wider type.
+
+    Attributes:
+        plan: whose names are written.
+        function: the spelling of a scalar function call in this backend.
+        permute: the spelling of a permutation of dimensions.
+        cast: the spelling of a cast to the kernel's own dtype.
+        eye: the spelling of an identity matrix.
+        kinds: for each name PYTHON, OWN or WIDE.
+    """
+
+    plan: KernelPlan
+    function: Callable[[str, str], str]
+    permute: Callable[[str, tuple[int, ...]], str]
+    cast: Callable[[str], str]
+    eye: Callable[[str], str]
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def kind(self, term: Term) -> str:
+        """What a small expression is made of."""
+        kinds = {self.kinds[name] for name in term.names}
+        return WIDE if WIDE in kinds else OWN if OWN in kinds else PYTHON
+
+    def text(self, term: Term, frame: Frame) -> str:
+        """The expression, its arrays broadcast to the frame."""
+        return infix(term, self._spelling(frame))
+
+    def coefficient(self, term: Term, frame: Frame) -> str:
+        """The expression as a coefficient of full-size arrays: in their dtype, broadcast."""
+        own = tuple(index for index in frame if index in term.free)
+        where = place(own, frame)
+        text = self.text(term, own)
+        if self.kind(term) == WIDE:
+            return self.cast(_bracketed(text)) + where.suffix
+        return _bracketed(text) + where.suffix if where.suffix else text
+
+    def _spelling(self, frame: Frame) -> Spelling:
+        def entry(item: Entry) -> str:
+            return self.placed(item, frame)
+
+        def identity(item: Delta) -> str:
+            where = place((item.left, item.right), frame)
+            return self.eye(f"n_{item.left.axis}") + where.suffix
+
+        return Spelling(
+            entry=entry, size=lambda s: f"n_{s.axis}", call=self.function, fraction=fraction_text, delta=identity
+        )
+
+    def placed(self, item: Entry, frame: Frame) -> str:
+        """An array's name, seen in a frame."""
+        where = place(item.indices, frame)
+        name = item.name if where.order is None else self.permute(item.name, where.order)
+        return name + where.suffix
+
+
+def raw(text: str, frame: Frame = ()) -> Entry:
+    """A node that is written as it stands."""
+    return Entry(text, frame)
+
+
+def _bracketed(text: str) -> str:
+    return text if text.isidentifier() or (text.endswith(")") and text.split("(")[0].isidentifier()) else f"({text})"
+
+
+def fraction_text(value: Fraction) -> str:
+    """A decimal where it is exact and short, else a quotient."""
+    decimal = repr(float(value))
+    return decimal if Fraction(decimal) == value and len(decimal) < 8 else str(value)
+
+
+def split_product(term: Term, is_large: Callable[[Term], bool]) -> tuple[Term, list[Term]]:
+    """A product's small factors as one term, and its large factors in order."""
+    factors = term.factors if isinstance(term, Mul) else (term,)
+    small = mul(*(factor for factor in factors if not is_large(factor)))
+    return small, [factor for factor in factors if is_large(factor)]
+
+
+def centred(term: Term, kinds: dict[str, str]) -> tuple[Entry, Entry] | None:
+    """The array and the statistic, where a term is a full-size array minus a wider statistic."""
+    if not isinstance(term, Add) or len(term.terms) != 2:
+        return None
+    array, shift = term.terms
+    if not isinstance(shift, Mul) or shift.factors[0] != Num(Fraction(-1)) or len(shift.factors) != 2:
+        return None
+    statistic = shift.factors[1]
+    if not isinstance(array, Entry) or not isinstance(statistic, Entry) or kinds.get(statistic.name) != WIDE:
+        return None
+    return (array, statistic) if statistic.free < array.free else None
+
+
+def sizes_in(terms: Iterable[Term]) -> set[str]:
+    """The axes whose lengths stand in the terms."""
+    from symgrad.algebra.terms import walk
+
+    return {node.axis for term in terms for node in walk(term) if isinstance(node, Size)}

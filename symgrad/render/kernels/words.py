@@ -1,0 +1,72 @@
+"""The words around the code: headers and docstrings."""
+
+from __future__ import annotations
+
+from symgrad.notation.layer import Layer
+from symgrad.plan.formula import equation
+from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.layout import shown
+
+
+def header(plan: KernelPlan, backend: str, what: str) -> tuple[str, ...]:
+    """The docstring of an emitted file."""
+    layer = plan.layer
+    return (
+        f"{_title(layer)} Forward and backward pass for {what}.",
+        "",
+        *(f"    {line}" for line in _equations(layer)),
+        "",
+        "The backward pass was derived by symgrad from these equations. Every gradient below was proved",
+        "equal, for every size, to the derivative of the forward pass; the formula that each line",
+        "computes stands above it (d_x is the gradient of the final scalar with respect to x).",
+        "",
+        f"Generated from the layer {layer.name} and the template {backend}/kernel.py.jinja; do not edit. Again:",
+        "",
+        f"    python -m symgrad generate {layer.name} --backend {backend}",
+    )
+
+
+def _title(layer: Layer) -> str:
+    """The first sentence of the layer's docstring."""
+    first = layer.doc.strip().splitlines()[0] if layer.doc.strip() else layer.name
+    return safe(first if first.endswith(".") else first + ".")
+
+
+def _equations(layer: Layer) -> list[str]:
+    return [equation(d.name, d.indices, d.body) for d in layer.definitions]
+
+
+def safe(text: str) -> str:
+    """A user's text as part of a docstring: nothing in it can end the string or start an escape."""
+    return "".join(c if c.isprintable() else " " for c in text).replace("\\", "/").replace('"', "'")
+
+
+def class_name(layer: Layer) -> str:
+    """BatchNorm for batch_norm."""
+    name = "".join(part[:1].upper() + part[1:] for part in layer.name.split("_"))
+    return name if name != layer.name else name + "Function"
+
+
+def argument_lines(plan: KernelPlan) -> list[str]:
+    """One line for each argument: its shape and role."""
+    layer, lines = plan.layer, []
+    for tensor in layer.tensors:
+        lines.append(f"    {shown(plan.names[tensor.name], tensor.indices, layer)}: {ROLES[tensor.role]}.")
+    lines += [f"    {plan.names[c.name]}: a constant." for c in layer.constants]
+    return lines
+
+
+ROLES = {"input": "input", "parameter": "parameter", "target": "target, gets no gradient"}
+
+
+def output_text(plan: KernelPlan) -> str:
+    """y[s, c, k...], or several."""
+    layer = plan.layer
+    return ", ".join(shown(plan.names[name], layer.entry(name).indices, layer) for name in layer.outputs)
+
+
+def signature(plan: KernelPlan) -> str:
+    """x, w, beta, *, eps=1e-5."""
+    tensors = [plan.names[t.name] for t in plan.layer.tensors]
+    constants = [f"{plan.names[c.name]}={c.text}" for c in plan.layer.constants]
+    return ", ".join([*tensors, *(["*"] if constants else []), *constants])
