@@ -99,6 +99,10 @@ def instantiate(body: Term, formal: tuple[Index, ...], actual: tuple[Index, ...]
 
 def alpha_equal(left: Term, right: Term) -> bool:
     """Equal as written, up to the letters of bound indices."""
+    if left == right:
+        return True
+    if not (left.binds and right.binds) or left.free != right.free or left.names != right.names:
+        return False
     return _alpha_key(left, {}, 0) == _alpha_key(right, {}, 0)
 
 

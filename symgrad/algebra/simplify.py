@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import lru_cache
 
 from symgrad.algebra.binding import alpha_equal, rename, rename_bound_apart, transform_children
 from symgrad.algebra.reading import inequality
@@ -75,6 +76,7 @@ def terms_of(term: Term) -> tuple[Term, ...]:
     return term.terms if isinstance(term, Add) else (term,)
 
 
+@lru_cache(maxsize=16_384)
 def tidy(term: Term) -> Term:
     """Merge powers of equal factors and collect equal terms, everywhere, from the inside out."""
     term = transform_children(term, tidy)
@@ -291,6 +293,7 @@ def _same(left: tuple[Fraction, Factors], right: tuple[Fraction, Factors]) -> bo
     return left[0] == right[0] and same_factors(left[1], right[1])
 
 
+@lru_cache(maxsize=4_096)
 def settle(term: Term) -> Term:
     """`tidy`, with gradients at the end of each product, as a person writes them."""
     return everywhere(tidy(term), _gradients_last)

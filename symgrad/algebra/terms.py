@@ -52,6 +52,11 @@ class Term:
         return frozenset().union(*(child.names for child in self.children))
 
     @cached_property
+    def binds(self) -> bool:
+        """Whether there is a sum in the term, whose letters are bound."""
+        return any(child.binds for child in self.children)
+
+    @cached_property
     def letters(self) -> frozenset[str]:
         """Every index letter below, free or bound."""
         own = frozenset(index.name for index in self.free)
@@ -186,6 +191,10 @@ class Sum(Term):
     @cached_property
     def free(self) -> frozenset[Index]:
         return self.body.free.difference(self.indices)
+
+    @cached_property
+    def binds(self) -> bool:
+        return True
 
     @cached_property
     def letters(self) -> frozenset[str]:

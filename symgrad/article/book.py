@@ -25,20 +25,32 @@ class EquationBook:
     """Equation numbers by left and right side, up to the order in which things are written.
 
     Attributes:
-        numbers: the number for (shape of the left side, shape of the right side).
+        numbers: the numbers for (shape of the left side, shape of the right side), in the source's order.
         fixed: scalars that the source leaves out (eps = 0) or sets (d_L = 1).
+        order: every number, in the source's order.
     """
 
     fixed: dict[str, Fraction]
-    numbers: dict[tuple[str, str], str] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    order: dict[str, int] = field(default_factory=dict)
 
-    def number(self, left: Term, right: Term) -> str:
-        """The equation's number, "(22)", or an empty string where the book does not have it."""
-        return self.numbers.get(self._key(left, right), "")
+    def number(self, left: Term, right: Term, after: str = "") -> str:
+        """The equation's number, "(22)", or an empty string where the book does not have it.
+
+        An equation may stand in the source twice, as (22) and (29). The number seen before in the
+        same derivation, `after`, tells which place is meant: the first one that is not before it.
+        """
+        start = self.order.get(after, 0)
+        found = self.numbers.get(self._key(left, right), ())
+        return next((number for number in found if self.order[number] >= start), "")
 
     def add(self, claim: Claim, number: str) -> None:
-        """Enter a claim; the first number for an equation stays."""
-        self.numbers.setdefault(self._key(claim.left, claim.right), number)
+        """Enter a claim, after those that stand before it in the source."""
+        self.order.setdefault(number, len(self.order))
+        key = self._key(claim.left, claim.right)
+        known = self.numbers.get(key, ())
+        if number not in known:
+            self.numbers[key] = (*known, number)
 
     def _key(self, left: Term, right: Term) -> tuple[str, str]:
         return shape(left), shape(settle(_fixed(right, self.fixed)))

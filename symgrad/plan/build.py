@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import ZERO, Entry, Index, Pow, Sum, Term
+from symgrad.algebra.terms import ZERO, Entry, Index, Pow, Sum, Term, mul, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
 from symgrad.plan.formula import equation
@@ -51,9 +52,10 @@ class Builder:
         self._share_sums()
         self._share_roots()
         self._share_terms()
-        order = self._ordered([name for _, name in results])
-        for what, name in results:
-            self._prove(what, name)
+        wanted = sorted((name for _, name in results), key=lambda name: is_full(self._indices(name), self.layer))
+        order = self._ordered(wanted)
+        for name in order:
+            self._prove(name)
         return self._procedure(order, results)
 
     def _require(self, name: str) -> None:
@@ -71,11 +73,17 @@ class Builder:
     def _with_names(self, body: Term, own: str) -> Term:
         """The body's code form with subterms that are a definition's code form replaced by its name."""
         body = code_form(body, self.verdict)
-        for definition in self.layer.definitions:
-            form = code_form(definition.body, self.verdict)
-            if definition.name != own and form.children and definition.name in {*self.original, *self.given}:
-                body = replace_term(body, form, definition.entry)
+        for name, form in self._forms.items():
+            if name != own:
+                body = replace_term(body, form, self.layer.entry(name))
         return body
+
+    @cached_property
+    def _forms(self) -> dict[str, Term]:
+        """The code forms of the definitions that may be used, but for those that are only names."""
+        usable = {*self.original, *self.given}
+        forms = {d.name: code_form(d.body, self.verdict) for d in self.layer.definitions if d.name in usable}
+        return {name: form for name, form in forms.items() if form.children}
 
     def _without_zeros(self, body: Term) -> Term:
         """The body with names replaced by 0 whose equation is 0."""
@@ -116,8 +124,6 @@ class Builder:
         value = self.sums.find(found[0])
         if value is None or own in value.names:
             return None
-        from symgrad.algebra.terms import mul
-
         return mul(found[1], value)
 
     def _extract_below(self, term: Term) -> Term:
@@ -177,16 +183,20 @@ class Builder:
             visit(name)
         return list(order)
 
-    def _used_in_order(self, body: Term) -> list[str]:
-        from symgrad.algebra.terms import walk
+    def _indices(self, name: str) -> tuple[Index, ...]:
+        return self.bodies[name][0] if name in self.bodies else self.layer.entry(name).indices
 
+    def _used_in_order(self, body: Term) -> list[str]:
         return list(dict.fromkeys(node.name for node in walk(body) if isinstance(node, Entry)))
 
-    def _prove(self, what: str, name: str) -> None:
-        """Require that the result, composed back from the statements, equals its equation."""
-        indices, body = self.original.get(name, self.bodies.get(name, ((), ZERO)))
-        composed = unfold(Entry(name, indices), self.bodies)
-        self.verdict.require(composed, body, what)
+    def _prove(self, name: str) -> None:
+        """Require that what is computed for an equation of the layer is proved equal to it.
+
+        Names of other equations stay: each of them is proved by itself.
+        """
+        if name in self.original:
+            composed = unfold(self.bodies[name][1], self._invented())
+            self.verdict.require(composed, self.original[name][1], name)
 
     def _procedure(self, order: list[str], results: Sequence[tuple[str, str]]) -> Procedure:
         """The record, with Python names."""

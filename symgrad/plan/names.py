@@ -59,7 +59,7 @@ def _describe(term: Term, constants: Collection[str]) -> str:
         case Entry(name):
             return f"d_{name.rsplit('.', 1)[1]}" if name.startswith("d_") and "." in name else name.rsplit(".", 1)[-1]
         case Add(terms):
-            return _describe_sum([t for t in terms if t.names - set(constants)] or list(terms), constants)
+            return _describe_sum([t for t in terms if not t.names or t.names - set(constants)], constants)
         case Mul(factors):
             return "_".join(_describe(factor, constants) for factor in factors if factor != Num(Fraction(-1)))
         case Pow(base, exponent):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from symgrad.algebra.terms import ZERO, Sum, Term, walk
+from symgrad.algebra.binding import instantiate
+from symgrad.algebra.terms import ZERO, Sum, walk
 from symgrad.notation.layer import Definition, Layer
 from symgrad.plan.build import Builder
 from symgrad.plan.names import python_names
-from symgrad.plan.records import Adjoint, Equal, KernelPlan, Procedure, is_full
+from symgrad.plan.records import Adjoint, Equal, KernelPlan, Procedure
 from symgrad.plan.verdict import Body, Verdict
 
 NONE: Mapping[str, Sequence[Adjoint]] = MappingProxyType({})
@@ -63,7 +64,6 @@ def _backward(layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], c
     recomputed = {name: body for name, body in definitions.items() if name not in kept}
     verdict = Verdict(layer, check_equal, declared)
     results = [(t.name, f"d_{t.name}") for t in layer.differentiable if _is_wanted(t.name, declared, seeds, layer)]
-    results.sort(key=lambda result: is_full(layer.entry(result[0]).indices, layer))
     return Builder(layer, {**recomputed, **declared}, given, verdict).build(results)
 
 
@@ -75,19 +75,25 @@ def _is_wanted(name: str, declared: Mapping[str, Body], seeds: Sequence[str], la
 
 def _at_declared_letters(layer: Layer, adjoints: Sequence[Adjoint]) -> dict[str, Body]:
     """The adjoints with the letters of what they belong to, so that equal terms look equal."""
-    from symgrad.algebra.binding import instantiate
-
     found: dict[str, Body] = {}
     for adjoint in adjoints:
         indices = layer.entry(adjoint.name.removeprefix("d_")).indices
-        body: Term = instantiate(adjoint.body, adjoint.indices, indices)
-        found[adjoint.name] = (indices, body)
+        found[adjoint.name] = (indices, instantiate(adjoint.body, adjoint.indices, indices))
     return found
 
 
 def _saved(layer: Layer, names: Mapping[str, str], procedures: Sequence[Procedure]) -> tuple[str, ...]:
-    """What the backward pass reads of tensors, constants and definitions, in order."""
+    """What the backward pass reads of tensors, constants and definitions, in order.
+
+    A tensor is kept as well where nothing else tells the lengths of an axis.
+    """
     read = {name for procedure in procedures for name in procedure.reads}
+    seen = {i.axis for name, python in names.items() if python in read for i in layer.entry(name).indices}
+    seen |= {index.axis for name in layer.outputs for index in layer.entry(name).indices}
+    for tensor in layer.tensors:
+        if not {index.axis for index in tensor.indices} <= seen:
+            read.add(names[tensor.name])
+            seen |= {index.axis for index in tensor.indices}
     return tuple(name for name in names.values() if name in read)
 
 

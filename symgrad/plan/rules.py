@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import ZERO, Add, Mul, Size, Sum, Term, add, mul, sum_over, walk
+from symgrad.algebra.terms import ZERO, Add, Mul, Pow, Size, Sum, Term, add, mul, sum_over
 from symgrad.plan.safe import safe_form
 from symgrad.plan.verdict import Verdict
 
@@ -76,8 +76,12 @@ def _count(term: Term, verdict: Verdict) -> Term | None:
 
 
 def _vanish(term: Term, verdict: Verdict) -> Term | None:
-    if not isinstance(term, Sum) or not any(isinstance(node, Add) for node in walk(term.body)):
+    if not isinstance(term, Sum) or not any(isinstance(node, Add) for node in (term.body, *term.body.children)):
         return None
+    if isinstance(term.body, Pow):
+        return None  # worth no proof: it vanishes only where its base does
+    if any(name.startswith("d_") for name in term.names):
+        return None  # a cotangent is arbitrary: no sum over it vanishes
     return ZERO if verdict.equal(term, ZERO) else None
 
 

@@ -1,4 +1,4 @@
-"""The prover's verdicts during planning, on terms that still contain names of adjoints."""
+"""The prover's verdicts during planning, on terms in which names of adjoints are free variables."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Verdict:
     _asked: dict[tuple[Term, Term], bool] = field(default_factory=dict)
 
     def equal(self, left: Term, right: Term) -> bool:
-        """Whether both terms are proved equal."""
-        pair = (unfold(left, self.known), unfold(right, self.known))
+        """Whether both terms are proved equal, whatever the adjoints in them are."""
+        pair = (left, right)
         if pair not in self._asked:
-            self._asked[pair] = pair[0] == pair[1] or self.check_equal(*pair, self.layer)
+            self._asked[pair] = left == right or self.check_equal(left, right, self.layer)
         return self._asked[pair]
 
     def require(self, left: Term, right: Term, what: str) -> None:
-        """Raise unless both terms are proved equal."""
-        if not self.equal(left, right):
+        """Raise unless both terms are proved equal; adjoints are replaced by their equations only if needed."""
+        if not self.equal(left, right) and not self.equal(unfold(left, self.known), unfold(right, self.known)):
             raise PlanError(f"layer {self.layer.name}: the code form of {what} is not proved equal to its equation.")
 
 

@@ -51,6 +51,7 @@ from symgrad.prove.powers import content, factor_integer, lead_of, split_leading
 
 MAX_TERMS = 20_000
 MAX_REDUCTIONS = 10_000
+MAX_REMEMBERED = 20_000
 ONE: Poly = {UNIT: Fraction(1)}
 
 
@@ -66,6 +67,12 @@ class Canonical:
         self._fresh = count()
         self._steps = 0
         self._terms: dict[Term, Poly] = {}
+
+    def begin(self) -> None:
+        """Begin a new piece of work: the limits count from here; canonical forms are kept."""
+        self._steps = 0
+        if len(self._terms) > MAX_REMEMBERED:
+            self._terms.clear()
 
     def poly(self, term: Term) -> Poly:
         """The canonical form of a term.

@@ -25,7 +25,7 @@ from symgrad.prove.canonical import Canonical
 from symgrad.prove.clear import vanishes
 from symgrad.prove.conditions import conditions_of
 from symgrad.prove.counterexample import Counterexample, find_counterexample
-from symgrad.prove.derivatives import resolve_derivatives
+from symgrad.prove.derivatives import Derivatives
 from symgrad.prove.monomials import Poly
 from symgrad.prove.numbers import EvaluationError
 
@@ -82,7 +82,20 @@ class Prover:
             self.bodies[definition.name] = (definition.indices, definition.body)
         for gradient in gradients:
             self.bodies[gradient.entry.name] = (gradient.entry.indices, gradient.body)
-        self.order = {name: place for place, name in enumerate(self.bodies)}
+        self.derivatives = Derivatives(layer)
+        self.canonicals: dict[Pairs, Canonical] = {}
+        self.order = {name: (self._rank(name), place) for place, name in enumerate(self.bodies)}
+
+    def _rank(self, name: str) -> int:
+        """What is unfolded first: gradients, then definitions, then gradients of calls' results.
+
+        The latter are upstream gradients for everything before them; a formula that is right for
+        any upstream gradient is proved without looking into them.
+        """
+        if self.layer.definition(name) is not None:
+            return 1
+        plain = name.removeprefix("d_")
+        return 0 if any(call.result == plain for call in self.layer.calls) else 2
 
     def decide(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> Proof:
         """The verdict on `left = right`.
@@ -112,9 +125,11 @@ class Prover:
         except EvaluationError:
             return None
 
-    def equal(self, left: Term, right: Term, distinct: Pairs = ()) -> bool:
+    def equal(
+        self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None
+    ) -> bool:
         """Whether the equality is proved; no counterexample is looked for."""
-        return not self._prove(left, right, distinct, {})[1]
+        return not self._prove(left, right, distinct, fixed or {})[1]
 
     def _prove(
         self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]
@@ -123,7 +138,7 @@ class Prover:
         unfolded: list[str] = []
         reason = ""
         try:
-            term = resolve_derivatives(add(left, negative(right)), self.layer)
+            term = self.derivatives.resolved(add(left, negative(right)))
             while True:
                 term = _fix(term, fixed)
                 reason = self._attempt(term, distinct)
@@ -139,14 +154,15 @@ class Prover:
 
     def _attempt(self, term: Term, distinct: Pairs) -> str:
         """ "" where the term's canonical form is zero, else what is left over."""
-        canonical = Canonical(distinct)
+        canonical = self.canonicals.setdefault(distinct, Canonical(distinct))
+        canonical.begin()
         difference: Poly = canonical.poly(term)
         if vanishes(canonical, difference):
             return ""
         return f"{len(difference)} terms are left over"
 
     def _latest(self, term: Term) -> str | None:
-        """The last-defined name in a term."""
+        """The name in a term that is unfolded next."""
         known = [name for name in term.names if name in self.order]
         return max(known, key=self.order.__getitem__) if known else None
 

@@ -10,8 +10,9 @@ from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.templates import fill
+from symgrad.render.kernels.torch_kernel import torch_kernel
 
-BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {"numpy": numpy_kernel}
+BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {"numpy": numpy_kernel, "torch": torch_kernel}
 """For each backend what makes the record that its template lays out."""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.terms import Add, Call, Entry, Mul, Num, Pow, Term, mul, power
+from symgrad.algebra.terms import ONE, Add, Call, Entry, Mul, Pow, Term, power
 from symgrad.errors import SymgradError
 from symgrad.plan.infix import split_sign
 from symgrad.plan.names import describing_name, free_name
@@ -48,7 +49,7 @@ class FullWriter:
     def assign(self, name: str, term: Term, frame: Frame) -> None:
         """Compute a statement's term into a new name."""
         uses = self.buffers.uses[name]
-        self._into(name, term, frame, is_target=True)
+        self.into(name, term, frame, is_target=True)
         self.buffers.owned[name] = frame
         self.buffers.uses[name] = uses
 
@@ -59,21 +60,22 @@ class FullWriter:
             return Operand(self.smalls.placed(term, frame), term.name)
         constants = {c.name for c in self.smalls.plan.layer.constants}
         name = free_name(describing_name(term, constants, "work"), self.taken)
-        return Operand(*[self._into(name, term, frame, is_target=False)] * 2)
+        return Operand(*[self.into(name, term, frame, is_target=False)] * 2)
 
     def done(self, operand: Operand, frame: Frame) -> None:
         """Release an operand's buffer where nothing reads it any more."""
         if operand.name:
             self.buffers.release(operand.name, frame)
 
-    def _is_large(self, frame: Frame):  # type: ignore[no-untyped-def]
+    def is_large(self, frame: Frame) -> Callable[[Term], bool]:
+        """Tells the terms that have all indices of a frame."""
         return lambda term: term.free == frozenset(frame)
 
-    def _into(self, name: str, term: Term, frame: Frame, is_target: bool) -> str:
+    def into(self, name: str, term: Term, frame: Frame, is_target: bool) -> str:
         """Compute a term into `name`, or for a part of a statement into a dying buffer's own name."""
         self.taken.add(name)
         write = _Value(self, name, frame, is_target)
-        if term.free != frozenset(frame) or not any(map(self._is_large(frame), term.children or (term,))):
+        if term.free != frozenset(frame) or not any(map(self.is_large(frame), term.children or (term,))):
             return write.broadcast(term)
         match term:
             case Entry():
@@ -126,14 +128,14 @@ class _Value:
         found = centred(term, self.writer.smalls.kinds)
         if found is not None and found[0].free == frozenset(self.frame):
             return self._centred(*found)
-        large = self.writer._is_large(self.frame)
-        terms = [t for t in term.terms if _has_large(t, large)]
-        smalls = [t for t in term.terms if not _has_large(t, large)]
+        large = self.writer.is_large(self.frame)
+        terms = [t for t in term.terms if large(t)]
+        smalls = [t for t in term.terms if not large(t)]
         if len(smalls) == 1 and len(terms) == 1 and split_sign(terms[0])[0] < 0:
             operand = self.writer.temporary(split_sign(terms[0])[1], self.frame)
             return self._apply("subtract", self._small(smalls[0]), operand)
         order = [*terms, *smalls]
-        current = self.writer.temporary(order[0], self.frame)
+        current = self._first(order[0])
         for part in order[1:]:
             sign, size = split_sign(part)
             other = self._small(size) if part in smalls else self._while_held(current, size)
@@ -149,24 +151,31 @@ class _Value:
         return self._function("_centre({0}{1})", f"{operand.text}, {shift}", operand)
 
     def product(self, term: Mul) -> str:
-        """Factors, one after the other; all small ones together."""
-        small, large = split_product(term, self.writer._is_large(self.frame))
-        operands: list[tuple[str, Term]] = []
-        for factor in large:
-            below = isinstance(factor, Pow) and factor.exponent < 0
-            operands.append(("divide", power(factor.base, -factor.exponent)) if below else ("multiply", factor))  # type: ignore[attr-defined]
-        operands.sort(key=lambda pair: pair[0] == "divide")
-        current = None
-        if operands[0][0] == "divide":
-            current, small = self._small(small), Num(Fraction(1))
-        for operation, factor in operands:
-            other = self._while_held(current, factor)
-            current = other if current is None else self._named(self._apply(operation, current, other))
-            if small != Num(Fraction(1)):
-                current = self._named(self._apply("multiply", current, self._small(small)))
-                small = Num(Fraction(1))
-        assert current is not None
+        """Factors, one after the other; all small ones together, early."""
+        small, large = split_product(term, self.writer.is_large(self.frame))
+        above = self._in_order([factor for factor in large if not _is_below(factor)])
+        below = [power(factor.base, -factor.exponent) for factor in large if isinstance(factor, Pow) and _is_below(factor)]
+        current = self._first(above.pop(0)) if above else self._small(small)
+        if small != ONE and current.name:
+            current = self._named(self._apply("multiply", current, self._small(small)))
+        for operation, factors in (("multiply", above), ("divide", below)):
+            for factor in factors:
+                other = self._while_held(current, factor)
+                current = self._named(self._apply(operation, current, other))
         return self._finish(current)
+
+    def _in_order(self, factors: list[Term]) -> list[Term]:
+        """The factor first whose buffer the product can go on in: a dying one, else one to be computed."""
+        uses, owned = self.writer.buffers.uses, self.writer.buffers.owned
+        dying = [f for f in factors if isinstance(f, Entry) and uses[f.name] == 1 and owned.get(f.name) == self.frame]
+        first = (dying or [factor for factor in factors if not isinstance(factor, Entry)] or factors)[:1]
+        return first + [factor for factor in factors if factor not in first]
+
+    def _first(self, term: Term) -> Operand:
+        """The term that the value starts from, under the value's own name if it is computed."""
+        if isinstance(term, Entry):
+            return self.writer.temporary(term, self.frame)
+        return self._named(self.writer.into(self.name, term, self.frame, self.is_target))
 
     def power(self, base: Term, exponent: Fraction) -> str:
         """A power of a full-size term."""
@@ -209,7 +218,8 @@ class _Value:
 
     def _apply(self, operation: str, left: Operand, right: Operand) -> str:
         """A binary ufunc, into a dying, a free or a new buffer."""
-        name, target = self._target([left, right])
+        scaled = operation in ("multiply", "divide") and not right.name
+        name, target = self._target([left, right], keep=scaled)
         if target and target == name == left.name:
             self._line(f"{name} {INFIX[operation]}= {right.text}")
         elif target or self.writer.like:
@@ -219,11 +229,11 @@ class _Value:
             self._line(f"{name} = {left.text} {INFIX[operation]} {_bracketed(right.text)}")
         return self._moved(name, target, [left, right])
 
-    def _target(self, operands: list[Operand]) -> tuple[str, str]:
+    def _target(self, operands: list[Operand], keep: bool = False) -> tuple[str, str]:
         """The name of the result, and the name of the buffer it goes to (empty: a new one)."""
         dying = [o.name for o in operands if o.name and self.writer.buffers.is_dying(o.name, self.frame)]
         if dying:
-            return (self.name if self.is_target else dying[0]), dying[0]
+            return (dying[0] if keep and not self.is_target else self.name), dying[0]
         free = self.writer.buffers.take(self.frame)
         return self.name, free or ""
 
@@ -260,9 +270,9 @@ class _Value:
         self.writer.lines.append(text)
 
 
-def _has_large(term: Term, large) -> bool:  # type: ignore[no-untyped-def]
-    """Whether a summand is full-size."""
-    return large(term)
+def _is_below(factor: Term) -> bool:
+    """Whether a factor stands below the fraction bar."""
+    return isinstance(factor, Pow) and factor.exponent < 0
 
 
 def _bracketed(text: str) -> str:
@@ -278,5 +288,3 @@ def _outside_brackets(text: str) -> str:
         depth -= character in ")]"
     return kept
 
-
-_ = mul

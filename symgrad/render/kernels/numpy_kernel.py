@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from symgrad.algebra.terms import Entry, Index, Size, walk
-from symgrad.plan.records import KernelPlan, Procedure, is_full
+from symgrad.algebra.terms import Index
+from symgrad.plan.records import KernelPlan, is_full
 from symgrad.render.kernels.layout import Frame, has_variadic, is_whole, shown
 from symgrad.render.kernels.numpy_lines import NumpyLines, kinds_of
 from symgrad.render.kernels.records import Field, Function, NumpyKernel
 from symgrad.render.kernels.shapes import Shapes
-from symgrad.render.kernels.small import OWN, PYTHON, WIDE
-from symgrad.render.kernels.words import argument_lines, header, output_text, signature
+from symgrad.render.kernels.small import OWN, PYTHON
+from symgrad.render.kernels.words import argument_lines, call_lines, header, output_text, signature
 
 
 def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
@@ -20,11 +21,15 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
     forward, backward = _forward(plan, used), _backward(plan, used)
     imports = (*(["import math"] if "math" in used else []), "from typing import NamedTuple", "", "import numpy as np")
     layer = plan.layer
+    constants = {plan.names[constant.name] for constant in layer.constants}
     return NumpyKernel(
         header(plan, "numpy", "NumPy"), imports, frozenset(used), forward, backward,
-        tuple(Field(name, shown(name, plan.indices(name), layer)) for name in plan.saved),
         tuple(
-            Field(what, shown(f"d_{what}", layer.entry(what).indices, layer)) for what, _ in plan.backward.results
+            Field(name, "float" if name in constants else "np.ndarray", shown(name, plan.indices(name), layer))
+            for name in plan.saved
+        ),
+        tuple(
+            Field(what, "np.ndarray", shown(f"d_{what}", layer.entry(what).indices, layer)) for what, _ in plan.backward.results
         ),
     )  # fmt: skip
 
@@ -32,21 +37,19 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
 def _forward(plan: KernelPlan, used: set[str]) -> Function:
     layer = plan.layer
     tensors = [(plan.names[t.name], t.indices) for t in layer.tensors]
-    shapes = _shapes(plan, plan.forward, used)
     names = [name for name, _ in tensors]
+    outputs = [plan.names[name] for name in layer.outputs]
+    writer = NumpyLines(plan, plan.forward, (*outputs, *plan.saved), names[0], used)
+    body = writer.write(kinds_of(plan))
+    shapes = _shapes(plan, body, used)
     lines = [f"{_unpacked(names)} = _arrays({', '.join(f'{n}={n}' for n in names)})"]
     for name, indices in tensors:
         lines += shapes.unpack(name, indices, check=True)
     lines += shapes.flatten(tensors)
-    outputs = [plan.names[name] for name in layer.outputs]
-    writer = NumpyLines(plan, plan.forward, (*outputs, *plan.saved), names[0], used)
-    body = writer.write(kinds_of(plan))
-    returned = ", ".join(_returned(writer, shapes, plan.names[name], layer.entry(name).indices) for name in layer.outputs)
-    saved = ", ".join(
-        _kept(shapes, name, plan.indices(name)) for name in plan.saved
-    )
-    returned = f"({returned})" if len(outputs) > 1 else returned
-    lines += [*_dtype(names[0], [*body, returned]), "", *body, f"return {returned}, Saved({saved})"]
+    results = [_returned(writer, shapes, plan.names[name], layer.entry(name).indices) for name in layer.outputs]
+    saved = call_lines("saved = Saved", [_kept(shapes, name, plan.indices(name)) for name in plan.saved])
+    returned = f"return {results[0] if len(results) == 1 else '(' + ', '.join(results) + ')'}, saved"
+    lines += [*_dtype(names[0], [*body, returned]), "", *body, "", *saved, returned]
     doc = (f"Compute {output_text(plan)}, and what `backward` needs.", "", "Args:", *argument_lines(plan))
     return Function("forward", signature(plan), doc, tuple(lines))
 
@@ -54,36 +57,34 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
 def _backward(plan: KernelPlan, used: set[str]) -> Function:
     layer = plan.layer
     cotangents = [(f"d_{plan.names[name]}", layer.entry(name).indices) for name in layer.outputs]
-    arrays = [(n, i) for n, i in cotangents if i]
-    shapes = _shapes(plan, plan.backward, used)
-    lines = [f"{_unpacked(list(plan.saved))} = saved"]
+    arrays = [(name, indices) for name, indices in cotangents if indices]
     saved = [(name, plan.indices(name)) for name in plan.saved]
+    first = next(name for name, indices in [*saved, *arrays] if is_full(indices, layer))
+    results = plan.backward.results
+    writer = NumpyLines(plan, plan.backward, (*(name for _, name in results), *plan.saved), first, used)
+    body = writer.write({**kinds_of(plan), **{name: OWN if i else PYTHON for name, i in cotangents}})
+    shapes = _shapes(plan, body, used)
+    lines = [f"{_unpacked(list(plan.saved))} = saved"]
     for name, indices in saved:
-        if indices and _has_new(indices, shapes):
-            lines += shapes.unpack(name, indices, check=False)
-    first = next(name for name, indices in [*saved, *arrays] if indices and is_full(indices, layer))
+        lines += shapes.unpack(name, indices, check=False) if _has_new(indices, shapes) else []
     if arrays:
-        given = ", ".join(f"{n}={n}" for n, _ in arrays)
-        like = f"{first}.dtype, " if first in plan.saved else ""
-        lines.append(f"{_unpacked([n for n, _ in arrays])} = _arrays({like}{given})")
-    lines += [f"{n} = float({n})" for n, i in cotangents if not i]
+        like = [f"{first}.dtype"] if first in plan.saved else []
+        lines.append(f"{_unpacked([n for n, _ in arrays])} = _arrays({', '.join([*like, *(f'{n}={n}' for n, _ in arrays)])})")
+    lines += [f"{name} = float({name})" for name, indices in cotangents if not indices]
     for name, indices in arrays:
         lines += shapes.unpack(name, indices, check=True)
     lines += shapes.flatten([*saved, *arrays])
-    results = plan.backward.results
-    writer = NumpyLines(plan, plan.backward, tuple(n for _, n in results) + plan.saved, first, used)
-    kinds = {**kinds_of(plan), **{n: OWN if i else PYTHON for n, i in cotangents}}
-    body = writer.write(kinds)
     returned = [f"{what}={_returned(writer, shapes, name, layer.entry(what).indices)}" for what, name in results]
-    lines += [*_dtype(first, [*body, *returned]), "", *body, *_call_lines("return Gradients", returned)]
-    arguments = ", ".join(["saved", *(n if i else f"{n}=1.0" for n, i in cotangents)])
-    what = ", ".join(shown(n, i, layer) for n, i in cotangents)
-    doc = (f"Compute the gradients of the inputs from {what}, the gradient of what `forward` returned.",)
+    lines += [*_dtype(first, [*body, *returned]), "", *body, "", *call_lines("return Gradients", returned)]
+    arguments = ", ".join(["saved", *(name if indices else f"{name}=1.0" for name, indices in cotangents)])
+    given = ", ".join(shown(name, indices, layer) for name, indices in cotangents)
+    doc = (f"Compute the gradients of the inputs from {given}, the gradient of what `forward` returned.",)
     return Function("backward", arguments, doc, tuple(lines))
 
 
-def _shapes(plan: KernelPlan, procedure: Procedure, used: set[str]) -> Shapes:
-    needed = frozenset(n.axis for s in procedure.statements for n in walk(s.term) if isinstance(n, Size))
+def _shapes(plan: KernelPlan, body: Sequence[str], used: set[str]) -> Shapes:
+    text = "\n".join(body)
+    needed = frozenset(axis.name for axis in plan.layer.axes if re.search(rf"\bn_{axis.name}\b", text))
     return Shapes(plan.layer, is_whole(plan.layer), needed, used, "{0}.size")
 
 
@@ -110,14 +111,3 @@ def _returned(writer: NumpyLines, shapes: Shapes, name: str, indices: tuple[Inde
 
 def _kept(shapes: Shapes, name: str, indices: Frame) -> str:
     return shapes.restored(name, indices) if has_variadic(indices, shapes.layer) else name
-
-
-def _call_lines(function: str, arguments: Sequence[str]) -> list[str]:
-    """A call on one line, or an argument a line where that is too long."""
-    line = f"{function}({', '.join(arguments)})"
-    if len(line) <= 92:
-        return [line]
-    return [f"{function}(", *(f"    {argument}," for argument in arguments), ")"]
-
-
-_ = (Entry, WIDE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symgrad.algebra.terms import Entry, Index, Mul, Num, Pow, Sum, Term, mul
+from symgrad.algebra.terms import ONE, Entry, Index, Mul, Pow, Sum, Term, mul
 from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, infix
 from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
@@ -13,6 +13,7 @@ from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, is_whole
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
+from symgrad.render.kernels.words import comment
 from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, fraction_text, raw
 
 
@@ -64,7 +65,7 @@ class NumpyLines:
         """All lines; `kinds` says what the names hold that the procedure reads."""
         self.smalls.kinds.update(kinds)
         for statement in self.procedure.statements:
-            self.lines.append(f"# {statement.formula}")
+            self.lines.extend(comment(statement.formula))
             self._statement(statement)
         return self.lines
 
@@ -143,7 +144,7 @@ def _is_square(term: Term) -> bool:
 
 def _scaled(text: str, coefficient: Term) -> str:
     """A sum's expression times numbers and sizes."""
-    if coefficient == Num(coefficient.value if isinstance(coefficient, Num) else 0) == Num(1):  # type: ignore[arg-type]
+    if coefficient == ONE:
         return text
     spelling = Spelling(
         entry=lambda e: e.name, size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=lambda d: ""
@@ -161,5 +162,5 @@ def kinds_of(plan: KernelPlan) -> dict[str, str]:
         kinds[plan.names[constant.name]] = PYTHON
     for definition in layer.definitions:
         name = plan.names[definition.name]
-        kinds[name] = OWN if is_full(definition.indices, layer) or definition.name in layer.outputs else WIDE
+        kinds[name] = OWN if is_full(definition.indices, layer) else WIDE
     return kinds

@@ -39,9 +39,10 @@ class Function:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of an emitted NamedTuple: its name and the comment behind it."""
+    """A field of an emitted NamedTuple: its name, its type and the comment behind it."""
 
     name: str
+    type: str
     comment: str
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+
 from symgrad.notation.layer import Layer
 from symgrad.plan.formula import equation
 from symgrad.plan.records import KernelPlan
@@ -12,7 +15,9 @@ def header(plan: KernelPlan, backend: str, what: str) -> tuple[str, ...]:
     """The docstring of an emitted file."""
     layer = plan.layer
     return (
-        f"{_title(layer)} Forward and backward pass for {what}.",
+        _title(layer),
+        "",
+        f"Forward and backward pass for {what} of",
         "",
         *(f"    {line}" for line in _equations(layer)),
         "",
@@ -34,6 +39,34 @@ def _title(layer: Layer) -> str:
 
 def _equations(layer: Layer) -> list[str]:
     return [equation(d.name, d.indices, d.body) for d in layer.definitions]
+
+
+WIDTH = 96
+"""The longest line of emitted code, before the indentation of its function."""
+
+
+def comment(formula: str) -> list[str]:
+    """A formula as comment lines, broken outside brackets where that is possible."""
+    depth, text = 0, ""
+    for character in formula:
+        depth += (character in "([") - (character in ")]")
+        text += GLUE if character == " " and (depth or len(formula) < WIDTH) else character
+    lines = textwrap.wrap(
+        text, WIDTH, initial_indent="# ", subsequent_indent="#     ", break_long_words=False, break_on_hyphens=False
+    )
+    return [line.replace(GLUE, " ") for line in lines]
+
+
+GLUE = "\x00"
+"""Stands for a blank at which a formula is not broken."""
+
+
+def call_lines(function: str, arguments: Sequence[str], behind: str = "") -> list[str]:
+    """A call on one line, or an argument a line where that is too long."""
+    line = f"{function}({', '.join(arguments)}){behind}"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"{function}(", *(f"    {argument}," for argument in arguments), f"){behind}"]
 
 
 def safe(text: str) -> str:

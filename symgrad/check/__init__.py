@@ -1,0 +1,1 @@
+"""Emitted kernels and recorded steps, held against references in numbers."""

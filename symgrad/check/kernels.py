@@ -1,0 +1,104 @@
+"""An emitted NumPy kernel against the complex-step derivative of the forward equations."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symgrad.algebra.terms import Index
+from symgrad.prove.floats import Complexes, Floats
+from symgrad.check.records import Check
+from symgrad.notation.layer import Layer
+from symgrad.prove.evaluate import Evaluator, Point, random_point
+from symgrad.render.kernels.records import Rendered
+
+STEP = 1e-30
+LIMIT = 1e-10
+Array = Any
+
+
+def load_kernel(rendered: Rendered) -> ModuleType:
+    """The emitted file as a module.
+
+    It is symgrad's own output, made of checked names, that is run here; no text of a layer is.
+    """
+    module = ModuleType(f"generated_{rendered.path.rpartition('/')[2].removesuffix('.py')}")
+    exec(compile(rendered.text, rendered.path, "exec"), module.__dict__)
+    return module
+
+
+def sizes_of(layer: Layer, start: int = 2) -> dict[str, int]:
+    """A different small length for each axis, so that no N can stand in the place of another."""
+    return {axis.name: start + place for place, axis in enumerate(layer.axes)}
+
+
+def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], seed: int = 0) -> list[Check]:
+    """Outputs and gradients of a NumPy kernel in float64 against the equations themselves.
+
+    The upstream gradients are random. What this cannot see: a forward pass that is typed wrong,
+    because both sides read the same equations.
+    """
+    point = random_point(layer, sizes, random.Random(seed))
+    arguments = [array_of(point, tensor.indices, tensor.name) for tensor in layer.tensors]
+    constants = {c.name: float(point.value(c.name, ())) for c in layer.constants}
+    *outputs, saved = module.forward(*arguments, **constants)
+    seeds = [array_of(point, layer.entry(name).indices, f"d_{name}") for name in layer.outputs]
+    gradients = module.backward(saved, *seeds)
+    where = ", ".join(f"N_{name} = {length}" for name, length in sizes.items()) + ", float64"
+    plain = Evaluator(layer, point, Floats())
+    checks = []
+    for name, value in zip(layer.outputs, outputs, strict=True):
+        expected = _every(point, layer.entry(name).indices, lambda key, name=name: plain.entry(name, key))
+        checks.append(_check(name, value, expected, "the equations, evaluated", where))
+    for tensor in layer.differentiable:
+        expected = complex_step(layer, point, tensor.name, tensor.indices)
+        found = getattr(gradients, tensor.name)
+        checks.append(_check(f"d_{tensor.name}", found, expected, "complex step", where))
+    return checks
+
+
+def array_of(point: Point, indices: tuple[Index, ...], name: str) -> Array:
+    """A given tensor as an array of float64."""
+    return _every(point, indices, lambda key: float(point.value(name, key)))
+
+
+def _every(point: Point, indices: tuple[Index, ...], value: Any) -> Array:
+    shape = tuple(point.sizes[index.axis] for index in indices)
+    array = np.empty(shape)
+    for key in point.keys(indices):
+        array[key] = value(key)
+    return array
+
+
+def complex_step(layer: Layer, point: Point, name: str, indices: tuple[Index, ...]) -> Array:
+    """The gradient of sum of d_o * o by every entry of a tensor, by one forward pass for each."""
+    return _every(point, indices, lambda key: _one_step(layer, point, name, key))
+
+
+def _one_step(layer: Layer, point: Point, name: str, key: tuple[int, ...]) -> float:
+    moved: dict[str, Any] = dict(point.values)
+    moved[name] = {**point.values[name], key: complex(float(point.values[name][key]), STEP)}
+    evaluator = Evaluator(layer, replace(point, values=moved), Complexes())
+    total = 0.0
+    for output in layer.outputs:
+        for place in point.keys(layer.entry(output).indices):
+            total += float(point.value(f"d_{output}", place)) * evaluator.entry(output, place).imag
+    return total / STEP
+
+
+def _check(what: str, found: Array, expected: Array, reference: str, where: str) -> Check:
+    return Check(what, "generated numpy", reference, where, relative_error(found, expected), LIMIT)
+
+
+def relative_error(found: Array, expected: Array) -> float:
+    """The worst difference relative to the largest value expected; infinite for another shape."""
+    found, expected = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    if found.shape != expected.shape:
+        return float("inf")
+    scale = float(np.max(np.abs(expected), initial=0.0))
+    return float(np.max(np.abs(found - expected), initial=0.0)) / (scale or 1.0)

@@ -1,0 +1,2 @@
+def add(c): pass
+def run(o): pass

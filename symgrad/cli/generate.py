@@ -1,0 +1,52 @@
+"""`symgrad generate`: emit kernels, or compare them with what would be emitted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+DEFAULT = Path("generated")
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "generate", help="emit kernels (or --check them)",
+        description="Emits standalone kernels DIR/<backend>/<layer>.py. Without LAYER: the whole gallery.",
+    )  # fmt: skip
+    command.add_argument("layers", nargs="*", metavar="LAYER", help="a gallery name or a path to an .sg file")
+    command.add_argument("--backend", action="append", default=[], metavar="B", help="a backend; may be repeated")
+    command.add_argument("--out", type=Path, default=DEFAULT, metavar="DIR", help="the folder (default: generated)")
+    command.add_argument("--check", action="store_true", help="write nothing; fail, with a diff, on any difference")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Emit, or compare."""
+    from symgrad import pipeline
+    from symgrad.cli.progress import Progress
+    from symgrad.notation.library import gallery
+    from symgrad.render.files import compare, write_atomic
+
+    progress = Progress()
+    files = []
+    for name in options.layers or gallery():
+        progress.say(f"deriving, proving and emitting {name}")
+        files += pipeline.generate([name], options.backend)
+    progress.done()
+    if options.check:
+        stale = not options.layers and not options.backend
+        differences = compare(files, options.out, stale=stale)
+        for difference in differences:
+            sys.stdout.write(difference)
+        if differences:
+            print(f"{len(differences)} of {len(files)} files differ; `symgrad generate` writes them again.")
+        else:
+            print(f"{len(files)} files in {options.out} are up to date.")
+        return 1 if differences else 0
+    for file in files:
+        write_atomic(options.out / file.path, file.text)
+        print(options.out / file.path)
+    return 0

@@ -1,0 +1,95 @@
+"""The pipeline, top to bottom: one record on each arrow.
+
+    text --load--> Layer --derive--> Study --make_plan--> KernelPlan --render--> Rendered
+                     |                 |                                  |
+                     +---- claims -----+--> Proof                         +--check--> Report
+
+Only what is proved is planned, and only what is planned is emitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from symgrad.algebra.terms import Term
+from symgrad.derive.records import Gradient
+from symgrad.errors import SymgradError
+from symgrad.notation.claim import Claim, parse_claim
+from symgrad.notation.layer import Layer
+from symgrad.notation.library import gallery, load
+from symgrad.plan.planner import make_plan
+from symgrad.plan.records import Adjoint, KernelPlan
+from symgrad.prove.study import Study, statistic_gradients, study
+from symgrad.prove.verdict import Proof, Prover
+from symgrad.render.kernels import BACKENDS, render
+from symgrad.render.kernels.records import Rendered
+
+
+def derive(layer: Layer) -> Study:
+    """Every gradient of a layer by both routes, and the proof that they agree."""
+    return study(layer)
+
+
+def prove(found: Study, claims: Iterable[str], source: str = "<claim>") -> list[tuple[Claim, Proof]]:
+    """The verdict on each claim about a studied layer.
+
+    The upstream gradient of a layer's only, scalar output is 1 in claims that do not name it.
+    """
+    prover = Prover(found.layer, found.gradients)
+    verdicts = []
+    for number, text in enumerate(claims, start=1):
+        claim = parse_claim(text, found.layer, source, number)
+        verdicts.append((claim, judge(prover, claim)))
+    return verdicts
+
+
+def judge(prover: Prover, claim: Claim) -> Proof:
+    """The verdict on one claim."""
+    return prover.decide(claim.left, claim.right, claim.distinct, seed_of(prover.layer, claim))
+
+
+def seed_of(layer: Layer, claim: Claim) -> dict[str, Fraction]:
+    """{"d_L": 1} where the layer's only output is a scalar L and the claim does not name d_L."""
+    seed = f"d_{layer.outputs[0]}"
+    named = claim.left.names | claim.right.names
+    return {seed: Fraction(1)} if layer.scalar_output and seed not in named else {}
+
+
+def plan(found: Study) -> KernelPlan:
+    """What a kernel computes, keeps and returns.
+
+    Raises:
+        SymgradError: a gradient is not proved; nothing is emitted then.
+    """
+    unproved = [f.name for f in found.found if f.jacobian is not None and not f.proved]
+    if unproved:
+        raise SymgradError(f"the gradients of {', '.join(unproved)} in {found.layer.name} are not proved.")
+    statistics = {
+        d.name: _adjoints(statistic_gradients(found.layer, d.name), found.layer)
+        for d in found.layer.definitions
+        if d.name not in found.layer.outputs
+    }
+    return make_plan(found.layer, _adjoints(found.gradients, found.layer), _equal, statistics)
+
+
+def _adjoints(gradients: Sequence[Gradient], layer: Layer) -> list[Adjoint]:
+    """Gradients as equations of the backward pass, the inputs' in the order of declaration."""
+    return [Adjoint(g.entry.name, g.entry.indices, g.body) for g in gradients]
+
+
+def _equal(left: Term, right: Term, layer: Layer) -> bool:
+    """The prover's word for the planner."""
+    return Prover(layer).equal(left, right)
+
+
+def emit(found: Study, backends: Sequence[str]) -> list[Rendered]:
+    """The files of a studied layer for each backend."""
+    made = plan(found)
+    return [render(made, backend) for backend in backends]
+
+
+def generate(names: Sequence[str] = (), backends: Sequence[str] = ()) -> list[Rendered]:
+    """The files of layers, by gallery name or path; all of the gallery, for all backends, by default."""
+    chosen = list(backends) or list(BACKENDS)
+    return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen)]

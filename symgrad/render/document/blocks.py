@@ -1,0 +1,119 @@
+"""What a document is made of; the template says how each kind is set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph of LaTeX."""
+
+    latex: str
+    kind: ClassVar[str] = "text"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The name of a passage, run in at the start of its first line."""
+
+    latex: str
+    kind: ClassVar[str] = "heading"
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of points."""
+
+    items: tuple[str, ...]
+    kind: ClassVar[str] = "items"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One equality of a chain.
+
+    Attributes:
+        pieces: of the right side; a line can break between them.
+        reason: beside it, in the margin; may be empty.
+        number: "(22)", or empty.
+        left: of an equality with a left side of its own; else empty.
+    """
+
+    pieces: tuple[str, ...]
+    reason: str = ""
+    number: str = ""
+    left: str = ""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Equalities below each other, with their signs aligned; `widest` is the widest left side."""
+
+    lines: tuple[Line, ...]
+    widest: str
+    kind: ClassVar[str] = "chain"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a drawing: its place in centimetres, and how it looks."""
+
+    name: str
+    label: str
+    style: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A curve from node to node through points "(x, y)"."""
+
+    start: str
+    end: str
+    style: str
+    through: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing, as a figure with a caption."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    caption: str
+    label: str
+    kind: ClassVar[str] = "picture"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of two cells: what, and the pieces of what is said of it."""
+
+    head: tuple[str, str]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    caption: str
+    label: str
+    kind: ClassVar[str] = "table"
+
+
+Block = Text | Heading | Items | Chain | Picture | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it.
+
+    Attributes:
+        level: "section", "subsection" or "subsubsection".
+        title: in LaTeX.
+        bookmark: the same for the PDF's outline, without markup.
+        blocks: in order.
+    """
+
+    level: str
+    title: str
+    bookmark: str
+    blocks: tuple[Block, ...] = field(default=())

@@ -1,0 +1,217 @@
+"""The lines of a procedure for PyTorch: an expression a statement, so that a compiler can fuse them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+
+from symgrad.algebra.terms import ONE, Add, Call, Entry, Mul, Pow, Sum, Term, mul, power, walk
+from symgrad.errors import SymgradError
+from symgrad.plan.formula import mean_of
+from symgrad.plan.infix import Spelling, infix, split_sign
+from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
+from symgrad.plan.share import reduction
+from symgrad.primitives import PRIMITIVES
+from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, place, tuple_text
+from symgrad.render.kernels.small import OWN, WIDE, Smalls, centred, fraction_text, raw, split_product
+from symgrad.render.kernels.words import comment
+
+METHODS = {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})", Fraction(2): "torch.square({0})"}
+
+
+def smalls_for(plan: KernelPlan) -> Smalls:
+    """Small expressions as PyTorch writes them."""
+    return Smalls(
+        plan, _call, lambda name, order: f"{name}.permute({', '.join(map(str, order))})",
+        lambda text: f"{text}.to(dtype)", lambda size: f"torch.eye({size}, dtype=dtype)",
+    )  # fmt: skip
+
+
+def _call(function: str, arguments: str) -> str:
+    return f"torch.sqrt({arguments})" if function == "sqrt" else PRIMITIVES[function].torch.format(arguments)
+
+
+@dataclass
+class TorchLines:
+    """Writes one procedure.
+
+    Attributes:
+        plan: the plan that the procedure belongs to.
+        procedure: what is written.
+        kinds: what the names hold that the procedure reads.
+        like: a full-size array, after which others are made where all have one free shape.
+        used: the helper functions that the lines call.
+    """
+
+    plan: KernelPlan
+    procedure: Procedure
+    kinds: Mapping[str, str]
+    like: str
+    used: set[str]
+
+    def __post_init__(self) -> None:
+        self.layer = self.plan.layer
+        self.smalls = smalls_for(self.plan)
+        self.smalls.kinds.update(self.kinds)
+
+    def write(self) -> list[str]:
+        """All lines."""
+        return [line for statement in self.procedure.statements for line in self._lines(statement)]
+
+    def write_as_needed(self) -> list[str]:
+        """All lines, each computed only where a gradient is asked for that needs it."""
+        results = [what for what, _ in self.procedure.results]
+        lines = []
+        for needed_by, group in groupby(self.procedure.statements, key=lambda statement: statement.needed_by):
+            inner = [line for statement in group for line in self._lines(statement)]
+            if set(needed_by) == set(results):
+                lines += inner
+            else:
+                lines.append(f"if {' or '.join(f'need_{what}' for what in needed_by)}:")
+                lines += [f"    {line}" for line in inner]
+        return lines
+
+    def _lines(self, statement: Statement) -> list[str]:
+        self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
+        if statement.kind == REDUCTION:
+            text = self._reduction(statement)
+        elif statement.kind == FULL:
+            text = self._full(statement)
+        else:
+            self.smalls.kinds[statement.name] = self.smalls.kind(statement.term)
+            text = self.smalls.text(statement.term, statement.indices)
+        return [*comment(statement.formula), f"{statement.name} = {text}"]
+
+    def _full(self, statement: Statement) -> str:
+        """A full-size statement's right-hand side."""
+        term, frame = statement.term, statement.indices
+        if isinstance(term, Entry) and term.free == frozenset(frame):
+            return f"{self.smalls.placed(term, frame)}.clone()"
+        text = self.text(term, frame)
+        if any(isinstance(n, Entry) and n.free == frozenset(frame) for n in walk(term)):
+            return text
+        return self._expanded(term, text, frame)
+
+    def _expanded(self, term: Term, text: str, frame: Frame) -> str:
+        """An expression with fewer indices than its statement has, repeated along the others."""
+        shape = f"{self.like}.shape" if is_whole(self.layer) else tuple_text(flat_items(frame))
+        if not term.names:
+            return f"torch.full({shape}, {text}, dtype=dtype, device={self.like}.device)"
+        return f"({text}).expand({shape})"
+
+    def text(self, term: Term, frame: Frame) -> str:
+        """The expression of a full-size term."""
+        return infix(self._ready(term, frame), self._spelling(frame))
+
+    def _spelling(self, frame: Frame) -> Spelling:
+        return Spelling(
+            entry=lambda e: e.name if e.name not in self.smalls.kinds else self.smalls.placed(e, frame),
+            size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=self._no_delta,
+        )  # fmt: skip
+
+    @staticmethod
+    def _no_delta(term: Term) -> str:
+        raise SymgradError(f"torch kernels do not write {term} in full-size terms")
+
+    def _ready(self, term: Term, frame: Frame) -> Term:
+        """The term with its small parts, centred parts and powers written out already."""
+        if not self._is_large(term, frame):
+            return self._coefficient(term, frame)
+        found = centred(term, self.smalls.kinds)
+        if found is not None:
+            self.used.add("centre")
+            array, statistic = (self.smalls.placed(item, frame) for item in found)
+            return raw(f"_centre({array}, {statistic})")
+        match term:
+            case Entry():
+                return term
+            case Add(terms):
+                return Add(tuple(self._signed(part, frame) for part in terms))
+            case Mul():
+                return self._product(term, frame)
+            case Pow(base, exponent):
+                return self._power(base, exponent, frame)
+            case Call(function, (argument,)):
+                return Call(function, (self._ready(argument, frame),))
+        raise SymgradError(f"torch kernels have no {type(term).__name__}; add a case to render/kernels/torch_lines.py")
+
+    def _signed(self, term: Term, frame: Frame) -> Term:
+        sign, size = split_sign(term)
+        ready = self._ready(size, frame)
+        return Mul((mul(raw_sign(sign)), ready)) if sign < 0 else ready
+
+    def _product(self, term: Mul, frame: Frame) -> Term:
+        small, large = split_product(term, lambda factor: self._is_large(factor, frame))
+        ready = tuple(self._ready(factor, frame) for factor in large)
+        first = () if small == ONE else (self._coefficient(small, frame),)
+        factors = (*ready[:1], *first, *ready[1:])
+        return factors[0] if len(factors) == 1 else Mul(factors)
+
+    def _power(self, base: Term, exponent: Fraction, frame: Frame) -> Term:
+        inner = self._ready(base, frame)
+        if exponent in METHODS:
+            return raw(METHODS[exponent].format(infix(inner, self._spelling(frame))))
+        return Pow(inner, exponent) if exponent != -1 else power(inner, -1)
+
+    def _coefficient(self, term: Term, frame: Frame) -> Term:
+        if not term.names:
+            return term
+        text = self.smalls.coefficient(term, frame)
+        plain = text.replace("_", "a").isalnum() or text.endswith((")", "]"))
+        return raw(text if plain and not text.startswith("-") and " " not in text.split("(")[0] else f"({text})")
+
+    def _is_large(self, term: Term, frame: Frame) -> bool:
+        return term.free == frozenset(frame) and bool(frame)
+
+    def _reduction(self, statement: Statement) -> str:
+        found = reduction(statement.term)
+        assert found is not None
+        total, coefficient = found
+        mean = mean_of(statement.term)
+        factors = total.body.factors if isinstance(total.body, Mul) else (total.body,)
+        frame = _frame(total, statement.indices)
+        if is_full(statement.indices, self.layer) or not any(f.free == frozenset(frame) for f in factors):
+            inside = self._contraction(factors, frame, statement.indices)
+        else:
+            inside = self._sum(total, frame, statement.indices, "mean" if mean else "sum")
+            coefficient = mul(*mean[1]) if mean is not None else coefficient
+        return infix(mul(coefficient, raw(inside)), self._spelling(()))
+
+    def _sum(self, total: Sum, frame: Frame, result: Frame, method: str) -> str:
+        """A sum over some dimensions, in the wider type."""
+        body = self.text(total.body, frame)
+        body = body if body.isidentifier() or body.endswith(")") and not isinstance(total.body, (Add, Mul)) else f"({body})"
+        axes = axes_text(frame, total.indices)
+        return f"{body}.{method}({axes + ', ' if axes else ''}dtype=wide)"
+
+    def _contraction(self, factors: tuple[Term, ...], frame: Frame, result: Frame) -> str:
+        """A sum of products of arrays with different dimensions."""
+        operands: list[tuple[str, Frame]] = []
+        for factor in factors:
+            if isinstance(factor, Entry):
+                operands.append((factor.name, factor.indices))
+                continue
+            own = tuple(index for index in frame if index in factor.free)
+            operands.append((self.text(factor, own), own))
+        subscripts = einsum_text([indices for _, indices in operands], result)
+        return f'torch.einsum("{subscripts}", {", ".join(text for text, _ in operands)})'
+
+
+def raw_sign(sign: int) -> Term:
+    """-1 as a term."""
+    from symgrad.algebra.terms import number
+
+    return number(sign)
+
+
+def _frame(total: Sum, result: Frame) -> Frame:
+    """The indices of a sum's body, in the order of its first array that has them all."""
+    for node in walk(total.body):
+        if isinstance(node, Entry) and node.free == total.body.free and len(node.indices) == len(node.free):
+            return node.indices
+    return (*result, *(index for index in total.indices if index not in result))
+
+
+_ = place
