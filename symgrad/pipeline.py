@@ -13,6 +13,9 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from symgrad.algebra.terms import Term
+from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
+from symgrad.check.records import Check, Report
+from symgrad.check.report import report
 from symgrad.derive.records import Gradient
 from symgrad.errors import SymgradError
 from symgrad.notation.claim import Claim, parse_claim
@@ -93,3 +96,21 @@ def generate(names: Sequence[str] = (), backends: Sequence[str] = ()) -> list[Re
     """The files of layers, by gallery name or path; all of the gallery, for all backends, by default."""
     chosen = list(backends) or list(BACKENDS)
     return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen)]
+
+
+def check_emitted(found: Study) -> list[Check]:
+    """The emitted NumPy kernel of a studied layer, run against its equations on random numbers."""
+    (rendered,) = emit(found, ["numpy"])
+    return check_kernel(found.layer, load_kernel(rendered), sizes_of(found.layer))
+
+
+def check(found: Study) -> Report:
+    """All of a studied layer's emitted kernels, run against their references."""
+    backends = list(BACKENDS)
+    parts = {}
+    for call in found.layer.calls:
+        if call.layer in gallery() and call.layer not in parts:
+            called = derive(load(call.layer))
+            parts[call.layer] = (called.layer, emit(called, backends))
+    complete = all(call.layer in parts for call in found.layer.calls)
+    return report(found, emit(found, backends), parts if complete else {})

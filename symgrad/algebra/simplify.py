@@ -295,14 +295,18 @@ def _same(left: tuple[Fraction, Factors], right: tuple[Fraction, Factors]) -> bo
 
 @lru_cache(maxsize=4_096)
 def settle(term: Term) -> Term:
-    """`tidy`, with gradients at the end of each product, as a person writes them."""
-    return everywhere(tidy(term), _gradients_last)
+    """`tidy`, with the factors of each product in the order in which a person writes them."""
+    return everywhere(tidy(term), _in_order)
 
 
-def _gradients_last(term: Term) -> Term:
-    if not isinstance(term, Mul):
-        return term
-    gradients = [f for f in term.factors if isinstance(f, Entry) and f.name.startswith("d_")]
-    sums = [f for f in term.factors if isinstance(f, Sum)]
-    others = [f for f in term.factors if f not in gradients and f not in sums]
-    return mul(*others, *gradients, *sums)
+def _in_order(term: Term) -> Term:
+    """Letters, then brackets and roots, then gradients, then sums; else as they were."""
+    return mul(*sorted(term.factors, key=_place)) if isinstance(term, Mul) else term
+
+
+def _place(factor: Term) -> int:
+    if isinstance(factor, Entry):
+        return 3 if factor.name.startswith("d_") else 1
+    if isinstance(factor, Sum):
+        return 4
+    return 0 if isinstance(factor, (Num, Size)) else 2

@@ -1,1 +1,74 @@
-def add(c): pass
+"""`symgrad check`: run emitted kernels against their references."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symgrad.check.records import Check, Report
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "check", help="run emitted kernels against their references, and print a table",
+        description="Emits each layer's kernels, runs them against the layer's own equations (complex step) and "
+        "against PyTorch's modules where torch is installed, and prints the worst error of each result.",
+    )  # fmt: skip
+    command.add_argument("layers", nargs="*", metavar="LAYER", help="a gallery name or a path (default: the gallery)")
+    command.add_argument("--all", action="store_true", help="a line for each place, not only the worst of all")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check and print."""
+    from symgrad import pipeline
+    from symgrad.cli.progress import Progress
+    from symgrad.notation.library import gallery, load
+
+    progress = Progress()
+    passed = True
+    for name in options.layers or gallery():
+        progress.say(f"checking {name}")
+        report = pipeline.check(pipeline.derive(load(name)))
+        progress.done()
+        print(show(report, options.all) + "\n")
+        passed = passed and report.passed
+    return 0 if passed else 1
+
+
+def show(report: Report, every: bool) -> str:
+    """The report: for each reference a table, a line for each kernel, a column for each result."""
+    lines = [f"{report.layer}: {len(report.checks)} comparisons, " + ("all within their limits" if report.passed else "NOT ALL WITHIN THEIR LIMITS")]
+    references: dict[str, list[Check]] = {}
+    for check in report.checks:
+        references.setdefault(check.reference, []).append(check)
+    for reference, checks in references.items():
+        limits = {check.limit for check in checks}
+        limit = f"limit {min(limits):.0e}" if len(limits) == 1 else "limit: the reference's own float32 error"
+        lines += ["", f"against {reference}; worst error relative to the largest value ({limit})", _table(checks, every)]
+    lines += [f"\nnot run: {reason}" for reason in report.skipped]
+    return "\n".join(lines)
+
+
+def _table(checks: list[Check], every: bool) -> str:
+    """Subjects and places down, results across."""
+    from symgrad.cli.tables import table
+
+    results = list(dict.fromkeys(check.what for check in checks))
+    rows: dict[tuple[str, str], dict[str, Check]] = {}
+    for check in checks:
+        apart = every or "float32" in check.where
+        row = rows.setdefault((check.subject, check.where if apart else "worst of all"), {})
+        known = row.get(check.what)
+        if known is None or check.error > known.error:
+            row[check.what] = check
+    lines = [(*key, *(_cell(row.get(result)) for result in results)) for key, row in rows.items()]
+    return table(("kernel", "at", *results), lines)
+
+
+def _cell(check: Check | None) -> str:
+    if check is None:
+        return ""
+    return f"{check.error:.1e}" + ("" if check.passed else f" ✗ > {check.limit:.0e}")

@@ -166,7 +166,7 @@ class Builder:
                     self.bodies[name] = (indices, replace_term(body, term, entry))
 
     def _worth_a_name(self, term: Term) -> bool:
-        return is_full(tuple(term.free), self.layer) or bool(term.names) and not term.free
+        return is_full(tuple(term.free), self.layer) or (bool(term.names) and not term.free)
 
     def _ordered(self, results: Sequence[str]) -> list[str]:
         """What is computed for the results, each after what it uses."""

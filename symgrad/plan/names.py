@@ -13,7 +13,13 @@ from symgrad.plan.infix import split_sign
 LONGEST = 32
 """A describing name longer than this says less than a short one with a comment."""
 WORDS = {Fraction(1): "one", Fraction(2): "two", Fraction(1, 2): "half"}
-EMITTED = frozenset("np torch math ctx saved dtype wide shape axis forward backward Gradients Saved".split())
+EMITTED = frozenset(
+    (
+        *("np", "torch", "math", "ctx", "saved", "dtype", "wide", "result", "needs", "parts"),
+        *("forward", "backward", "Gradients", "Saved", "NamedTuple"),
+    )
+)
+"""Names that the emitted code uses for itself."""
 
 
 def python_names(names: Iterable[str]) -> dict[str, str]:
@@ -31,8 +37,8 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
 
 def legal(name: str) -> str:
     """The name, with an underscore behind it where Python or the emitted code uses it."""
-    taken = keyword.iskeyword(name) or hasattr(builtins, name) or name in EMITTED or name.startswith(("n_", "shape_"))
-    return name + "_" if taken else name
+    emitted = name in EMITTED or name.startswith(("n_", "shape_", "need_"))
+    return name + "_" if emitted or keyword.iskeyword(name) or hasattr(builtins, name) else name
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -120,7 +120,8 @@ class KernelPlan:
 
 def largest_axes(layer: Layer) -> tuple[frozenset[str], ...]:
     """The sets of axes of tensors and definitions that no other such set contains."""
-    sets = {frozenset(i.axis for i in item.indices) for item in (*layer.tensors, *layer.definitions)}
+    arrays = [t.indices for t in layer.tensors] + [d.indices for d in layer.definitions]
+    sets = {frozenset(index.axis for index in indices) for indices in arrays}
     largest = [s for s in sets if s and not any(s < other for other in sets)]
     return tuple(sorted(largest, key=sorted))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import ZERO, Add, Mul, Pow, Size, Sum, Term, add, mul, sum_over
+from symgrad.algebra.binding import rename, transform_children
+from symgrad.algebra.terms import ZERO, Add, Delta, Mul, Pow, Size, Sum, Term, add, mul, sum_over, walk
 from symgrad.plan.safe import safe_form
 from symgrad.plan.verdict import Verdict
 
@@ -54,7 +54,7 @@ def _upward(term: Term, verdict: Verdict) -> Term:
     return term
 
 
-def _hoist(term: Term, verdict: Verdict) -> Term | None:
+def _hoist(term: Term, _: Verdict) -> Term | None:
     if not isinstance(term, Sum) or not isinstance(term.body, Mul):
         return None
     bound = set(term.indices)
@@ -65,7 +65,7 @@ def _hoist(term: Term, verdict: Verdict) -> Term | None:
     return mul(*outside, sum_over(term.indices, inside))
 
 
-def _count(term: Term, verdict: Verdict) -> Term | None:
+def _count(term: Term, _: Verdict) -> Term | None:
     if not isinstance(term, Sum):
         return None
     idle = tuple(index for index in term.indices if index not in term.body.free)
@@ -73,6 +73,30 @@ def _count(term: Term, verdict: Verdict) -> Term | None:
         return None
     busy = tuple(index for index in term.indices if index in term.body.free)
     return mul(*(Size(index.axis) for index in idle), sum_over(busy, term.body))
+
+
+def _pick(term: Term, _: Verdict) -> Term | None:
+    if not isinstance(term, Sum):
+        return None
+    factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
+    for delta in factors:
+        if isinstance(delta, Delta):
+            for bound, other in ((delta.left, delta.right), (delta.right, delta.left)):
+                if bound in term.indices:
+                    rest = mul(*(factor for factor in factors if factor is not delta))
+                    return sum_over((i for i in term.indices if i != bound), rename(rest, {bound: other}))
+    return None
+
+
+def _split(term: Term, _: Verdict) -> Term | None:
+    if not isinstance(term, Sum):
+        return None
+    factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
+    for factor in factors:
+        if isinstance(factor, Add) and any(isinstance(node, Delta) for node in walk(factor)):
+            rest = [other for other in factors if other is not factor]
+            return add(*(sum_over(term.indices, mul(part, *rest)) for part in factor.terms))
+    return None
 
 
 def _vanish(term: Term, verdict: Verdict) -> Term | None:
@@ -85,7 +109,7 @@ def _vanish(term: Term, verdict: Verdict) -> Term | None:
     return ZERO if verdict.equal(term, ZERO) else None
 
 
-def _collect(term: Term, verdict: Verdict) -> Term | None:
+def _collect(term: Term, _: Verdict) -> Term | None:
     if not isinstance(term, Add):
         return None
     parts: dict[tuple[Term, ...], list[Term]] = {}
@@ -109,6 +133,8 @@ DOWNWARD = (
 UPWARD = (
     Rule("hoist", "Σ_k a b_k = a Σ_k b_k", "Shrinks: the sum's body loses a factor.", _hoist),
     Rule("count", "Σ_k a = N_k a", "Shrinks: a sum loses an index.", _count),
+    Rule("pick", "Σ_i δ_ij a_i = a_j", "Shrinks: a sum loses an index.", _pick),
+    Rule("split", "Σ_i (a δ_ij + b) c = Σ_i a δ_ij c + Σ_i b c", "Shrinks: δ leaves an Add, then the sum.", _split),
     Rule("vanish", "Σ_k (x_k - mean(x)) = 0, and any sum proved zero", "Shrinks: a sum disappears.", _vanish),
     Rule("collect", "a u + b u = (a + b) u for a large u", "Shrinks: one term with u less.", _collect),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from symgrad.algebra.terms import MINUS_ONE, Call, Entry, Mul, Num, Pow, Term, mul, power, walk
+from symgrad.algebra.terms import MINUS_ONE, ZERO, Add, Call, Entry, Mul, Num, Pow, Term, add, mul, power, walk
 from symgrad.plan.verdict import Verdict
 from symgrad.primitives import PRIMITIVES, Primitive
 
@@ -20,9 +20,32 @@ def safe_form(term: Term, verdict: Verdict) -> Term | None:
     argument = next((u for factor in factors for u in _exponents(factor)), None)
     if argument is None:
         return None
+    mixed = [factor for factor in factors if isinstance(factor, Add) and _has_exp(factor, argument)]
+    mixed = [factor for factor in mixed if not _only_through(factor, argument, verdict)]
+    if mixed:
+        return _distributed(factors, mixed[0], argument, verdict)
     group = [factor for factor in factors if _only_through(factor, argument, verdict)]
     found = _row(mul(*group), argument, verdict) if group else None
     return None if found is None else _with_factor(factors, group, found)
+
+
+def _distributed(factors: tuple[Term, ...], mixed: Term, argument: Term, verdict: Verdict) -> Term | None:
+    """(e + 1 + x e) / (e + 1)^2 as two fractions, of which each has a safe form; None where one has not."""
+    below = [f for f in factors if f != mixed and _only_through(f, argument, verdict)]
+    outside = [f for f in factors if f != mixed and f not in below]
+    parts = mixed.children
+    alone = [part for part in parts if not part.names or _only_through(part, argument, verdict)]
+    summands = [add(*alone), *(part for part in parts if part not in alone)]
+    safe = [safe_form(mul(part, *below), verdict) for part in summands if part != ZERO]
+    if any(form is None for form in safe):
+        return None
+    return mul(add(*(form for form in safe if form is not None)), *outside)
+
+
+def _has_exp(term: Term, argument: Term) -> bool:
+    """Whether exp(±argument) stands in a term."""
+    both = (argument, mul(MINUS_ONE, argument))
+    return any(isinstance(node, Call) and node.function == "exp" and node.arguments[0] in both for node in walk(term))
 
 
 def _exponents(factor: Term) -> list[Term]:

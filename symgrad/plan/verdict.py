@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from symgrad.algebra.binding import instantiate, substitute
-from symgrad.algebra.terms import Entry, Index, Term
+from symgrad.algebra.binding import instantiate, substitute, transform_children
+from symgrad.algebra.terms import Entry, Index, Sum, Term, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
 from symgrad.plan.records import Equal
@@ -43,8 +43,23 @@ class Verdict:
 
     def require(self, left: Term, right: Term, what: str) -> None:
         """Raise unless both terms are proved equal; adjoints are replaced by their equations only if needed."""
-        if not self.equal(left, right) and not self.equal(unfold(left, self.known), unfold(right, self.known)):
+        if self.equal(left, right) or self.equal(left, self._with_sums_of(left, right)):
+            return
+        if not self.equal(unfold(left, self.known), unfold(right, self.known)):
             raise PlanError(f"layer {self.layer.name}: the code form of {what} is not proved equal to its equation.")
+
+    def _with_sums_of(self, left: Term, right: Term) -> Term:
+        """The right term with its sums replaced by those of the left that are equal term by term."""
+        if isinstance(right, Sum):
+            for node in walk(left):
+                if isinstance(node, Sum) and self._equal_term_by_term(node, right):
+                    return node
+        return transform_children(right, lambda child: self._with_sums_of(left, child))
+
+    def _equal_term_by_term(self, left: Sum, right: Sum) -> bool:
+        """Whether two sums over the same letters have bodies that are proved equal."""
+        same = set(left.indices) == set(right.indices) and left.free == right.free
+        return same and self.equal(left.body, right.body)
 
 
 def unfold(term: Term, known: Mapping[str, Body]) -> Term:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from symgrad.algebra.simplify import separate_letters
-from symgrad.algebra.terms import Entry
+from symgrad.algebra.binding import substitute
+from symgrad.algebra.simplify import separate_letters, tidy
+from symgrad.algebra.terms import ZERO, Entry, Term
 from symgrad.derive.express import through_output
 from symgrad.derive.jacobian import derive_by_jacobian
 from symgrad.derive.merge import Merge, merge_axes
@@ -126,6 +127,15 @@ def split_gradient(merge: Merge, gradient: Gradient) -> Gradient:
 
 
 def statistic_gradients(layer: Layer, name: str) -> tuple[Gradient, ...]:
-    """The gradients of the inputs where only the definition `name` has an upstream gradient."""
+    """The gradients of the inputs where only the definition `name` has an upstream gradient.
+
+    Intermediates that get none (mu from var, because the deviations sum to 0) are left out.
+    """
     merge = merge_axes(replace(layer, outputs=(name,)))
-    return tuple(split_gradient(merge, gradient) for gradient in derive_by_paths(merge.layer))
+    gradients = [split_gradient(merge, gradient) for gradient in derive_by_paths(merge.layer)]
+    zeros = {g.entry.name for g in gradients if g.body == ZERO}
+
+    def drop(entry: Entry) -> Term | None:
+        return ZERO if entry.name in zeros else None
+
+    return tuple(replace(g, body=tidy(substitute(g.body, drop))) for g in gradients)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
 from symgrad.algebra.reading import is_negative, signed_terms
-from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Size, Sum, Term
+from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Size, Sum, Term, mul
 from symgrad.errors import SymgradError
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.fractions import Range, is_quotient, ranges, reaches_on, split
@@ -23,6 +24,22 @@ def latex_terms(term: Term, names: Names) -> list[str]:
     return _Printer(names).terms(term)
 
 
+def latex_pieces(term: Term, names: Names, room: int) -> list[str]:
+    r"""The same for a narrow column: a term longer than `room` letters is cut inside its brackets too.
+
+    The pieces follow each other; between any two of them a line can break. A bracket that is cut
+    has a fixed size, because \\left and \\right must stand in one formula.
+    """
+    printer = _Printer(names)
+    pieces = [piece for part in printer.signed(term) for piece in printer.pieces(*part, room)]
+    return [f"{{}}{piece}" if piece[:2] in ("+ ", "- ") else piece for piece in pieces]
+
+
+def letters_in(formula: str) -> int:
+    """About how many letters wide a formula is: what stands above each other counts twice."""
+    return len(re.sub(r"\\[A-Za-z]+|[{}_^\\ ]", "", re.sub(r"\\(mathrm|operatorname)|\\left|\\right", "", formula)))
+
+
 def equation(left: Term, right: Term, names: Names) -> str:
     """Left = right."""
     return f"{latex(left, names)} = {latex(right, names)}"
@@ -34,9 +51,35 @@ class _Printer:
 
     def terms(self, term: Term) -> list[str]:
         """Each top-level term with its sign; the first one has none where it is added."""
+        return [sign + self.unsigned(part) for sign, part in self.signed(term)]
+
+    def signed(self, term: Term) -> list[tuple[str, Term]]:
+        """Each top-level term after its sign."""
         (minus, first), *rest = signed_terms(term)
-        head = f"-{self.unsigned(first)}" if minus else self.unsigned(first)
-        return [head, *(f"{'-' if minus else '+'} {self.unsigned(part)}" for minus, part in rest)]
+        return [("-" if minus else "", first), *(("- " if minus else "+ ", part) for minus, part in rest)]
+
+    def pieces(self, sign: str, term: Term, room: int) -> list[str]:
+        """One top-level term, cut inside its widest brackets where it is long."""
+        whole = sign + self.unsigned(term)
+        opened = self.opened(term) if letters_in(whole) > room else None
+        if opened is None:
+            return [whole]
+        head, inside = opened
+        first, *middle, last = [piece for part in self.signed(inside) for piece in self.pieces(*part, room)]
+        return [rf"{sign}{head} \biggl({first}", *middle, rf"{last}\biggr)"]
+
+    def opened(self, term: Term) -> tuple[str, Add] | None:
+        """What stands before the widest brackets of a product or sum, and what is in them."""
+        factors = list(term.factors) if isinstance(term, Mul) else [term]
+        last = factors[-1]
+        if not isinstance(last, Sum):
+            last = max(factors, key=lambda factor: len(factor.terms) if isinstance(factor, Add) else 0)
+        signs, body = ranges(last) if isinstance(last, Sum) else ((), last)
+        if not isinstance(body, Add):
+            return None
+        factors.remove(last)
+        head = self.unsigned(mul(*factors)) if len(factors) > 1 else " ".join(self.factor(f, last=False) for f in factors)
+        return " ".join(part for part in (head, *map(_sign, signs)) if part), body
 
     def term(self, term: Term) -> str:
         """A term on one line."""

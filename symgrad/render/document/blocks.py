@@ -46,6 +46,11 @@ class Line:
     number: str = ""
     left: str = ""
 
+    @property
+    def key(self) -> str:
+        """The number without its parentheses: where it is found in the document."""
+        return self.number.strip("()")
+
 
 @dataclass(frozen=True)
 class Chain:

@@ -41,7 +41,8 @@ def place(indices: Frame, frame: Frame) -> Place:
 
 def is_whole(layer: Layer) -> bool:
     """Whether every array of the layer is a number or has one and the same variadic index."""
-    arrays = [item.indices for item in (*layer.tensors, *layer.definitions) if item.indices]
+    every = [t.indices for t in layer.tensors] + [d.indices for d in layer.definitions]
+    arrays = [indices for indices in every if indices]
     axes = {index.axis for indices in arrays for index in indices}
     return all(len(indices) == 1 for indices in arrays) and len(axes) == 1 and layer.axis(axes.pop()).variadic
 
@@ -97,8 +98,3 @@ def axes_text(frame: Frame, bound: Frame) -> str:
     if len(positions) == len(frame):
         return ""
     return positions[0] if len(positions) == 1 else f"({', '.join(positions)})"
-
-
-def sizes_of(indices: Frame) -> list[str]:
-    """The names of the lengths of an array's dimensions."""
-    return flat_items(indices)

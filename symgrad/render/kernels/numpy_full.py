@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.terms import ONE, Add, Call, Entry, Mul, Pow, Term, power
+from symgrad.algebra.terms import Add, Call, Entry, Mul, Pow, Term, mul, power
 from symgrad.errors import SymgradError
 from symgrad.plan.infix import split_sign
 from symgrad.plan.names import describing_name, free_name
@@ -143,7 +143,7 @@ class _Value:
         return self._finish(current)
 
     def _centred(self, array: Entry, statistic: Entry) -> str:
-        """x - mean, where the mean is split so that nothing of it is lost."""
+        """An array minus its mean, where the mean is split so that nothing of it is lost."""
         self.writer.used.add("centre")
         operand = self.writer.temporary(array, self.frame)
         self.writer.buffers.read(statistic.name)
@@ -151,13 +151,13 @@ class _Value:
         return self._function("_centre({0}{1})", f"{operand.text}, {shift}", operand)
 
     def product(self, term: Mul) -> str:
-        """Factors, one after the other; all small ones together, early."""
-        small, large = split_product(term, self.writer.is_large(self.frame))
+        """Factors, one after the other; the coefficients early."""
+        coefficients, large = split_product(term, self.writer.is_large(self.frame))
         above = self._in_order([factor for factor in large if not _is_below(factor)])
-        below = [power(factor.base, -factor.exponent) for factor in large if isinstance(factor, Pow) and _is_below(factor)]
-        current = self._first(above.pop(0)) if above else self._small(small)
-        if small != ONE and current.name:
-            current = self._named(self._apply("multiply", current, self._small(small)))
+        below = [power(f.base, -f.exponent) for f in large if isinstance(f, Pow) and _is_below(f)]
+        current = self._first(above.pop(0)) if above else self._small(mul(*coefficients))
+        for coefficient in coefficients if current.name else []:
+            current = self._named(self._apply("multiply", current, self._small(coefficient)))
         for operation, factors in (("multiply", above), ("divide", below)):
             for factor in factors:
                 other = self._while_held(current, factor)
@@ -167,7 +167,8 @@ class _Value:
     def _in_order(self, factors: list[Term]) -> list[Term]:
         """The factor first whose buffer the product can go on in: a dying one, else one to be computed."""
         uses, owned = self.writer.buffers.uses, self.writer.buffers.owned
-        dying = [f for f in factors if isinstance(f, Entry) and uses[f.name] == 1 and owned.get(f.name) == self.frame]
+        entries = [f for f in factors if isinstance(f, Entry)]
+        dying: list[Term] = [f for f in entries if uses[f.name] == 1 and owned.get(f.name) == self.frame]
         first = (dying or [factor for factor in factors if not isinstance(factor, Entry)] or factors)[:1]
         return first + [factor for factor in factors if factor not in first]
 

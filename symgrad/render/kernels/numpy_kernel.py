@@ -10,7 +10,7 @@ from symgrad.plan.records import KernelPlan, is_full
 from symgrad.render.kernels.layout import Frame, has_variadic, is_whole, shown
 from symgrad.render.kernels.numpy_lines import NumpyLines, kinds_of
 from symgrad.render.kernels.records import Field, Function, NumpyKernel
-from symgrad.render.kernels.shapes import Shapes
+from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, PYTHON
 from symgrad.render.kernels.words import argument_lines, call_lines, header, output_text, signature
 
@@ -29,7 +29,8 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
             for name in plan.saved
         ),
         tuple(
-            Field(what, "np.ndarray", shown(f"d_{what}", layer.entry(what).indices, layer)) for what, _ in plan.backward.results
+            Field(what, "np.ndarray", shown(f"d_{what}", layer.entry(what).indices, layer))
+            for what, _ in plan.backward.results
         ),
     )  # fmt: skip
 
@@ -69,7 +70,8 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
         lines += shapes.unpack(name, indices, check=False) if _has_new(indices, shapes) else []
     if arrays:
         like = [f"{first}.dtype"] if first in plan.saved else []
-        lines.append(f"{_unpacked([n for n, _ in arrays])} = _arrays({', '.join([*like, *(f'{n}={n}' for n, _ in arrays)])})")
+        given = ", ".join([*like, *(f"{name}={name}" for name, _ in arrays)])
+        lines.append(f"{_unpacked([name for name, _ in arrays])} = _arrays({given})")
     lines += [f"{name} = float({name})" for name, indices in cotangents if not indices]
     for name, indices in arrays:
         lines += shapes.unpack(name, indices, check=True)
@@ -85,7 +87,7 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
 def _shapes(plan: KernelPlan, body: Sequence[str], used: set[str]) -> Shapes:
     text = "\n".join(body)
     needed = frozenset(axis.name for axis in plan.layer.axes if re.search(rf"\bn_{axis.name}\b", text))
-    return Shapes(plan.layer, is_whole(plan.layer), needed, used, "{0}.size")
+    return Shapes(plan.layer, is_whole(plan.layer), needed, used, "{0}.size", has_sums(plan))
 
 
 def _has_new(indices: Frame, shapes: Shapes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symgrad.algebra.terms import ONE, Entry, Index, Mul, Pow, Sum, Term, mul
+from symgrad.algebra.terms import ONE, Entry, Index, Mul, Pow, Sum, Term, mul, walk
 from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, infix
 from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
@@ -13,8 +13,8 @@ from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, is_whole
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
-from symgrad.render.kernels.words import comment
 from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, fraction_text, raw
+from symgrad.render.kernels.words import comment
 
 
 def smalls_for(plan: KernelPlan) -> Smalls:
@@ -110,8 +110,6 @@ class NumpyLines:
 
     def _frame(self, total: Sum, result: Frame) -> Frame:
         """The indices of a sum's body, in the order of its first array that has them all."""
-        from symgrad.algebra.terms import walk
-
         for node in walk(total.body):
             if isinstance(node, Entry) and node.free == total.body.free and len(node.indices) == len(node.free):
                 return node.indices
@@ -147,7 +145,7 @@ def _scaled(text: str, coefficient: Term) -> str:
     if coefficient == ONE:
         return text
     spelling = Spelling(
-        entry=lambda e: e.name, size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=lambda d: ""
+        entry=lambda e: e.name, size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=str
     )
     factors = coefficient.factors if isinstance(coefficient, Mul) else (coefficient,)
     return infix(mul(*factors, raw(text)), spelling)

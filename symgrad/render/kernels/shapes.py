@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.notation.layer import Layer
+from symgrad.plan.records import REDUCTION, KernelPlan
 from symgrad.render.kernels.layout import Frame, flat_items, has_variadic, shape_items, shown, tuple_text
 
 
@@ -17,8 +18,10 @@ class Shapes:
         layer: whose axes they are.
         whole: whether arrays keep their shape (see layout.is_whole).
         needed: the axes of which the length itself is used.
+        used: the helper functions that the lines call.
+        size: the spelling of an array's number of elements.
+        sums: whether there are sums, for which arrays must not be empty.
         known: the axes whose lengths have been found, and the array that has them.
-        check_dimensions, check_shape: the names of the helpers that raise.
     """
 
     layer: Layer
@@ -26,6 +29,7 @@ class Shapes:
     needed: frozenset[str]
     used: set[str]
     size: str
+    sums: bool = False
     known: dict[str, str] = field(default_factory=dict)
 
     def unpack(self, name: str, indices: Frame, check: bool) -> list[str]:
@@ -70,7 +74,8 @@ class Shapes:
         if indices and not self.known:
             axis = indices[0].axis
             self.known[axis] = name
-            return [f"n_{axis} = {self.size.format(name)}"] if axis in self.needed else []
+            lines = self._dimensions(name, indices) if check and self.sums else []
+            return lines + ([f"n_{axis} = {self.size.format(name)}"] if axis in self.needed else [])
         return self._check(name, indices) if check else []
 
     def _items(self, indices: Frame) -> list[str]:
@@ -80,7 +85,8 @@ class Shapes:
         self.used.add("check_dimensions")
         variadic = has_variadic(indices, self.layer)
         least = len(indices) - variadic
-        return [f'_check_dimensions("{shown(name, indices, self.layer)}", {name}, {least}{", more=True" if variadic else ""})']
+        more = ", more=True" if variadic else ""
+        return [f'_check_dimensions("{shown(name, indices, self.layer)}", {name}, {least}{more})']
 
     def _check(self, name: str, indices: Frame) -> list[str]:
         self.used.add("check_shape")
@@ -99,3 +105,8 @@ class Shapes:
         if lines:
             self.used.add("math")
         return lines
+
+
+def has_sums(plan: KernelPlan) -> bool:
+    """Whether the forward pass sums over anything."""
+    return any(statement.kind == REDUCTION for statement in plan.forward.statements)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symgrad.algebra.terms import Add, Delta, Entry, Mul, Num, Size, Term, mul
+from symgrad.algebra.terms import Add, Delta, Entry, Index, Mul, Num, Term, mul
 from symgrad.plan.infix import Spelling, infix
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.layout import Frame, place
@@ -87,11 +87,19 @@ def fraction_text(value: Fraction) -> str:
     return decimal if Fraction(decimal) == value and len(decimal) < 8 else str(value)
 
 
-def split_product(term: Term, is_large: Callable[[Term], bool]) -> tuple[Term, list[Term]]:
-    """A product's small factors as one term, and its large factors in order."""
+def split_product(term: Term, is_large: Callable[[Term], bool]) -> tuple[list[Term], list[Term]]:
+    """A product's coefficients and its large factors, each in order.
+
+    Small factors are one coefficient where one of them has all their indices; g[i] / s[b] are two,
+    because together they would be as large as what they are multiplied by.
+    """
     factors = term.factors if isinstance(term, Mul) else (term,)
-    small = mul(*(factor for factor in factors if not is_large(factor)))
-    return small, [factor for factor in factors if is_large(factor)]
+    small = [factor for factor in factors if not is_large(factor)]
+    largest = [f.free for f in small if not any(f.free < other.free for other in small)]
+    groups: dict[frozenset[Index], list[Term]] = {free: [] for free in largest}
+    for factor in small:
+        groups[next(free for free in groups if factor.free <= free)].append(factor)
+    return [mul(*group) for group in groups.values()], [factor for factor in factors if is_large(factor)]
 
 
 def centred(term: Term, kinds: dict[str, str]) -> tuple[Entry, Entry] | None:
@@ -105,10 +113,3 @@ def centred(term: Term, kinds: dict[str, str]) -> tuple[Entry, Entry] | None:
     if not isinstance(array, Entry) or not isinstance(statistic, Entry) or kinds.get(statistic.name) != WIDE:
         return None
     return (array, statistic) if statistic.free < array.free else None
-
-
-def sizes_in(terms: Iterable[Term]) -> set[str]:
-    """The axes whose lengths stand in the terms."""
-    from symgrad.algebra.terms import walk
-
-    return {node.axis for term in terms for node in walk(term) if isinstance(node, Size)}

@@ -8,13 +8,13 @@ their own, and the backward pass is made of differentiable operations.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from symgrad.plan.records import KernelPlan, Procedure, is_full
-from symgrad.render.kernels.layout import Frame, has_variadic, is_whole, shown
+from symgrad.render.kernels.layout import Frame, is_whole, shown
 from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.records import Function, TorchKernel
-from symgrad.render.kernels.shapes import Shapes
+from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, WIDE
 from symgrad.render.kernels.torch_lines import TorchLines
 from symgrad.render.kernels.words import argument_lines, call_lines, class_name, header, output_text, signature
@@ -24,14 +24,15 @@ def torch_kernel(plan: KernelPlan) -> TorchKernel:
     """The text of a torch kernel, ready to be laid out."""
     used: set[str] = set()
     gradients = (_gradients(plan, used), *(_from_statistic(plan, name, p, used) for name, p in plan.from_statistics))
-    wrapper, forward, backward = _wrapper(plan, used), _forward(plan, used), _backward(plan, used)
+    wrapper, forward, backward = _wrapper(plan, used), _forward(plan, used), _backward(plan, gradients)
+    used.update(["plus"] if plan.from_statistics else [])
     imports = (*(["import math", ""] if "math" in used else []), "import torch")
-    about = (f"Computes {output_text(plan)}; see `{plan.layer.name}`.",)
+    about: tuple[str, ...] = (f"Computes {output_text(plan)}; see `{plan.layer.name}`.",)
     if plan.statistics:
         about = (
             *about, "",
-            f"The statistics {', '.join(plan.statistics)} are outputs as well, so that derivatives of the backward pass",
-            "reach the inputs through them; `backward` gets their cotangents.",
+            f"The statistics {', '.join(plan.statistics)} are outputs as well, so that derivatives of the",
+            "backward pass reach the inputs through them; `backward` gets their cotangents.",
         )  # fmt: skip
     return TorchKernel(
         header(plan, "torch", "PyTorch"), imports, frozenset(used), wrapper, class_name(plan.layer), about,
@@ -54,7 +55,7 @@ def _outputs(plan: KernelPlan) -> list[str]:
 def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     """The function that users call: checks, and hides the statistics."""
     tensors = _tensors(plan)
-    shapes = Shapes(plan.layer, is_whole(plan.layer), frozenset(), used, "{0}.numel()")
+    shapes = Shapes(plan.layer, is_whole(plan.layer), frozenset(), used, "{0}.numel()", has_sums(plan))
     lines = [f"_check_types({', '.join(f'{n}={n}' for n, _ in tensors)})"]
     for name, indices in tensors:
         lines += [line for line in shapes.unpack(name, indices, check=True) if not re.match(r"n_\w+ = math", line)]
@@ -68,8 +69,10 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     return Function(plan.layer.name, signature(plan), doc, tuple(lines))
 
 
-def _prologue(plan: KernelPlan, body: Sequence[str], arrays: Sequence[tuple[str, Frame]], used: set[str]) -> tuple[list[str], Shapes]:
-    """The lines that unpack lengths and bring arrays into the compute dtype and a flat shape."""
+def _prologue(
+    plan: KernelPlan, body: Sequence[str], arrays: Sequence[tuple[str, Frame]], kinds: Mapping[str, str], used: set[str]
+) -> tuple[list[str], Shapes]:
+    """The lines that unpack lengths and bring arrays into the kernel's dtypes and a flat shape."""
     text = "\n".join(body)
     needed = frozenset(axis.name for axis in plan.layer.axes if re.search(rf"\bn_{axis.name}\b", text))
     shapes = Shapes(plan.layer, is_whole(plan.layer), needed, used, "{0}.numel()")
@@ -78,12 +81,14 @@ def _prologue(plan: KernelPlan, body: Sequence[str], arrays: Sequence[tuple[str,
         if any(index.axis not in shapes.known for index in indices):
             lines += shapes.unpack(name, indices, check=False)
     for name, indices in arrays:
-        cast = "wide" if not indices and name.startswith("d_") else "dtype"
-        lines.append(_restored_to(name, indices, shapes, cast))
+        if kinds[name] == OWN:
+            lines.append(_brought(name, indices, shapes, "dtype"))
+        elif name not in plan.statistics and name.removeprefix("d_") not in plan.statistics:
+            lines.append(_brought(name, indices, shapes, "wide"))
     return lines, shapes
 
 
-def _restored_to(name: str, indices: Frame, shapes: Shapes, cast: str) -> str:
+def _brought(name: str, indices: Frame, shapes: Shapes, cast: str) -> str:
     """`x = x.to(dtype).reshape(n_s, n_c, n_k)`."""
     flat = shapes.flatten([(name, indices)])
     merged = flat[0].split(" = ", 1)[1].removeprefix(name) if flat else ""
@@ -94,8 +99,8 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     tensors = _tensors(plan)
     first = _first(plan, tensors)
     body = TorchLines(plan, plan.forward, kinds_of(plan), first, used).write()
-    lines, shapes = _prologue(plan, body, tensors, used)
-    dtypes = f"dtype, wide = _dtypes({', '.join([first, *(n for n, _ in tensors if n != first)])})"
+    lines, shapes = _prologue(plan, body, tensors, kinds_of(plan), used)
+    dtypes = f"{_dtype_names([*lines, *body])} = _dtypes({', '.join([first, *(n for n, _ in tensors if n != first)])})"
     results = [
         f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)"
         for name in plan.layer.outputs
@@ -137,6 +142,11 @@ def _setup(plan: KernelPlan) -> Function:
     return Function("setup_context", "ctx, inputs, output", (), tuple(lines))
 
 
+def _dtype_names(lines: Sequence[str]) -> str:
+    """The names for both dtypes; the wide one gets none where nothing uses it."""
+    return "dtype, wide" if any(re.search(r"\bwide\b", line) for line in lines) else "dtype, _"
+
+
 def _left(names: Sequence[str]) -> str:
     return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
@@ -168,80 +178,59 @@ def _from_statistic(plan: KernelPlan, name: str, procedure: Procedure, used: set
 def _function(
     plan: KernelPlan, procedure: Procedure, name: str, cotangents: dict[str, Frame], doc: str, used: set[str]
 ) -> Function:
-    reads = _reads(plan, procedure)
-    constants = set(_constants(plan))
+    """One function of gradients; several results come with a flag for each that says whether it is wanted."""
+    reads, constants = _reads(plan, procedure), set(_constants(plan))
     arrays = [(n, cotangents[n] if n in cotangents else plan.indices(n)) for n in reads if n not in constants]
     arrays.sort(key=lambda pair: pair[0] in cotangents)
     given = {n: OWN if is_full(i, plan.layer) else WIDE for n, i in cotangents.items()}
-    writer = TorchLines(plan, procedure, {**kinds_of(plan), **given}, _first(plan, arrays), used)
-    body = writer.write_as_needed() if len(procedure.results) > 1 else writer.write()
-    lines, shapes = _prologue(plan, body, [(n, i) for n, i in arrays], used)
-    small = [n for n, i in arrays if not is_full(i, plan.layer) and writer.kinds[n] == WIDE and i]
-    lines = [line for line in lines if line.split(" = ")[0] not in small or ".to(" not in line]
-    results = [
-        shapes.restored(result, plan.layer.entry(what).indices) + (f" if need_{what} else None" if len(procedure.results) > 1 else "")
-        for what, result in procedure.results
-    ]
-    returned = call_lines("return ", results)
-    returned = [line.replace("return (", "return ", 1).removesuffix(")") for line in returned] if len(results) == 1 else returned
-    needs = [f"need_{what}" for what, _ in procedure.results] if len(procedure.results) > 1 else []
-    arguments = ", ".join([*reads, "dtype", *(["wide"] if any("wide" in x for x in [*lines, *body]) else []), *needs])
-    lines = [*lines, "", *body, "", *(line.replace("return (", "return (") for line in returned)]
-    return Function(name, arguments, (doc,), tuple(lines))
+    kinds = {**kinds_of(plan), **given}
+    writer = TorchLines(plan, procedure, kinds, _first(plan, arrays), used)
+    wanted = [what for what, _ in procedure.results]
+    body = writer.write_as_needed() if len(wanted) > 1 else writer.write()
+    lines, shapes = _prologue(plan, body, arrays, kinds, used)
+    results = [shapes.restored(result, plan.layer.entry(what).indices) for what, result in procedure.results]
+    if len(wanted) > 1:
+        lines.insert(0, f"{', '.join(f'need_{what}' for what in wanted)} = needs")
+        results = [f"{result} if need_{what} else None" for what, result in zip(wanted, results, strict=True)]
+    returned = [f"return {results[0]}"] if len(results) == 1 else call_lines("return ", results)
+    used_text = "\n".join([*lines, *body])
+    flags = ["dtype", *(["wide"] if re.search(r"\bwide\b", used_text) else []), *(["needs"] if len(wanted) > 1 else [])]
+    return Function(name, ", ".join([*reads, *flags]), (doc,), (*lines, "", *body, "", *returned))
 
 
-def _backward(plan: KernelPlan, used: set[str]) -> Function:
+def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
     """The method that adds up what the cotangents bring."""
     tensors = [name for name, _ in _tensors(plan)]
     results = [what for what, _ in plan.backward.results]
     saved = _saved_tensors(plan)
     cotangents = [f"d_{name}" for name in (*_outputs(plan), *plan.statistics)]
     lines = [f"{_left(saved)} = ctx.saved_tensors", *(f"{n} = ctx.{n}" for n in _saved_constants(plan))]
-    needs = [f"need_{name}" if name in results else "_" for name in tensors]
-    lines.append(f"{', '.join([*needs, '*_'])} = ctx.needs_input_grad" if len(results) > 1 else "")
-    lines = [line for line in lines if line]
-    first = _first(plan, _tensors(plan))
-    order = [tensors.index(name) for name in [first, *(n for n in tensors if n != first)]]
-    types = "*ctx.dtypes" if order == sorted(order) else ", ".join(f"ctx.dtypes[{n}]" for n in order)
-    lines.append(f"dtype, wide = _compute_dtypes({saved[0]}.device, {types})")
+    if len(results) > 1:
+        places = [f"ctx.needs_input_grad[{tensors.index(what)}]" for what in results]
+        first = results == tensors[: len(results)]
+        lines.append(f"needs = {f'ctx.needs_input_grad[:{len(results)}]' if first else _left(places)}")
+    names = _dtype_names([function.signature for function in gradients])
+    lines.append(f"{names} = _compute_dtypes({saved[0]}.device, *ctx.dtypes)")
     lines.append(" = ".join(f"d_{what}" for what in results) + " = None")
-    lines += _main_call(plan, results, used)
-    for name, procedure in plan.from_statistics:
-        lines += _statistic_call(plan, name, procedure, results, used)
-    casts = {name: f"_cast(d_{name}, ctx.dtypes[{place}])" for place, name in enumerate(tensors)}
-    returned = [casts[name] if name in results else "None" for name in tensors] + ["None"] * len(_constants(plan))
-    lines.append(f"return {', '.join(returned)}")
-    used.add("cast")
+    condition = " or ".join(f"d_{name} is not None" for name in _outputs(plan))
+    assigned = ", ".join(f"d_{what}" for what in results)
+    lines += [f"if {condition}:", f"    {assigned} = _gradients({gradients[0].signature})"]
+    for function, (name, procedure) in zip(gradients[1:], plan.from_statistics, strict=True):
+        lines += _statistic_call(function, name, [what for what, _ in procedure.results], tensors)
+    returned = [
+        f"_cast(d_{name}, ctx.dtypes[{place}])" if name in results else "None" for place, name in enumerate(tensors)
+    ]
+    lines.append(f"return {', '.join([*returned, *['None' for _ in _constants(plan)]])}")
     return Function("backward", ", ".join(["ctx", *cotangents]), (), tuple(lines))
 
 
-def _main_call(plan: KernelPlan, results: list[str], used: set[str]) -> list[str]:
-    outputs = [f"d_{name}" for name in _outputs(plan)]
-    function = next(f for f in [_gradients(plan, used)])
-    call = call_lines(f"    {_assigned(results)} = _gradients", function.signature.split(", "))
-    zeros = [
-        f"    {name} = {other}.new_zeros(()) if {name} is None else {name}"
-        for name in outputs for other in []
-    ]  # fmt: skip
-    condition = " or ".join(f"{name} is not None" for name in outputs)
-    return [f"if {condition}:", *zeros, *(line if line.startswith("    ") else f"    {line}" for line in call)]
-
-
-def _assigned(results: list[str]) -> str:
-    return ", ".join(f"d_{what}" for what in results)
-
-
-def _statistic_call(plan: KernelPlan, name: str, procedure: Procedure, results: list[str], used: set[str]) -> list[str]:
-    function = _from_statistic(plan, name, procedure, used)
-    wanted = [what for what, _ in procedure.results]
-    used.add("plus")
+def _statistic_call(function: Function, name: str, wanted: list[str], tensors: list[str]) -> list[str]:
+    """The lines that add what one statistic's cotangent brings, where there is one."""
     call = f"{function.name}({function.signature})"
-    need = " or ".join(f"need_{what}" for what in wanted)
-    condition = f"if d_{name} is not None" + (f" and {need}:" if len(results) > 1 and len(wanted) == 1 else ":")
     if len(wanted) == 1:
-        return [condition, f"    d_{wanted[0]} = _plus(d_{wanted[0]}, {call})"]
+        need = f"ctx.needs_input_grad[{tensors.index(wanted[0])}]"
+        return [f"if d_{name} is not None and {need}:", f"    d_{wanted[0]} = _plus(d_{wanted[0]}, {call})"]
+    needs = _left([f"ctx.needs_input_grad[{tensors.index(what)}]" for what in wanted])
+    call = call.replace(", needs)", f", ({needs}))")
     parts = [f"    d_{what} = _plus(d_{what}, parts[{place}])" for place, what in enumerate(wanted)]
-    return [condition, f"    parts = {call}", *parts]
-
-
-_ = has_variadic
+    return [f"if d_{name} is not None:", f"    parts = {call}", *parts]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
-from symgrad.algebra.terms import ONE, Add, Call, Entry, Mul, Pow, Sum, Term, mul, power, walk
+from symgrad.algebra.terms import MINUS_ONE, Add, Call, Delta, Entry, Mul, Pow, Sum, Term, mul, power, walk
 from symgrad.errors import SymgradError
 from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, infix, split_sign
@@ -16,7 +16,7 @@ from symgrad.plan.share import reduction
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, place, tuple_text
 from symgrad.render.kernels.small import OWN, WIDE, Smalls, centred, fraction_text, raw, split_product
-from symgrad.render.kernels.words import comment
+from symgrad.render.kernels.words import assignment, comment
 
 METHODS = {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})", Fraction(2): "torch.square({0})"}
 
@@ -82,7 +82,7 @@ class TorchLines:
         else:
             self.smalls.kinds[statement.name] = self.smalls.kind(statement.term)
             text = self.smalls.text(statement.term, statement.indices)
-        return [*comment(statement.formula), f"{statement.name} = {text}"]
+        return [*comment(statement.formula), *assignment(statement.name, text)]
 
     def _full(self, statement: Statement) -> str:
         """A full-size statement's right-hand side."""
@@ -99,7 +99,7 @@ class TorchLines:
         shape = f"{self.like}.shape" if is_whole(self.layer) else tuple_text(flat_items(frame))
         if not term.names:
             return f"torch.full({shape}, {text}, dtype=dtype, device={self.like}.device)"
-        return f"({text}).expand({shape})"
+        return f"{text if _is_atom(text) else f'({text})'}.expand({shape})"
 
     def text(self, term: Term, frame: Frame) -> str:
         """The expression of a full-size term."""
@@ -108,12 +108,15 @@ class TorchLines:
     def _spelling(self, frame: Frame) -> Spelling:
         return Spelling(
             entry=lambda e: e.name if e.name not in self.smalls.kinds else self.smalls.placed(e, frame),
-            size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=self._no_delta,
+            size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=self._delta(frame),
         )  # fmt: skip
 
-    @staticmethod
-    def _no_delta(term: Term) -> str:
-        raise SymgradError(f"torch kernels do not write {term} in full-size terms")
+    def _delta(self, frame: Frame) -> Callable[[Delta], str]:
+        def identity(item: Delta) -> str:
+            where = place((item.left, item.right), frame)
+            return f"torch.eye(n_{item.left.axis}, dtype=dtype, device={self.like}.device){where.suffix}"
+
+        return identity
 
     def _ready(self, term: Term, frame: Frame) -> Term:
         """The term with its small parts, centred parts and powers written out already."""
@@ -125,7 +128,7 @@ class TorchLines:
             array, statistic = (self.smalls.placed(item, frame) for item in found)
             return raw(f"_centre({array}, {statistic})")
         match term:
-            case Entry():
+            case Entry() | Delta():
                 return term
             case Add(terms):
                 return Add(tuple(self._signed(part, frame) for part in terms))
@@ -140,13 +143,12 @@ class TorchLines:
     def _signed(self, term: Term, frame: Frame) -> Term:
         sign, size = split_sign(term)
         ready = self._ready(size, frame)
-        return Mul((mul(raw_sign(sign)), ready)) if sign < 0 else ready
+        return Mul((MINUS_ONE, ready)) if sign < 0 else ready
 
     def _product(self, term: Mul, frame: Frame) -> Term:
-        small, large = split_product(term, lambda factor: self._is_large(factor, frame))
+        coefficients, large = split_product(term, lambda factor: self._is_large(factor, frame))
         ready = tuple(self._ready(factor, frame) for factor in large)
-        first = () if small == ONE else (self._coefficient(small, frame),)
-        factors = (*ready[:1], *first, *ready[1:])
+        factors = (*ready[:1], *(self._coefficient(small, frame) for small in coefficients), *ready[1:])
         return factors[0] if len(factors) == 1 else Mul(factors)
 
     def _power(self, base: Term, exponent: Fraction, frame: Frame) -> Term:
@@ -159,8 +161,7 @@ class TorchLines:
         if not term.names:
             return term
         text = self.smalls.coefficient(term, frame)
-        plain = text.replace("_", "a").isalnum() or text.endswith((")", "]"))
-        return raw(text if plain and not text.startswith("-") and " " not in text.split("(")[0] else f"({text})")
+        return raw(text if _is_atom(text) else f"({text})")
 
     def _is_large(self, term: Term, frame: Frame) -> bool:
         return term.free == frozenset(frame) and bool(frame)
@@ -175,14 +176,14 @@ class TorchLines:
         if is_full(statement.indices, self.layer) or not any(f.free == frozenset(frame) for f in factors):
             inside = self._contraction(factors, frame, statement.indices)
         else:
-            inside = self._sum(total, frame, statement.indices, "mean" if mean else "sum")
+            inside = self._sum(total, frame, "mean" if mean else "sum")
             coefficient = mul(*mean[1]) if mean is not None else coefficient
         return infix(mul(coefficient, raw(inside)), self._spelling(()))
 
-    def _sum(self, total: Sum, frame: Frame, result: Frame, method: str) -> str:
+    def _sum(self, total: Sum, frame: Frame, method: str) -> str:
         """A sum over some dimensions, in the wider type."""
         body = self.text(total.body, frame)
-        body = body if body.isidentifier() or body.endswith(")") and not isinstance(total.body, (Add, Mul)) else f"({body})"
+        body = body if _is_atom(body) else f"({body})"
         axes = axes_text(frame, total.indices)
         return f"{body}.{method}({axes + ', ' if axes else ''}dtype=wide)"
 
@@ -199,11 +200,15 @@ class TorchLines:
         return f'torch.einsum("{subscripts}", {", ".join(text for text, _ in operands)})'
 
 
-def raw_sign(sign: int) -> Term:
-    """-1 as a term."""
-    from symgrad.algebra.terms import number
-
-    return number(sign)
+def _is_atom(text: str) -> bool:
+    """Whether an expression binds as tightly as a name: a name, a number, or calls and subscripts of one."""
+    depth = 0
+    for character in text:
+        depth += character in "(["
+        if not depth and not (character.isalnum() or character in "_.()[]"):
+            return False
+        depth -= character in ")]"
+    return True
 
 
 def _frame(total: Sum, result: Frame) -> Frame:
@@ -213,5 +218,3 @@ def _frame(total: Sum, result: Frame) -> Frame:
             return node.indices
     return (*result, *(index for index in total.indices if index not in result))
 
-
-_ = place

@@ -46,19 +46,43 @@ WIDTH = 96
 
 
 def comment(formula: str) -> list[str]:
-    """A formula as comment lines, broken outside brackets where that is possible."""
-    depth, text = 0, ""
-    for character in formula:
+    """A formula as comment lines, broken between summands."""
+    parts = _summands(formula) if len(formula) > WIDTH - 2 else [formula]
+    lines = ["# " + parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) < WIDTH:
+            lines[-1] += " " + part
+        else:
+            lines.append("#     " + part)
+    return [piece for line in lines for piece in _folded(line)]
+
+
+def _folded(line: str) -> list[str]:
+    """A comment line that is too long even so, broken at blanks."""
+    if len(line) <= WIDTH + 12:
+        return [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent="#     ", break_long_words=False, break_on_hyphens=False)
+
+
+def assignment(name: str, text: str) -> list[str]:
+    """`name = text`; a long sum a summand a line."""
+    line = f"{name} = {text}"
+    parts = _summands(text)
+    if len(line) <= WIDTH or len(parts) == 1:
+        return [line]
+    return [f"{name} = (", *(f"    {part}" for part in parts), ")"]
+
+
+def _summands(text: str) -> list[str]:
+    """The text cut before each + and - outside brackets."""
+    depth, parts = 0, [""]
+    for place, character in enumerate(text):
         depth += (character in "([") - (character in ")]")
-        text += GLUE if character == " " and (depth or len(formula) < WIDTH) else character
-    lines = textwrap.wrap(
-        text, WIDTH, initial_indent="# ", subsequent_indent="#     ", break_long_words=False, break_on_hyphens=False
-    )
-    return [line.replace(GLUE, " ") for line in lines]
-
-
-GLUE = "\x00"
-"""Stands for a blank at which a formula is not broken."""
+        if character == " " and not depth and text[place + 1 : place + 3] in ("+ ", "- "):
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def call_lines(function: str, arguments: Sequence[str], behind: str = "") -> list[str]:
@@ -101,5 +125,5 @@ def output_text(plan: KernelPlan) -> str:
 def signature(plan: KernelPlan) -> str:
     """x, w, beta, *, eps=1e-5."""
     tensors = [plan.names[t.name] for t in plan.layer.tensors]
-    constants = [f"{plan.names[c.name]}={c.text}" for c in plan.layer.constants]
+    constants = [f"{plan.names[c.name]}={c.text or repr(float(c.default))}" for c in plan.layer.constants]
     return ", ".join([*tensors, *(["*"] if constants else []), *constants])

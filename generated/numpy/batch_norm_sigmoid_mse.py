@@ -1,0 +1,183 @@
+"""Batch normalization, sigmoid and mean squared error: a small network with a scalar loss.
+
+Forward and backward pass for NumPy of
+
+    y.mu[c] = mean[s, k](x[s, c, k])
+    y.var[c] = mean[s, k]((x[s, c, k] - y.mu[c])**2)
+    y[s, c, k] = w[c] * (x[s, c, k] - y.mu[c]) / sqrt(y.var[c] + eps) + beta[c]
+    z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer batch_norm_sigmoid_mse and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate batch_norm_sigmoid_mse --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[s, c, k...]
+    w: np.ndarray  # w[c]
+    beta: np.ndarray  # beta[c]
+    t: np.ndarray  # t[s, c, k...]
+    eps: float  # eps
+    mu: np.ndarray  # mu[c]
+    var: np.ndarray  # var[c]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[s, c, k...]
+    w: np.ndarray  # d_w[c]
+    beta: np.ndarray  # d_beta[c]
+
+
+def forward(x, w, beta, t, *, eps=1e-5):
+    """Compute L, and what `backward` needs.
+
+    Args:
+        x[s, c, k...]: input.
+        w[c]: parameter.
+        beta[c]: parameter.
+        t[s, c, k...]: target, gets no gradient.
+        eps: a constant.
+    """
+    x, w, beta, t = _arrays(x=x, w=w, beta=beta, t=t)
+    _check_dimensions("x[s, c, k...]", x, 2, more=True)
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    _check_shape("w[c]", w, (n_c,))
+    _check_shape("beta[c]", beta, (n_c,))
+    _check_shape("t[s, c, k...]", t, (n_s, n_c, *shape_k))
+    x = x.reshape(n_s, n_c, n_k)
+    t = t.reshape(n_s, n_c, n_k)
+    dtype = x.dtype
+
+    # mu[c] = mean[s, k](x[s, c, k])
+    mu = x.mean(axis=(0, 2), dtype=np.float64)
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    x_minus_mu = _centre(x, mu[:, None])
+    # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
+    var = np.einsum("sck,sck->c", x_minus_mu, x_minus_mu, dtype=np.float64) / (n_s * n_k)
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, None], out=x_minus_mu)
+    y += beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = _sigmoid(y, out=y)
+    # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
+    z_minus_t = np.subtract(z, t, out=z)
+    L = np.einsum("sck,sck->", z_minus_t, z_minus_t, dtype=np.float64) / (n_s * n_c * n_k)
+
+    saved = Saved(
+        x.reshape(n_s, n_c, *shape_k),
+        w,
+        beta,
+        t.reshape(n_s, n_c, *shape_k),
+        eps,
+        mu,
+        var,
+    )
+    return L.astype(dtype), saved
+
+
+def backward(saved, d_L=1.0):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+    x, w, beta, t, eps, mu, var = saved
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    d_L = float(d_L)
+    x = x.reshape(n_s, n_c, n_k)
+    t = t.reshape(n_s, n_c, n_k)
+    dtype = x.dtype
+
+    # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
+    rsqrt_var = 1 / np.sqrt(var + eps)
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    x_minus_mu = _centre(x, mu[:, None])
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = x_minus_mu * (w * rsqrt_var).astype(dtype)[:, None]
+    y += beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = _sigmoid(y, out=y)
+    # d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c])
+    d_z = z - t
+    d_z *= 2 * d_L / (n_s * n_k * n_c)
+    # d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k]
+    d_y = np.multiply(d_z, z, out=d_z)
+    one_minus_z = np.subtract(1, z, out=z)
+    d_y *= one_minus_z
+    # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
+    sum_x_minus_mu_d_y = np.einsum("sck,sck->c", x_minus_mu, d_y, dtype=np.float64)
+    # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
+    d_w = rsqrt_var * sum_x_minus_mu_d_y
+    # d_beta[c] = sum[s, k](d_y[s, c, k])
+    d_beta = d_y.sum(axis=(0, 2), dtype=np.float64)
+    # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
+    d_mu = -w * rsqrt_var * d_beta
+    # d_var[c] = -w[c] * sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / (2 * (var[c] + eps)**(3/2))
+    d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
+    # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
+    #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
+    d_x = np.multiply(d_y, (w * rsqrt_var).astype(dtype)[:, None], out=d_y)
+    x_minus_mu *= (2 * d_var / (n_s * n_k)).astype(dtype)[:, None]
+    d_x += x_minus_mu
+    d_x += (d_mu / (n_s * n_k)).astype(dtype)[:, None]
+
+    return Gradients(
+        x=d_x.reshape(n_s, n_c, *shape_k),
+        w=d_w.astype(dtype),
+        beta=d_beta.astype(dtype),
+    )
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _centre(array, mean, out=None):
+    """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
+    high = mean.astype(array.dtype)
+    low = (mean - high).astype(array.dtype)
+    out = np.subtract(array, high, out=out)
+    return np.subtract(out, low, out=out) if low.any() else out
+
+
+def _sigmoid(array, out=None):
+    """1 / (1 + exp(-array)); where exp overflows to infinity the result is its limit, 0."""
+    out = np.negative(array, out=out)
+    with np.errstate(over="ignore", under="ignore"):
+        np.exp(out, out=out)
+    out += 1
+    return np.reciprocal(out, out=out)

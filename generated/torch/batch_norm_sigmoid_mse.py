@@ -1,0 +1,235 @@
+"""Batch normalization, sigmoid and mean squared error: a small network with a scalar loss.
+
+Forward and backward pass for PyTorch of
+
+    y.mu[c] = mean[s, k](x[s, c, k])
+    y.var[c] = mean[s, k]((x[s, c, k] - y.mu[c])**2)
+    y[s, c, k] = w[c] * (x[s, c, k] - y.mu[c]) / sqrt(y.var[c] + eps) + beta[c]
+    z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer batch_norm_sigmoid_mse and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate batch_norm_sigmoid_mse --backend torch
+"""
+
+import math
+
+import torch
+
+
+def batch_norm_sigmoid_mse(x, w, beta, t, *, eps=1e-5):
+    """Compute L; differentiable, to any order.
+
+    Args:
+        x[s, c, k...]: input.
+        w[c]: parameter.
+        beta[c]: parameter.
+        t[s, c, k...]: target, gets no gradient.
+        eps: a constant.
+    """
+    _check_types(x=x, w=w, beta=beta, t=t)
+    _check_dimensions("x[s, c, k...]", x, 2, more=True)
+    n_s, n_c, *shape_k = x.shape
+    _check_shape("w[c]", w, (n_c,))
+    _check_shape("beta[c]", beta, (n_c,))
+    _check_shape("t[s, c, k...]", t, (n_s, n_c, *shape_k))
+    L, *_ = BatchNormSigmoidMse.apply(x, w, beta, t, eps)
+    return L
+
+
+class BatchNormSigmoidMse(torch.autograd.Function):
+    """Computes L; see `batch_norm_sigmoid_mse`.
+
+    The statistics mu, var are outputs as well, so that derivatives of the
+    backward pass reach the inputs through them; `backward` gets their cotangents.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, w, beta, t, eps):
+        result = x.dtype
+        dtype, wide = _dtypes(x, w, beta, t)
+        n_s, n_c, *shape_k = x.shape
+        n_k = math.prod(shape_k)
+        x = x.to(dtype).reshape(n_s, n_c, n_k)
+        w = w.to(dtype)
+        beta = beta.to(dtype)
+        t = t.to(dtype).reshape(n_s, n_c, n_k)
+
+        # mu[c] = mean[s, k](x[s, c, k])
+        mu = x.mean((0, 2), dtype=wide)
+        # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+        x_minus_mu = _centre(x, mu[:, None])
+        # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
+        var = torch.square(x_minus_mu).mean((0, 2), dtype=wide)
+        # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+        y = x_minus_mu * (w / torch.sqrt(var + eps)).to(dtype)[:, None] + beta[:, None]
+        # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+        z = torch.sigmoid(y)
+        # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
+        L = torch.square(z - t).mean(dtype=wide)
+
+        return L.to(result), mu, var
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, w, beta, t, eps = inputs
+        _, mu, var = output
+        ctx.save_for_backward(x, w, beta, t, mu, var)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, w.dtype, beta.dtype, t.dtype
+        ctx.eps = eps
+
+    @staticmethod
+    def backward(ctx, d_L, d_mu, d_var):
+        x, w, beta, t, mu, var = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:3]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_w = d_beta = None
+        if d_L is not None:
+            d_x, d_w, d_beta = _gradients(d_L, x, w, beta, t, eps, mu, var, dtype, wide, needs)
+        if d_mu is not None and ctx.needs_input_grad[0]:
+            d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
+        if d_var is not None and ctx.needs_input_grad[0]:
+            d_x = _plus(d_x, _gradients_from_var(d_var, x, mu, dtype))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None, None
+
+
+def _gradients(d_L, x, w, beta, t, eps, mu, var, dtype, wide, needs):
+    """The gradients of the inputs from d_L."""
+    need_x, need_w, need_beta = needs
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    x = x.to(dtype).reshape(n_s, n_c, n_k)
+    w = w.to(dtype)
+    beta = beta.to(dtype)
+    t = t.to(dtype).reshape(n_s, n_c, n_k)
+    d_L = d_L.to(wide)
+
+    # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
+    rsqrt_var = 1 / torch.sqrt(var + eps)
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    x_minus_mu = _centre(x, mu[:, None])
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = x_minus_mu * (w * rsqrt_var).to(dtype)[:, None] + beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = torch.sigmoid(y)
+    # d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c])
+    d_z = (z - t) * (2 * d_L / (n_s * n_k * n_c)).to(dtype)
+    # d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k]
+    d_y = z * (1 - z) * d_z
+    if need_x or need_w:
+        # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
+        sum_x_minus_mu_d_y = (x_minus_mu * d_y).sum((0, 2), dtype=wide)
+    if need_w:
+        # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
+        d_w = rsqrt_var * sum_x_minus_mu_d_y
+    if need_x or need_beta:
+        # d_beta[c] = sum[s, k](d_y[s, c, k])
+        d_beta = d_y.sum((0, 2), dtype=wide)
+    if need_x:
+        # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
+        d_mu = -w * rsqrt_var * d_beta
+        # d_var[c] = -w[c] * sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / (2 * (var[c] + eps)**(3/2))
+        d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
+        # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
+        #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
+        d_x = (
+            d_y * (w * rsqrt_var).to(dtype)[:, None]
+            + (d_mu / (n_s * n_k)).to(dtype)[:, None]
+            + x_minus_mu * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
+        )
+
+    return (
+        d_x.reshape(n_s, n_c, *shape_k) if need_x else None,
+        d_w if need_w else None,
+        d_beta if need_beta else None,
+    )
+
+
+def _gradients_from_mu(d_mu, x, dtype):
+    """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    x = x.to(dtype).reshape(n_s, n_c, n_k)
+
+    # d_x[s, c, k] = d_mu[c] / (size[s] * size[k])
+    d_x = (d_mu / (n_s * n_k)).to(dtype)[:, None].expand((n_s, n_c, n_k))
+
+    return d_x.reshape(n_s, n_c, *shape_k)
+
+
+def _gradients_from_var(d_var, x, mu, dtype):
+    """The gradients of the inputs from d_var, which only derivatives of the backward pass bring in."""
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    x = x.to(dtype).reshape(n_s, n_c, n_k)
+
+    # d_x[s, c, k] = 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
+    #     + d_mu[c] / (size[s] * size[k])
+    d_x = _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
+
+    return d_x.reshape(n_s, n_c, *shape_k)
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, first, *others):
+    """At least float32 to compute in; sums in float64, in float32 for half precision and where there is no float64."""
+    dtype = torch.promote_types(first, torch.float32)
+    for other in others:
+        dtype = torch.promote_types(dtype, other)
+    half = first in (torch.float16, torch.bfloat16)
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
+
+
+def _plus(total, part):
+    """total + part, where both may be None."""
+    if total is None or part is None:
+        return part if total is None else total
+    return total + part
+
+
+def _centre(tensor, mean):
+    """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
+    if mean.dtype == tensor.dtype:
+        return tensor - mean
+    high = mean.to(tensor.dtype)
+    return (tensor - high) - (mean - high).to(tensor.dtype)
