@@ -1,0 +1,47 @@
+"""symgrad: from a layer's forward equations to its backward pass, derived, proved, explained, emitted.
+
+    import symgrad
+    layer = symgrad.load("batch_norm")
+    study = symgrad.derive(layer)           # both routes and their proof
+    study.gradient("x").proved              # True
+    symgrad.prove(study, ["d_beta[c] = sum[s, k](d_y[s, c, k])"])
+    symgrad.emit(study, ["numpy", "torch"])
+
+The command line says the same: `symgrad derive`, `prove`, `generate`, `check`, `article`, `list`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symgrad.errors import InputError, SymgradError
+    from symgrad.notation.layer import Layer
+    from symgrad.notation.library import from_text, gallery, load
+    from symgrad.pipeline import derive, emit, generate, prove
+
+__all__ = [
+    "InputError", "Layer", "SymgradError", "derive", "emit", "from_text", "gallery", "generate", "load", "prove",
+]  # fmt: skip
+
+_HOMES = {
+    "InputError": "symgrad.errors",
+    "SymgradError": "symgrad.errors",
+    "Layer": "symgrad.notation.layer",
+    "from_text": "symgrad.notation.library",
+    "gallery": "symgrad.notation.library",
+    "load": "symgrad.notation.library",
+    "derive": "symgrad.pipeline",
+    "emit": "symgrad.pipeline",
+    "generate": "symgrad.pipeline",
+    "prove": "symgrad.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that `import symgrad` costs nothing."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

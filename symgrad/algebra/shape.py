@@ -44,9 +44,6 @@ def _letter(index: Index, letters: Letters) -> str:
 
 def _product(term: Term, letters: Letters) -> str:
     coefficient, factors = factors_of(term)
-    if [(base, e) for base, e in factors] == [(term, 1)] or (isinstance(term, Pow) and factors == [(term.base, term.exponent)]):
-        base, exponent = factors[0]
-        return f"(^ {shape(base, letters)} {exponent})"
     parts = [f"(^ {shape(base, letters)} {e})" if e != 1 else shape(base, letters) for base, e in factors]
     if not parts:
         return str(coefficient)

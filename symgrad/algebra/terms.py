@@ -70,7 +70,7 @@ def _hash_once(cls: type) -> type:
     def __hash__(self: Term) -> int:
         found = self.__dict__.get("_hash")
         if found is None:
-            found = compute(self)
+            found = compute(self)  # type: ignore[call-arg]
             object.__setattr__(self, "_hash", found)
         return int(found)
 

@@ -92,7 +92,7 @@ def _one_step(layer: Layer, point: Point, name: str, key: tuple[int, ...]) -> fl
 
 
 def _check(what: str, found: Array, expected: Array, reference: str, where: str) -> Check:
-    return Check(what, "generated numpy", reference, where, relative_error(found, expected), LIMIT)
+    return Check(what, "numpy", reference, where, relative_error(found, expected), LIMIT)
 
 
 def relative_error(found: Array, expected: Array) -> float:

@@ -58,6 +58,8 @@ def torch_checks(layer: Layer, modules: Mapping[str, ModuleType], parts: Parts) 
     for data in _all_data(torch, layer):
         exact = _autograd(torch, reference, layer, data, constants, torch.float64)
         own = None if data.double else _autograd(torch, reference, layer, data, constants, torch.float32)
+        if own is not None:
+            yield from _compare("PyTorch itself", label, data, own, exact, own)
         for backend, module in modules.items():
             found = _RUN[backend](torch, module, layer, data, constants)
             yield from _compare(f"{backend}, fused" if parts else backend, label, data, found, exact, own)
@@ -100,7 +102,7 @@ def _data(
     """Random tensors for a layer: `sizes` for its plain axes in order, `inner` for a variadic one."""
     torch.manual_seed(1234)
     plain = [axis.name for axis in layer.axes if not axis.variadic]
-    lengths = {axis: (length,) for axis, length in zip(plain, [*sizes, 4, 6, 3, 5], strict=False)}
+    lengths: dict[str, tuple[int, ...]] = {axis: (length,) for axis, length in zip(plain, [*sizes, 4, 6, 3, 5], strict=False)}
     lengths |= {axis.name: tuple(inner) for axis in layer.axes if axis.variadic}
 
     def shape(indices: Any) -> list[int]:

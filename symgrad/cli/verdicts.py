@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from fractions import Fraction
+
 from symgrad.cli.tables import columns, table
 from symgrad.derive.records import Condition
 from symgrad.notation.claim import Claim
@@ -53,7 +56,7 @@ def counterexample(found: Counterexample) -> list[str]:
     return lines
 
 
-def _values(entries: dict) -> str:  # type: ignore[type-arg]
+def _values(entries: Mapping[tuple[int, ...], Fraction]) -> str:
     """An array's entries in order, cut where they are many."""
     values = [str(value) for _, value in sorted(entries.items())]
     limit = max(20, columns() - 24)

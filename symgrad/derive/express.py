@@ -87,9 +87,9 @@ def _at(term: Term, sample: Fraction) -> Fraction | None:
             inner = _at(base, sample)
             return None if inner is None or (inner == 0 and exponent < 0) else inner**exponent.numerator
         case Call("exp", (argument,)):
-            coefficient, factors = factors_of(argument)
-            if coefficient.denominator == 1 and abs(coefficient) <= 8 and _lone_entry(factors):
-                return sample**coefficient.numerator
+            number, powers = factors_of(argument)
+            if number.denominator == 1 and abs(number) <= 8 and _lone_entry(powers):
+                return sample**number.numerator
     return None
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symgrad.algebra.binding import alpha_equal, rename
-from symgrad.algebra.simplify import except_index, mul, settle
-from symgrad.algebra.terms import Diff, Entry, Index, Term, add, sum_over
+from symgrad.algebra.simplify import except_index, settle
+from symgrad.algebra.terms import Diff, Entry, Index, Term, add, mul, sum_over
 from symgrad.derive.dependence import (
     Segment,
     dependents,

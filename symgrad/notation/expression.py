@@ -203,7 +203,7 @@ class Reader:
     def index_letters(self, node: ast.expr) -> list[tuple[str, ast.expr]]:
         """The letters in brackets, with their places."""
         parts = node.elts if isinstance(node, ast.Tuple) else [node]
-        letters = []
+        letters: list[tuple[str, ast.expr]] = []
         for part in parts:
             if not isinstance(part, ast.Name):
                 self.fail(part, "an index letter is expected here.")

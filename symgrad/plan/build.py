@@ -100,7 +100,7 @@ class Builder:
         for name, (indices, body) in list(self.bodies.items()):
             register(self.sums, Entry(name, indices), body)
         for name, (indices, body) in list(self.bodies.items()):
-            self.bodies[name] = (indices, self._extract(body, name))
+            self.bodies[name] = (indices, code_form(self._extract(body, name), self.verdict))
 
     def _extract(self, term: Term, own: str = "") -> Term:
         """The term with its sums replaced by names; a sum that is a whole equation stays."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import rename, transform_children
-from symgrad.algebra.terms import ZERO, Add, Delta, Mul, Pow, Size, Sum, Term, add, mul, sum_over, walk
+from symgrad.algebra.terms import ZERO, Add, Delta, Mul, Pow, Size, Sum, Term, add, mul, power, sum_over, walk
 from symgrad.plan.safe import safe_form
 from symgrad.plan.verdict import Verdict
 
@@ -75,6 +75,27 @@ def _count(term: Term, _: Verdict) -> Term | None:
     return mul(*(Size(index.axis) for index in idle), sum_over(busy, term.body))
 
 
+def _cancel(term: Term, _: Verdict) -> Term | None:
+    if not isinstance(term, Mul):
+        return None
+    factors = [f for g in term.factors for f in _without_brackets(g)]
+    above = [factor for factor in factors if isinstance(factor, Size) and power(factor, -1) in factors]
+    if not above:
+        return None
+    for factor in {above[0], power(above[0], -1)}:
+        factors.remove(factor)
+    return mul(*factors)
+
+
+def _without_brackets(factor: Term) -> tuple[Term, ...]:
+    """(N_s N_k)^-1 as two factors; other factors stay."""
+    if isinstance(factor, Pow) and isinstance(factor.base, Mul):
+        parts = factor.base.factors
+        if factor.exponent == -1 and all(isinstance(part, Size) for part in parts):
+            return tuple(power(part, -1) for part in parts)
+    return (factor,)
+
+
 def _pick(term: Term, _: Verdict) -> Term | None:
     if not isinstance(term, Sum):
         return None
@@ -133,6 +154,7 @@ DOWNWARD = (
 UPWARD = (
     Rule("hoist", "Σ_k a b_k = a Σ_k b_k", "Shrinks: the sum's body loses a factor.", _hoist),
     Rule("count", "Σ_k a = N_k a", "Shrinks: a sum loses an index.", _count),
+    Rule("cancel", "N_k a / N_k = a", "Shrinks: two factors less.", _cancel),
     Rule("pick", "Σ_i δ_ij a_i = a_j", "Shrinks: a sum loses an index.", _pick),
     Rule("split", "Σ_i (a δ_ij + b) c = Σ_i a δ_ij c + Σ_i b c", "Shrinks: δ leaves an Add, then the sum.", _split),
     Rule("vanish", "Σ_k (x_k - mean(x)) = 0, and any sum proved zero", "Shrinks: a sum disappears.", _vanish),

@@ -73,7 +73,7 @@ class _Printer:
         factors = list(term.factors) if isinstance(term, Mul) else [term]
         last = factors[-1]
         if not isinstance(last, Sum):
-            last = max(factors, key=lambda factor: len(factor.terms) if isinstance(factor, Add) else 0)
+            last = max(factors, key=lambda factor: letters_in(self.term(factor)) if isinstance(factor, Add) else 0)
         signs, body = ranges(last) if isinstance(last, Sum) else ((), last)
         if not isinstance(body, Add):
             return None

@@ -158,7 +158,8 @@ class _Page:
 
 def takes_two_solutions(found: Found) -> bool:
     """Whether the two routes differ in their steps, so that both are worth reading."""
-    return found.jacobian is not None and max(len(found.jacobian.derivation.lemmas), len(found.paths.derivation.lemmas)) > 1
+    routes = [found.paths, *([found.jacobian] if found.jacobian is not None else [])]
+    return found.jacobian is not None and any(len(route.derivation.lemmas) > 1 for route in routes)
 
 
 _SOLUTIONS = {1: "follow the intermediates, contract the Jacobian", 2: "keep the intermediates, add up the paths"}

@@ -9,7 +9,7 @@ from symgrad.algebra.binding import alpha_equal
 from symgrad.algebra.terms import Diff, Entry, Mul, Sum, Term
 from symgrad.derive.records import Derivation, Gradient
 from symgrad.prove.study import Found
-from symgrad.render.document.blocks import Block, Chain, Heading, Section, Text
+from symgrad.render.document.blocks import Block, Chain, Section, Text
 from symgrad.render.document.chains import chain, one_line, trivial
 from symgrad.render.document.context import Context
 from symgrad.render.document.figures import paths
@@ -67,8 +67,8 @@ def _tensor(context: Context, found: Found, solutions: tuple[int, ...]) -> Itera
     direct = found.paths.derivation.lemmas
     picture = paths(context, found.name)
     intro = (
-        f"{context.name(found.name)} contributes on {len(direct)} direct "
-        f"{counted(direct, 'path', 'paths')}, of which some lead through intermediates (Figure~\\ref{{{picture.label}}}). "
+        f"{context.name(found.name)} contributes on {len(direct)} direct {counted(direct, 'path', 'paths')} "
+        f"and through what lies above (Figure~\\ref{{{picture.label}}}). "
         f"The gradient {name} is derived "
         + ("in two different ways, with the same answer." if len(solutions) > 1 else "as follows.")
     )
@@ -128,26 +128,28 @@ def _by_paths(context: Context, found: Found) -> Iterator[Block]:
     yield Text(f"Adding up the direct contribution {ways}, with every other named quantity held, gives")
     yield head
     yield Text("The factors are derived one by one, in the order in which they stand.")
-    for factor in _factors(derivation.steps[0].after):
-        yield from _factor(context, derivation, factor)
+    for place, factor in enumerate(_factors(derivation.steps[0].after), start=1):
+        first, *rest = _factor(context, derivation, factor)
+        assert isinstance(first, Text)
+        yield Text(rf"\passage{{Factor {place}.}} {first.latex}")
+        yield from rest
     yield Text(f"{_substituting(context, derivation.lemmas, head)} gives")
     yield from _with_forms(context, derivation, found, cut, _last_number(head))
 
 
 def _factor(context: Context, derivation: Derivation, factor: Entry | Diff) -> Iterator[Block]:
     """One factor of the line of contribution paths."""
-    yield Heading(f"The factor {math(context.latex(factor))}.")
     if isinstance(factor, Diff):
         lemma = next(lemma for lemma in derivation.lemmas if alpha_equal(lemma.target, factor))
         yield from _lemma(context, lemma)
         return
     found = context.found(factor.name[2:])
     if found is None:
-        yield Text("The upstream gradient; it comes in from outside.")
+        yield Text(f"{context.inline(factor)} is the upstream gradient; it comes in from outside.")
         return
     number = context.result(found.paths.derivation)
     if number:
-        yield Text(f"Available from {references([number])}.")
+        yield Text(f"{context.inline(factor)} is available from {references([number])}.")
         return
     yield from _intermediate(context, found)
 
@@ -157,7 +159,8 @@ def _intermediate(context: Context, found: Found) -> Iterator[Block]:
     derivation = found.paths.derivation
     if len(derivation.lemmas) > 1:
         cut = _first_use(derivation)
-        yield Text("It has direct contribution paths of its own:")
+        name = context.inline(context.layer.entry(found.name))
+        yield Text(f"{name} has direct contribution paths of its own:")
         head = chain(context, derivation, derivation.steps[:cut])
         yield head
         after = _last_number(head)
@@ -165,7 +168,7 @@ def _intermediate(context: Context, found: Found) -> Iterator[Block]:
         cut, after = 0, ""
     for lemma in derivation.lemmas:
         yield from _lemma(context, lemma)
-    yield Text("With that,")
+    yield Text("Together they give" if len(derivation.lemmas) > 1 else "With it the chain rule gives")
     yield chain(context, derivation, derivation.steps[cut:], after)
 
 
@@ -173,7 +176,7 @@ def _lemma(context: Context, lemma: Derivation) -> Iterator[Block]:
     """A derivative of one definition; one that was shown before is only recalled."""
     known = context.shown(lemma)
     if known:
-        yield Text("As before,")
+        yield Text(f"{_from_definition(context, lemma)}, as before,")
         yield one_line(context, lemma.target, lemma.result, known)
         context.remember(lemma.target, lemma.result, known)
         return
@@ -182,27 +185,29 @@ def _lemma(context: Context, lemma: Derivation) -> Iterator[Block]:
 
 
 def _from_definition(context: Context, lemma: Derivation) -> str:
-    """For k = i, from (5):"""
+    """For k = i, the total derivative of y by x is."""
     assert isinstance(lemma.target, Diff) and isinstance(lemma.target.body, Entry)
-    source = references([context.definitions.get(lemma.target.body.name, "")])
+    kind = "total" if lemma.target.total else "local"
+    what = f"the {kind} derivative of {context.inline(lemma.target.body)} by {context.inline(lemma.target.wrt)} is"
     case = _CASE.fullmatch(lemma.title)
     if case:
         left, relation, right = case.groups()
         sign = "=" if relation == "=" else r"\ne"
-        return f"For {math(f'{letter(left).latex} {sign} {letter(right).latex}')}, equation {source} gives"
-    return f"From {source} follows"
+        return f"For {math(f'{letter(left).latex} {sign} {letter(right).latex}')} {what}"
+    return what[0].upper() + what[1:]
 
 
 def _with_forms(context: Context, derivation: Derivation, found: Found, cut: int, after: str) -> Iterator[Block]:
     """The rest of a derivation from the step `cut`, and the result in its other forms."""
-    yield chain(context, derivation, derivation.steps[cut:], after, found.forms)
+    shown = chain(context, derivation, derivation.steps[cut:], after, found.forms)
+    yield shown
     needs = [condition(context, c) for form in found.forms for c in form.conditions]
     if needs:
-        result = references([context.result(derivation)])
-        numbers = references([context.result(form) for form in found.forms])
+        numbers = [line.number for line in shown.lines[-len(found.forms) :]]
+        context.forms.setdefault(found.name, []).extend(numbers)
         yield Text(
-            f"The form {numbers} assumes {listed(dict.fromkeys(needs))}; "
-            f"{result} needs no such assumption and holds on the whole domain."
+            f"The form {references(numbers)} assumes {listed(dict.fromkeys(needs))}; "
+            f"{references([context.result(derivation)])} needs no such assumption and holds on the whole domain."
         )
 
 

@@ -6,20 +6,16 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 
+_SHORT = 10
+"""A table of at most so many rows is not divided between pages."""
+
+
 @dataclass(frozen=True)
 class Text:
     """A paragraph of LaTeX."""
 
     latex: str
     kind: ClassVar[str] = "text"
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The name of a passage, run in at the start of its first line."""
-
-    latex: str
-    kind: ClassVar[str] = "heading"
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of two cells: what, and the pieces of what is said of it."""
+    """Rows of two cells: what, and the pieces of what is said of it; a caption may be empty."""
 
     head: tuple[str, str]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
@@ -103,8 +99,13 @@ class Table:
     label: str
     kind: ClassVar[str] = "table"
 
+    @property
+    def together(self) -> bool:
+        """Whether the table is short enough to stand on one page."""
+        return len(self.rows) <= _SHORT
 
-Block = Text | Heading | Items | Chain | Picture | Table
+
+Block = Text | Items | Chain | Picture | Table
 
 
 @dataclass(frozen=True)

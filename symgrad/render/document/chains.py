@@ -57,14 +57,19 @@ def chain(
         forms: derivations that go on from the result.
         ending: the number of the result, where it is known already.
     """
-    shown = _steps(context, derivation, derivation.steps if steps is None else steps, after)
+    steps = derivation.steps if steps is None else steps
+    shown = _steps(context, derivation, steps, after)
     ends = len(shown) - 1
     if ending and shown:
         shown[-1] = replace(shown[-1], number=ending)
     for form in forms:
-        shown += _steps(context, form, form.steps, shown[-1].number if shown else after)
-    shown = _numbered(context, derivation, shown, ends, whole=steps is None or steps[-1:] == derivation.steps[-1:])
-    if isinstance(derivation.target, Entry):
+        shown += _steps(context, form, form.steps, _last_number(shown, after))
+    whole = steps[-1:] == derivation.steps[-1:]
+    if not whole:
+        rest = _steps(context, derivation, derivation.steps[len(steps) :], _last_number(shown, after))
+        shown = _without(shown, {line.number for line in rest})
+    shown = _numbered(context, derivation, shown, ends, whole=whole)
+    if whole and isinstance(derivation.target, Entry):
         found = [line.number for line in shown if line.number and context.numbering.in_book(line.number)]
         context.tagged.setdefault(derivation.target.name[2:], []).extend(found[-1:])
     for form in forms:
@@ -109,6 +114,15 @@ def _steps(context: Context, derivation: Derivation, steps: tuple[Step, ...], af
 def _halfway(text: str) -> bool:
     """Whether a line shows 1 - δ, which the next step writes as a condition under the sum."""
     return r"\left(1 - \delta" in text
+
+
+def _last_number(shown: list[Shown], before: str) -> str:
+    return next((line.number for line in reversed(shown) if line.number), before)
+
+
+def _without(shown: list[Shown], numbers: set[str]) -> list[Shown]:
+    """The lines without numbers that stand at a later line."""
+    return [replace(line, number="") if line.number in numbers else line for line in shown]
 
 
 def _joined(first: str, second: str) -> str:

@@ -8,7 +8,7 @@ from symgrad.algebra.terms import ZERO, Diff, Entry
 from symgrad.derive.records import Derivation
 from symgrad.prove.study import Found
 from symgrad.render.document.blocks import Block, Items, Section, Table, Text
-from symgrad.render.document.chains import one_line, pieces
+from symgrad.render.document.chains import equalities, pieces
 from symgrad.render.document.context import Context
 from symgrad.render.document.forward import domain
 from symgrad.render.document.markup import code, listed, math, prose
@@ -21,9 +21,11 @@ _PROCEDURE = (
     r"a sum over an index that does not occur is a factor $N$; a $\delta$ with a summation letter is carried out; and the "
     r"letters under each sum are renamed in a canonical way. Each of these rewritings is an identity of the real "
     r"numbers wherever both sides are defined, and the rewriting ends. If the difference of both sides becomes zero, they "
-    r"are equal for all sizes and all values. Names such as the ones above are first left as free variables, which proves more "
-    r"than is asked; one that is needed is replaced by its definition."
+    r"are equal for all sizes and all values. Names of intermediates are first left as free variables, which proves more "
+    r"than is asked; a name whose definition is needed is replaced by it."
 )
+_OWN = 1_000_000
+"""Numbers such as (S1) are listed after the book's."""
 _BLIND = (
     "A proof is blind to what both sides share: a forward pass that is written down wrong, or a wrong derivative "
     "in the table of scalar functions. The table is therefore checked against sources of its own."
@@ -42,13 +44,15 @@ def proof_section(context: Context) -> Section:
     )
     if not all(f.proved for f in found):
         intro = "Each gradient was derived twice. Whether both are equal for all sizes of at least 1 and all real values:"
-    rows = tuple(_verdict(context, f) for f in found)
-    table = Table(("Gradient", "Solution 1 = Solution 2"), rows, "What was proved.", "table:proof")
-    return Section("section", "The proof", "The proof", (Text(intro), table, Text(_PROCEDURE), Text(_BLIND)))
+    verdicts: dict[str, list[str]] = {}
+    for f in found:
+        verdicts.setdefault(_verdict(context, f), []).append(math(context.gradient(f.name)))
+    items = Items(tuple(f"{listed(gradients)}: {verdict}." for verdict, gradients in verdicts.items()))
+    return Section("section", "The proof", "The proof", (Text(intro), items, Text(_PROCEDURE), Text(_BLIND)))
 
 
-def _verdict(context: Context, found: Found) -> tuple[str, tuple[str, ...]]:
-    """A gradient, its verdict, and which names had to be unfolded."""
+def _verdict(context: Context, found: Found) -> str:
+    """What is known of a gradient, and which names had to be unfolded."""
     assert found.proof is not None
     proof = found.proof
     names = [name for name in proof.unfolded if context.layer.indices(name) is not None]
@@ -58,7 +62,7 @@ def _verdict(context: Context, found: Found) -> tuple[str, tuple[str, ...]]:
     elif proof.left_over:
         words.append(prose(proof.left_over))
     words += [f"for {condition(context, c)}" for c in proof.assumptions]
-    return math(context.gradient(found.name)), (", ".join(words),)
+    return ", ".join(words)
 
 
 def table_section(context: Context) -> Section:
@@ -66,7 +70,7 @@ def table_section(context: Context) -> Section:
     rows = [*_forward_rows(context), *_gradient_rows(context)]
     table = Table(("Function", "Equations"), tuple(rows), "Functions and equations.", "table:equations")
     needs = dict.fromkeys(
-        f"{condition(context, c)}, for the form {references([context.result(form)])} of {math(context.gradient(f.name))} only."
+        f"{condition(context, c)}, for the form {references(context.forms.get(f.name, []))} of {math(context.gradient(f.name))} only."
         for f in context.study.found
         for form in f.forms
         for c in form.conditions
@@ -93,7 +97,7 @@ def _gradient_rows(context: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
         numbers = [references([context.result(f.paths.derivation), *map(context.result, f.forms)]) for f in targets]
         if book and targets:
             found = [context.tagged.get(f.name) or [context.result(f.paths.derivation)] for f in targets]
-            yield f"{code(name)}, gradients", (references([n for numbers in found for n in numbers]),)
+            yield f"{code(name)}, gradients", (references(sorted((n for numbers in found for n in numbers), key=_order)),)
             continue
         for f, number in zip(targets, numbers, strict=True):
             gradient = context.latex(f.paths.derivation.target)
@@ -118,7 +122,7 @@ def _feeds(context: Context, name: str, result: str) -> bool:
 
 def _order(number: str) -> tuple[int, str]:
     digits = "".join(filter(str.isdigit, number))
-    return int(digits or 0), number
+    return int(digits or 0) + (0 if number[1:2].isdigit() else _OWN), number
 
 
 def extra_section(context: Context) -> Section | None:
@@ -127,15 +131,14 @@ def extra_section(context: Context) -> Section | None:
     if not lemmas:
         return None
     blocks: list[Block] = [Text("On the way these derivatives of intermediates were found:")]
-    for lemma in lemmas:
-        blocks.append(one_line(context, lemma.target, lemma.result, context.result(lemma), ""))
+    blocks.append(equalities(context, [(lemma.target, lemma.result, context.result(lemma)) for lemma in lemmas]))
     zero = [lemma for lemma in lemmas if lemma.result == ZERO]
     for lemma in zero:
         assert isinstance(lemma.target, Diff) and isinstance(lemma.target.body, Entry)
         what, by = context.name(lemma.target.body.name), context.name(lemma.target.wrt.name)
         blocks.append(
             Text(
-                f"That {math(context.latex(lemma.target))} vanishes ({goto(context.result(lemma))}) may surprise: {by} stands "
+                f"That {math(context.latex(lemma.target))} vanishes, {goto(context.result(lemma))}, may surprise: {by} stands "
                 f"in the definition of {what}, but what it does to single terms cancels in the sum. "
                 f"The derivative of {what} is therefore the same whether {by} is held or follows."
             )

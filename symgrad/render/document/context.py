@@ -26,6 +26,7 @@ class Context:
         definitions: the number of each definition's equation.
         results: the number of each equality derived so far, by its two sides.
         chains: the number of each chain that was shown, by its terms.
+        forms: the numbers of each gradient's other forms, by name.
         tagged: the book's numbers under which each gradient was shown, by name.
     """
 
@@ -35,6 +36,7 @@ class Context:
     definitions: dict[str, str] = field(default_factory=dict)
     results: dict[tuple[str, str], str] = field(default_factory=dict)
     chains: dict[tuple[str, ...], str] = field(default_factory=dict)
+    forms: dict[str, list[str]] = field(default_factory=dict)
     tagged: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod

@@ -13,6 +13,7 @@ from symgrad.render.document.context import Context
 from symgrad.render.document.layout import lay_out
 from symgrad.render.document.markup import code, listed
 from symgrad.render.latex import latex, letters_in
+from symgrad.render.names import letter
 
 _ROW = 1.45
 """Centimetres from row to row."""
@@ -139,7 +140,8 @@ def _part(context: Context, graph: _Graph, part: Segment, entry: Entry) -> list[
         reached[definition.name] = [key for key, _ in copies]
         for key, term in copies:
             formula = context.latex(term)
-            graph.node(key, f"${formula}$", "quantity", letters_in(formula))
+            label = f"${formula}$" + (_elsewhere(copies) if key != definition.name else "")
+            graph.node(key, label, "quantity", letters_in(label))
             if own is not None and key == definition.name:
                 graph.edge(entry.name, key, "direct")
                 direct.append(term)
@@ -147,6 +149,14 @@ def _part(context: Context, graph: _Graph, part: Segment, entry: Entry) -> list[
                 for start in reached.get(used, ()):
                     graph.edge(start, key, "onward")
     return direct
+
+
+def _elsewhere(copies: Sequence[tuple[str, Term]]) -> str:
+    """In what the second of two nodes differs: k ≠ i."""
+    (_, same), (_, rest) = copies
+    assert isinstance(same, Entry) and isinstance(rest, Entry)
+    pairs = [(a, b) for a, b in zip(rest.indices, same.indices, strict=True) if a != b]
+    return "".join(rf",\, ${letter(a.name).latex} \ne {letter(b.name).latex}$" for a, b in pairs)
 
 
 def _copies(

@@ -27,7 +27,7 @@ _MATH: Mapping[str, str] = {
     "∇": r"\nabla", "−": "-", "ℒ": r"\mathcal{L}", "½": r"\tfrac12", "°": r"^{\circ}",
     **{letter: f"\\{name}" for name, letter in GREEK.items() if name != "omicron"},
 }  # fmt: skip
-_LONG = 12
+_LONG = 18
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
@@ -63,7 +63,7 @@ def counted(items: Sequence[object], one: str, many: str) -> str:
 
 
 def _word(word: str) -> str:
-    """One word; a long one may break after any twelfth character, and after punctuation."""
+    """One word; a long one may break after a number of characters, and after punctuation."""
     clusters = [_letter(letter) for letter in unicodedata.normalize("NFC", word) if letter.isprintable()]
     if len(clusters) <= _LONG:
         return "".join(clusters)

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 
 from symgrad.algebra.terms import Diff, Entry, walk
+from symgrad.derive.dependence import separated
 from symgrad.derive.records import Condition, Derivation, Step
+from symgrad.derive.rules import scaled_sum
 from symgrad.render.document.context import Context
 from symgrad.render.document.markup import listed, math, prose
 from symgrad.render.document.numbers import references
@@ -40,7 +42,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Words], ...] = (
     ),
     (re.compile(r"over all entries that (\S+) reaches"), lambda context, m: f"over all that {context.name(m[1])} reaches"),
     (re.compile(r"written with (\S+) itself"), lambda context, m: f"written with {context.name(m[1])} itself"),
-    (re.compile(r"(\S+) solved for its core"), lambda context, m: f"{context.name(m[1])} solved for its core"),
+    (re.compile(r"(\S+) solved for its core"), lambda context, m: f"expressed through {context.name(m[1])}, by {references([context.definitions[m[1]]])}"),
 )
 """The engine's sentences that hold names of the layer, which are shown as symbols."""
 
@@ -88,10 +90,11 @@ def _definition(context: Context, step: Step) -> str:
 
 
 def _named_sum(context: Context, step: Step) -> str:
-    """The definitions that a sum was folded into: their names are new, or stand more often."""
-    names = [name for name in sorted(step.after.names) if context.definitions.get(name)]
-    new = [name for name in names if name not in step.before.names] or names
-    return f"definition {references([context.definitions[name] for name in new])}"
+    """The definitions that a sum was folded into: their names are new, or stood there already."""
+    sums = [d.name for d in separated(context.layer) if scaled_sum(d) is not None]
+    new = [name for name in sums if name in step.after.names - step.before.names]
+    names = new or [name for name in sums if name in step.before.names]
+    return f"definition {references([context.definitions.get(name, '') for name in names])}".strip()
 
 
 def _used(context: Context, step: Step, lemmas: tuple[Derivation, ...]) -> str:

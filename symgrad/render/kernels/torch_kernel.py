@@ -100,7 +100,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     first = _first(plan, tensors)
     body = TorchLines(plan, plan.forward, kinds_of(plan), first, used).write()
     lines, shapes = _prologue(plan, body, tensors, kinds_of(plan), used)
-    dtypes = f"{_dtype_names([*lines, *body])} = _dtypes({', '.join([first, *(n for n, _ in tensors if n != first)])})"
+    dtypes = f"{_dtype_names([*lines, *body])} = _dtypes({', '.join(n for n, _ in tensors)})"
     results = [
         f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)"
         for name in plan.layer.outputs
