@@ -173,7 +173,6 @@ def _gradients_from_var(d_var, x, mu, dtype):
     x = x.to(dtype).reshape(n_s, n_c, n_k)
 
     # d_x[s, c, k] = 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
-    #     + d_mu[c] / (size[s] * size[k])
     d_x = _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
 
     return d_x.reshape(n_s, n_c, *shape_k)
@@ -206,12 +205,12 @@ def _dtypes(*tensors):
     return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
 
 
-def _compute_dtypes(device, first, *others):
-    """At least float32 to compute in; sums in float64, in float32 for half precision and where there is no float64."""
-    dtype = torch.promote_types(first, torch.float32)
-    for other in others:
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
         dtype = torch.promote_types(dtype, other)
-    half = first in (torch.float16, torch.bfloat16)
+    half = torch.float16 in given or torch.bfloat16 in given
     return dtype, dtype if half or device.type == "mps" else torch.float64
 
 

@@ -103,12 +103,12 @@ def _dtypes(*tensors):
     return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
 
 
-def _compute_dtypes(device, first, *others):
-    """At least float32 to compute in; sums in float64, in float32 for half precision and where there is no float64."""
-    dtype = torch.promote_types(first, torch.float32)
-    for other in others:
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
         dtype = torch.promote_types(dtype, other)
-    half = first in (torch.float16, torch.bfloat16)
+    half = torch.float16 in given or torch.bfloat16 in given
     return dtype, dtype if half or device.type == "mps" else torch.float64
 
 

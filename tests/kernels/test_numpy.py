@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from emitted import OTHERS, layer_of, module_of, shape_of, text_of
@@ -106,8 +108,8 @@ def test_arrays_in_any_memory_order_give_the_same():
     for other in (np.asfortranarray(x), np.repeat(x, 2, axis=3)[..., ::2], x[::-1].copy()[::-1]):
         y, kept = module.forward(other, w, beta)
         assert np.allclose(y, expected, rtol=0, atol=1e-14)
-        given = np.asfortranarray(d_y)
-        assert all(np.allclose(a, b, rtol=0, atol=1e-13) for a, b in zip(module.backward(kept, given), gradients, strict=True))
+        found = module.backward(kept, np.asfortranarray(d_y))
+        assert all(np.allclose(a, b, rtol=0, atol=1e-13) for a, b in zip(found, gradients, strict=True))
 
 
 def test_far_from_zero_float32_is_as_good_as_the_data():
@@ -121,6 +123,23 @@ def test_far_from_zero_float32_is_as_good_as_the_data():
     found = module.backward(module.forward(x, w, beta, t)[1])
     for name, a, b in zip(exact._fields, exact, found, strict=True):
         assert np.abs(a - b).max() <= 1e-6 * np.abs(a).max(), name
+
+
+def test_no_buffer_is_allocated_that_a_free_one_can_stand_for():
+    module, shape = module_of("batch_norm_sigmoid_mse", "numpy"), (16, 8, 64, 64)
+    x, t = np.random.default_rng(7).normal(size=(2, *shape))
+    saved = module.forward(x, np.ones(8), np.ones(8), t)[1]
+    tracemalloc.start()
+    try:
+        module.forward(x, np.ones(8), np.ones(8), t)
+        forward = tracemalloc.get_traced_memory()[1] / x.nbytes
+        tracemalloc.reset_peak()
+        module.backward(saved)
+        backward = tracemalloc.get_traced_memory()[1] / x.nbytes
+    finally:
+        tracemalloc.stop()
+    assert forward < 1.1  # x - mu, y, z and z - t, one after the other
+    assert backward < 3.1  # x - mu; y, z and 1 - z; d_z, d_y and d_x
 
 
 def test_sigmoid_at_the_ends_and_without_dimensions():
@@ -161,7 +180,7 @@ def test_mixed_dtypes_and_wrong_shapes_are_refused():
     _, saved = module.forward(x, w, w)
     with pytest.raises(ValueError, match=r"d_y\[s, c, k...\] must have the shape \(3, 2\)"):
         module.backward(saved, np.ones((2, 3), np.float32))
-    with pytest.raises(TypeError, match="all arrays must be float32: d_y is float64"):
+    with pytest.raises(TypeError, match="all arrays must be float32, one dtype for all: d_y is float64"):
         module.backward(saved, np.ones((3, 2)))
 
 

@@ -20,7 +20,8 @@ g_w[c]       = sum[s, k](g_y[s, c, k] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps
 g_beta[c]    = sum[s, k](g_y[s, c, k])
 g_var[c]     = sum[s, k](-1/2 * g_y[s, c, k] * w[c] * (x[s, c, k] - mu[c]) * (var[c] + eps)**(-3/2))
 g_mu[c]      = sum[s, k](-g_y[s, c, k] * w[c] / sqrt(var[c] + eps)) - 2 * g_var[c] * mean[s, k](x[s, c, k] - mu[c])
-g_x[s, c, k] = g_y[s, c, k] * w[c] / sqrt(var[c] + eps) + g_mu[c] / (size[s] * size[k]) + 2 * g_var[c] * (x[s, c, k] - mu[c]) / (size[s] * size[k])
+g_x[s, c, k] = (g_y[s, c, k] * w[c] / sqrt(var[c] + eps) +
+g_mu[c] / (size[s] * size[k]) + 2 * g_var[c] * (x[s, c, k] - mu[c]) / (size[s] * size[k]))
 """
 ADJOINTS = {
     "batch_norm": BATCH_NORM,
@@ -49,7 +50,7 @@ def adjoints(layer: Layer, text: str, seeds: dict[str, str]) -> list[Adjoint]:
     declared += [f"input {_declare(flat[d.name], d.indices, layer)}" for d in layer.definitions]
     declared += [f"constant {c.name} = {c.text}" for c in layer.constants]
     declared += [f"input {seed}" for seed in seeds.values()]
-    last = text.strip().splitlines()[-1].split("[")[0]
+    last = [line for line in text.strip().splitlines() if " = " in line][-1].split("[")[0]
     parsed = from_text("\n".join(declared) + "\n" + text.strip() + f"\noutput {last}\n")
     back = {short: name for name, short in flat.items()}
 
