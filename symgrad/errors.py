@@ -39,17 +39,17 @@ class InputError(SymgradError):
         self.hint = hint
 
     def __str__(self) -> str:
-        lines = []
+        message = _clipped(printable(self.message))
+        lines = [message]
         if self.origin is not None:
             origin = self.origin
             text, column = _window(origin.text, origin.column)
-            lines.append(f"{origin.source}:{origin.line}:{origin.column}: {self.message}")
-            lines.append(f"    {text}")
-            lines.append("    " + " " * (column - 1) + "^")
-        else:
-            lines.append(self.message)
-        if self.hint:
-            lines.append(self.hint)
+            lines = [
+                f"{_clipped(printable(origin.source))}:{origin.line}:{origin.column}: {message}",
+                f"    {text}",
+                "    " + " " * (column - 1) + "^",
+            ]
+        lines += [_clipped(printable(line)) for line in self.hint.split("\n") if line]
         return "\n".join(lines)
 
 
@@ -61,10 +61,18 @@ class TooLargeError(SymgradError):
     """An expression outgrew the limit that keeps the work bounded."""
 
 
+def printable(text: str) -> str:
+    """The text with everything that a terminal would obey (escapes, line ends, overrides) spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def _clipped(text: str, limit: int = 600) -> str:
+    """A text that fits a screen, with its middle left out where it is longer."""
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[:half]} … {text[-half:]}"
+
+
 def _window(text: str, column: int, width: int = 100) -> tuple[str, int]:
     """At most `width` printable characters of `text` around `column`, and the column in them."""
-    text = "".join(c if c.isprintable() else " " for c in text)
-    if len(text) <= width:
-        return text, column
     start = max(0, min(column - width // 2, len(text) - width))
-    return text[start : start + width], column - start
+    return "".join(c if c.isprintable() else " " for c in text[start : start + width]), column - start

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from symgrad.article.judge import Judgement
 from symgrad.cli.tables import columns
-from symgrad.cli.verdicts import condition, counterexample
+from symgrad.cli.verdicts import condition, correction, counterexample, paragraph, shortened
+from symgrad.render.lines import wrapped
 from symgrad.render.names import Names
 
+MARGIN = 10
 
 def show(judgement: Judgement) -> str:
     """The line, its verdict, and for a misprint the counterexample and the nearest right form."""
     claim = judgement.claim
     text = " ".join(claim.text.split()) + (f", {claim.condition}" if claim.condition else "")
-    lines = [_wrapped(f"{claim.label:<7} {_mark(judgement)}  ", text)]
+    lines = [wrapped(f"{claim.label:<7} {_mark(judgement)}  ", text, columns(), indent=MARGIN)]
     proof = judgement.proof
     if judgement.malformed:
-        lines.append(f"          as printed: {judgement.malformed}")
+        lines.append(f"{' ' * MARGIN}as printed: {judgement.malformed}")
     if proof is not None and proof.counterexample is not None:
-        lines += ["      " + line for line in counterexample(proof.counterexample)]
+        lines += counterexample(proof.counterexample, MARGIN)
     if judgement.nearest:
-        lines.append(_wrapped("          nearest right form: ", judgement.nearest))
-        lines.append(f"          (changed: {judgement.edit})")
+        lines += correction(shortened(judgement.nearest, judgement.layer), judgement.edit, MARGIN)
     return "\n".join(lines)
 
 
@@ -40,18 +40,16 @@ def _mark(judgement: Judgement) -> str:
     return "✓ holds"
 
 
-def _wrapped(first: str, text: str) -> str:
-    indent = " " * 10
-    return textwrap.fill(text, columns(), initial_indent=first, subsequent_indent=indent, break_long_words=False)
-
-
 def summary(judgements: Sequence[Judgement]) -> str:
     """How many lines hold, hold under an assumption, and do not."""
     holding = [j for j in judgements if j.holds]
     assuming = [j for j in holding if j.proof is not None and j.proof.assumptions]
     wrong = [j.claim.label for j in judgements if not j.holds]
-    return (
-        f"\n{len(judgements)} lines: {len(holding) - len(assuming)} hold, {len(assuming)} hold under a stated assumption, "
-        f"{len(wrong)} do not: {', '.join(wrong)}.\n"
+    counted = (
+        f"{len(judgements)} lines: {len(holding) - len(assuming)} hold, {len(assuming)} hold under a stated "
+        f"assumption, {len(wrong)} do not: {', '.join(wrong)}."
+    )
+    where = (
         "Judged at ε = 0 (the article adds ε in its section 3 only), where σ² > 0, with ∂L/∂L = 1, for every size."
     )
+    return "\n".join(["", paragraph("", counted, indent=0), paragraph("", where, indent=0)])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Mapping
 from fractions import Fraction
 
+from symgrad.algebra.terms import Term
 from symgrad.cli.tables import columns, table
 from symgrad.derive.records import Condition
-from symgrad.notation.claim import Claim
+from symgrad.notation.claim import Claim, resolve_name
 from symgrad.notation.layer import Layer
+from symgrad.notation.unparse import unparse
 from symgrad.pipeline import seed_of
 from symgrad.prove.counterexample import Counterexample
 from symgrad.prove.verdict import PROVED, REFUTED, Proof
+from symgrad.render.lines import width, wrapped
 from symgrad.render.names import Names
 from symgrad.render.text import text
 
@@ -19,10 +24,11 @@ MARKS = {PROVED: "✓ proved", REFUTED: "✗ refuted"}
 MOST_VALUES = 24
 
 
-def show(claim: Claim, proof: Proof, layer: Layer) -> str:
-    """The claim, its verdict, and what belongs to it."""
+def show(claim: Claim, proof: Proof, layer: Layer, nearest: tuple[str, str] | None = None) -> str:
+    """The claim, its verdict, and what belongs to it; `nearest` is a right form and the edit to it."""
     names = Names.of(layer)
-    lines = [f"{MARKS.get(proof.verdict, '? undecided')}  {' '.join(claim.text.split())}"]
+    mark = MARKS.get(proof.verdict, "? undecided")
+    lines = [wrapped(f"{mark}  ", " ".join(claim.text.split()), columns(), indent=8)]
     seed = seed_of(layer, claim)
     lines += [f"    where {name} = {value}, the final scalar's own gradient" for name, value in seed.items()]
     for pair in claim.distinct:
@@ -33,9 +39,10 @@ def show(claim: Claim, proof: Proof, layer: Layer) -> str:
         lines.append("    for every size and value")
     if proof.counterexample is not None:
         lines += counterexample(proof.counterexample)
-    if proof.left_over:
-        if proof.verdict != REFUTED:
-            lines.append(f"    neither proved nor refuted: {proof.left_over}")
+    if nearest is not None:
+        lines += correction(*nearest)
+    if proof.left_over and proof.verdict != REFUTED:
+        lines.append(paragraph("    neither proved nor refuted: ", proof.left_over, indent=8))
     return "\n".join(lines)
 
 
@@ -44,23 +51,53 @@ def condition(found: Condition, names: Names) -> str:
     return text(found.term, names) + (" ≠ 0" if found.kind == "nonzero" else " > 0")
 
 
-def counterexample(found: Counterexample) -> list[str]:
+def equation(left: Term, right: Term, layer: Layer) -> str:
+    """left = right in the notation, as a person would claim it."""
+    return shortened(f"{unparse(left, layer)} = {unparse(right, layer)}", layer)
+
+
+def shortened(formula: str, layer: Layer) -> str:
+    """A formula in the notation with mu for y.mu, where a claim may say so."""
+    for name in (definition.name for definition in layer.definitions):
+        short = name.rpartition(".")[2]
+        if short != name and resolve_name(short, layer) == name:
+            formula = re.sub(rf"\b(d_)?{re.escape(name)}\b", rf"\1{short}", formula)
+    return formula
+
+
+def correction(nearest: str, edit: str, margin: int = 4) -> list[str]:
+    """The nearest right form and what was changed, indented."""
+    first = " " * margin
+    return [
+        wrapped(f"{first}nearest right form: ", nearest, columns(), indent=margin + 4),
+        f"{first}(changed: {edit})",
+    ]
+
+
+def paragraph(first: str, words: str, indent: int) -> str:
+    """`first` and some words, broken at spaces to the width of the terminal."""
+    return textwrap.fill(
+        " ".join(words.split()), columns(), initial_indent=first, subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def counterexample(found: Counterexample, margin: int = 4) -> list[str]:
     """Sizes, values and both sides, indented."""
     sizes = ", ".join(f"N_{name} = {length}" for name, length in found.sizes.items())
     place = ", ".join(f"{index.name} = {value}" for index, value in sorted(found.assignment.items()))
-    lines = [f"    counterexample: {sizes}" + (f"; at {place} (counted from 0)" if place else "")]
-    lines.append(f"        left  side = {found.left}")
-    lines.append(f"        right side = {found.right}")
-    rows = [(name, _values(entries)) for name, entries in sorted(found.values.items())]
-    lines += ["        " + line for line in table(("name", "value"), rows).split("\n")]
-    return lines
+    lines = [f"counterexample: {sizes}" + (f"; at {place} (counted from 0)" if place else "")]
+    lines += [f"    left  side = {found.left}", f"    right side = {found.right}"]
+    room = columns() - margin - 6 - max((width(name) for name in found.values), default=0)
+    rows = [(name, _values(entries, room)) for name, entries in sorted(found.values.items())]
+    lines += ["    " + line for line in table(("name", "value"), rows).split("\n")] if rows else []
+    return [" " * margin + line for line in lines]
 
 
-def _values(entries: Mapping[tuple[int, ...], Fraction]) -> str:
+def _values(entries: Mapping[tuple[int, ...], Fraction], room: int) -> str:
     """An array's entries in order, cut where they are many."""
     values = [str(value) for _, value in sorted(entries.items())]
-    limit = max(20, columns() - 24)
     shown = " ".join(values[:MOST_VALUES])
-    if len(values) > MOST_VALUES or len(shown) > limit:
-        shown = shown[:limit].rpartition(" ")[0] + " …"
+    if len(values) > MOST_VALUES or len(shown) > room:
+        shown = shown[: max(room - 2, 18)].rpartition(" ")[0] + " …"
     return shown

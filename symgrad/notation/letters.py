@@ -28,7 +28,8 @@ class Letters:
         """The letter that names this one's axis."""
         parent = self.parents.setdefault(letter, letter)
         while parent != self.parents[parent]:
-            parent = self.parents[parent]
+            self.parents[letter] = self.parents[parent]  # shorter for the next time
+            letter, parent = parent, self.parents[parent]
         return parent
 
     def join(self, used: str, place: str, origin: Origin, what: str) -> None:
@@ -37,11 +38,12 @@ class Letters:
         if one == other:
             return
         if one in self.declared and other in self.declared:
+            means = "" if used == one else f" ({used} has run over the dimension {one} before)"
             raise InputError(
-                f"index {used} stands where {what} has {place}.",
+                f"index {used} stands where {what} has {place}{means}.",
                 origin,
-                f"{one} and {other} are declared as two dimensions, which need not agree in size. "
-                "Write the indices in the declared order, or declare both with one letter.",
+                f"{one} and {other} are declared as two dimensions, which need not agree in size. Write the indices "
+                "in the declared order, take a letter of its own for each, or declare both with one letter.",
             )
         keep, drop = (other, one) if other in self.declared or one not in self.declared else (one, other)
         self.parents[drop] = keep

@@ -47,7 +47,7 @@ from symgrad.prove.monomials import (
     prime_atom,
     size_atom,
 )
-from symgrad.prove.powers import content, factor_integer, lead_of, split_leading
+from symgrad.prove.powers import Lead, Tail, content, factor_integer, lead_of, split_leading, tail_of
 
 MAX_TERMS = 20_000
 MAX_REDUCTIONS = 10_000
@@ -195,23 +195,28 @@ class Canonical:
         return total
 
     def _reduce(self, exponents: dict[Atom, Fraction]) -> Poly:
-        """Apply lead(B) B^-r = (B^(1-r) - rest B^-r) / lc until no monomial allows it."""
+        """Apply lead(B) B^-r = (B^(1-r) - rest B^-r) / lc, and the same from the lowest term."""
         for atom, exponent in exponents.items():
             if atom.kind != "pow" or exponent > -1:
                 continue
-            quotient = lead_of(atom).divide(exponents)
-            if quotient is None:
-                continue
-            self._steps += 1
-            if self._steps > MAX_REDUCTIONS:
-                raise TooLargeError("a quotient needs too many reductions")
-            lead = lead_of(atom)
-            smaller = dict(quotient)
-            smaller[atom] = exponent + 1
-            result = self.normal(smaller)
-            rest = self.product(self.normal(dict(quotient)), lead.rest)
-            return _scaled(add_into(dict(result), rest, Fraction(-1)), 1 / lead.coefficient)
+            for part in (lead_of(atom), tail_of(atom)):
+                quotient = part.divide(exponents) if part is not None else None
+                if part is not None and quotient is not None:
+                    return self._taken_apart(atom, exponent, quotient, part)
         return {monomial_of(exponents): Fraction(1)}
+
+    def _taken_apart(self, atom: Atom, exponent: Fraction, quotient: dict[Atom, Fraction], part: Lead | Tail) -> Poly:
+        """m part B^-r = m (B^(1-r) - rest B^-r) for a term `part` of B, leading or lowest."""
+        self._steps += 1
+        if self._steps > MAX_REDUCTIONS:
+            raise TooLargeError("a quotient needs too many reductions")
+        total = _scaled(self.normal({**quotient, atom: exponent + 1}), 1 / part.coefficient)
+        for monomial, coefficient in part.rest.items():
+            exponents = dict(quotient)
+            for other, e in monomial:
+                exponents[other] = exponents.get(other, Fraction(0)) + e
+            add_into(total, self.normal(exponents), -coefficient / part.coefficient)
+        return total
 
     def power(self, base: Poly, exponent: Fraction) -> Poly:
         """base ** exponent, on the domain where it is defined."""

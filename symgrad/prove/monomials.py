@@ -16,6 +16,8 @@ from symgrad.algebra.terms import Index
 
 RANKS = ("size", "prime", "delta", "sum", "pow", "exp", "abs", "call", "entry", "symbol")
 """The kinds of atoms, from the smallest to the largest in the monomial order."""
+UNITS = ("size", "prime", "exp")
+"""The kinds that are positive for all values and have no parts."""
 
 
 class Atom:
@@ -26,12 +28,16 @@ class Atom:
         data: what identifies it, a tuple of names, indices, monomials or frozen polynomials.
         free: its free indices.
         level: how deep sums are nested in it.
+        positive: whether it is positive for every value of everything below it.
     """
 
-    __slots__ = ("_hash", "data", "free", "level", "rank")
+    __slots__ = ("_hash", "data", "free", "level", "positive", "rank")
 
-    def __init__(self, kind: str, data: tuple[Any, ...], free: frozenset[Index], level: int) -> None:
+    def __init__(
+        self, kind: str, data: tuple[Any, ...], free: frozenset[Index], level: int, positive: bool = False
+    ) -> None:
         self.rank = RANKS.index(kind)
+        self.positive = positive or kind in UNITS
         self.data = data
         self.free = free
         self.level = level
@@ -43,9 +49,9 @@ class Atom:
         return RANKS[self.rank]
 
     @property
-    def positive(self) -> bool:
-        """Whether it is positive for every value of everything below it."""
-        return self.kind in ("size", "prime", "exp")
+    def unit(self) -> bool:
+        """Whether every term may be divided by it: sizes, primes and values of exp."""
+        return self.kind in UNITS
 
     def __hash__(self) -> int:
         return self._hash
@@ -150,9 +156,21 @@ def call_atom(name: str, arguments: tuple[Frozen, ...]) -> Atom:
 def pow_atom(kind: str, base: Poly) -> Atom:
     """The base of a power that is not multiplied out ("pow"), or an absolute value ("abs")."""
     frozen = freeze(base)
-    return Atom(kind, (frozen,), free_of_poly(frozen), level_of_poly(frozen))
+    positive = kind == "pow" and all(c > 0 and positive_product(monomial) for monomial, c in frozen)
+    return Atom(kind, (frozen,), free_of_poly(frozen), level_of_poly(frozen), positive)
+
+
+def abs_atom(atom: Atom) -> Atom:
+    """The absolute value of what an atom stands for."""
+    return pow_atom("abs", dict(atom.data[0]) if atom.kind == "pow" else {((atom, Fraction(1)),): Fraction(1)})
 
 
 def sum_atom(indices: tuple[Index, ...], body: Monomial) -> Atom:
     """A sum of a monomial over indices that are already canonically named."""
-    return Atom("sum", (indices, body), free_of(body).difference(indices), level_of(body) + 1)
+    free = free_of(body).difference(indices)
+    return Atom("sum", (indices, body), free, level_of(body) + 1, positive_product(body))
+
+
+def positive_product(monomial: Monomial) -> bool:
+    """Whether every factor is positive for all values."""
+    return all(atom.positive for atom, _ in monomial)

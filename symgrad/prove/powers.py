@@ -9,50 +9,98 @@ from functools import lru_cache
 from math import gcd, lcm
 
 from symgrad.algebra.terms import Index
-from symgrad.prove.monomials import UNIT, Atom, Monomial, Poly, monomial_of
+from symgrad.errors import DerivationError
+from symgrad.prove.monomials import UNIT, Atom, Monomial, Poly, abs_atom, monomial_of
 
 MAX_PRIME = 10_000
 
 
-def content(base: Poly, integral: bool) -> tuple[tuple[Fraction, Monomial], Poly]:
-    """`base` as number * monomial * rest, where a power may be taken of each alone.
+def content(base: Poly) -> tuple[tuple[Fraction, Monomial], Poly]:
+    """`base` as number * monomial * rest, for a whole power: every common factor may leave.
 
-    For an integral exponent every common factor may leave; for a fractional one only what is
-    positive for all values: (ab)^(1/2) is not a^(1/2) b^(1/2) where both are negative.
+    A power of a base with several terms leaves only by a whole exponent, so that what stays can be
+    multiplied out again.
     """
-    monomial = _common(base, integral)
-    inverse = {atom: -e for atom, e in monomial}
-    rest = {_shift(m, inverse): c for m, c in base.items()}
+    exponents = {}
+    for atom, found in _exponents(base).items():
+        lowest = min(found)
+        exponents[atom] = Fraction(-((-lowest).__floor__())) if atom.kind == "pow" else lowest
+    rest = _divided(base, exponents)
     value = _common_number(rest)
-    lead = max(rest, key=order_key)
-    if integral and rest[lead] < 0:
+    if rest[max(rest, key=order_key)] < 0:
         value = -value
-    if not integral and len(rest) == 1:
-        monomial, rest = _odd_atom(monomial, rest)
-    return (value, monomial), {m: c / value for m, c in rest.items()}
+    return (value, monomial_of(exponents)), {m: c / value for m, c in rest.items()}
 
 
-def _common(base: Poly, integral: bool) -> Monomial:
-    """The largest monomial that divides every term; only positive atoms unless `integral`."""
-    monomials = list(base)
-    exponents: dict[Atom, Fraction] = {}
-    for atom in {atom for monomial in monomials for atom, _ in monomial}:
-        if not integral and not atom.positive:
+def root_content(base: Poly) -> tuple[tuple[Fraction, Monomial], Poly]:
+    """`base` > 0 as number * monomial * rest with all three positive, for a fractional power.
+
+    (ab)^(1/2) is not a^(1/2) b^(1/2) where both are negative. What may leave: positive atoms, what
+    stands under a root already, and even powers, as powers of absolute values.
+    """
+    if len(base) == 1:
+        return _root_content_of_product(base)
+    leaving, exponents = {}, {}
+    for atom, found in _exponents(base).items():
+        lowest = min(found)
+        if atom.kind == "pow":
             continue
-        if atom.kind in ("delta", "prime"):
-            continue
-        found = [dict(monomial).get(atom, Fraction(0)) for monomial in monomials]
-        exponents[atom] = min(found)
-    return monomial_of(exponents)
+        if _never_negative(atom) or any(e.denominator != 1 for e in found):
+            leaving[atom] = exponents[atom] = lowest
+        elif even := 2 * (lowest / 2).__floor__():
+            leaving[abs_atom(atom)] = exponents[atom] = Fraction(even)
+    rest = _divided(base, exponents)
+    value = _common_number(rest)
+    return (value, monomial_of(leaving)), {m: c / value for m, c in rest.items()}
+
+
+def _root_content_of_product(base: Poly) -> tuple[tuple[Fraction, Monomial], Poly]:
+    """The content of one term c * a^k * ... > 0: a single odd factor of c > 0 is positive itself."""
+    ((monomial, coefficient),) = base.items()
+    leaving: dict[Atom, Fraction] = {}
+    odd: dict[Atom, Fraction] = {}
+    for atom, exponent in monomial:
+        if _never_negative(atom) or exponent.denominator != 1:
+            leaving[atom] = exponent
+        elif exponent % 2 == 0:
+            leaving[abs_atom(atom)] = exponent
+        else:
+            odd[atom] = exponent
+    value, sign = abs(coefficient), Fraction(1 if coefficient > 0 else -1)
+    if not odd and sign < 0:
+        raise DerivationError("a root of a negative number has no value.")
+    if len(odd) == 1 and sign > 0:
+        return (value, monomial_of({**leaving, **odd})), {UNIT: sign}
+    for atom, exponent in odd.items():
+        odd[atom] = Fraction(-1 if atom.kind == "pow" else 1)
+        leaving[abs_atom(atom)] = exponent - odd[atom]
+    return (value, monomial_of(leaving)), {monomial_of(odd): sign}
+
+
+def _never_negative(atom: Atom) -> bool:
+    return atom.positive or atom.kind in ("abs", "delta")
+
+
+def _exponents(base: Poly) -> dict[Atom, list[Fraction]]:
+    """The exponents that each atom has in the terms; 0 where it is missing."""
+    monomials = [dict(monomial) for monomial in base]
+    atoms = dict.fromkeys(atom for monomial in base for atom, _ in monomial)
+    return {atom: [monomial.get(atom, Fraction(0)) for monomial in monomials] for atom in atoms}
+
+
+def _divided(base: Poly, exponents: dict[Atom, Fraction]) -> Poly:
+    """The polynomial divided by a product of powers."""
+    exponents = {atom: e for atom, e in exponents.items() if e}
+    if not exponents:
+        return base
+    return {_shift(monomial, exponents): c for monomial, c in base.items()}
 
 
 def _shift(monomial: Monomial, exponents: dict[Atom, Fraction]) -> Monomial:
-    """The monomial times a product of powers."""
-    if not exponents:
-        return monomial
+    """The monomial divided by a product of powers."""
     result = dict(monomial)
     for atom, exponent in exponents.items():
-        result[atom] = result.get(atom, Fraction(0)) + exponent
+        result[atom] = result.get(atom, Fraction(0)) - exponent
     return monomial_of(result)
 
 
@@ -61,17 +109,6 @@ def _common_number(base: Poly) -> Fraction:
     top = gcd(*(c.numerator for c in base.values()))
     bottom = lcm(*(c.denominator for c in base.values()))
     return Fraction(abs(top), bottom)
-
-
-def _odd_atom(monomial: Monomial, rest: Poly) -> tuple[Monomial, Poly]:
-    """(c a^k)^e = c^e a^(ke) for c > 0 and odd or fractional k: a >= 0 where it is defined."""
-    ((inner, coefficient),) = rest.items()
-    if coefficient < 0 or len(inner) != 1:
-        return monomial, rest
-    ((atom, exponent),) = inner
-    if exponent.denominator == 1 and exponent % 2 == 0:
-        return monomial, rest
-    return monomial_of({**dict(monomial), atom: exponent}), {UNIT: coefficient}
 
 
 def factor_integer(value: Fraction) -> list[tuple[int, Fraction]]:
@@ -108,33 +145,75 @@ class Lead:
         result = dict(exponents)
         for atom, exponent in self.monomial:
             have = result.get(atom, Fraction(0))
-            if have < exponent and not (atom.positive and self.units_divide):
+            if have < exponent and not (atom.unit and self.units_divide):
                 return None
             result[atom] = have - exponent
         return result if self._shrinks() else None
 
     def _shrinks(self) -> bool:
         """Whether the leading monomial holds more than units, so that dividing ends."""
-        return not self.units_divide or any(not atom.positive for atom, _ in self.monomial)
+        return not self.units_divide or any(not atom.unit for atom, _ in self.monomial)
 
 
 @lru_cache(maxsize=4096)
-def lead_of(atom: Atom) -> Lead:
+def lead_of(atom: Atom) -> Lead | None:
     """The leading term of the base of a "pow" atom.
 
     Sizes and values of exp are units: they divide everything, provided that no other term of the
-    base differs from the leading one by units alone.
+    base differs from the leading one by units alone. They count last in the order, so that what is
+    left over is smaller whatever power of a unit it has. A base with negative powers has no leading
+    term that could be divided by for ever smaller rests.
     """
     base = dict(atom.data[0])
-    lead = max(base, key=order_key)
+    if any(e < 0 for monomial in base for _, e in monomial):
+        return None
+    lead = max(base, key=lambda monomial: (order_key(_without_units(monomial)), order_key(monomial)))
     parts = [_without_units(monomial) for monomial in base]
     unique = bool(_without_units(lead)) and parts.count(_without_units(lead)) == 1
     rest = {monomial: c for monomial, c in base.items() if monomial != lead}
     return Lead(lead, base[lead], rest, unique)
 
 
+@dataclass(frozen=True)
+class Tail:
+    """The lowest term of a base B in its largest atom v: B = coefficient * monomial + rest.
+
+    It is there to take negative powers of v apart: v^-1 B^-1 = (v^-1 - (rest/v) B^-1) / tail. Each use
+    raises the exponent of v or that of B, so it ends. It needs a v that cannot vanish, and a tail
+    made of such atoms alone.
+    """
+
+    variable: Atom
+    monomial: Monomial
+    coefficient: Fraction
+    rest: Poly
+
+    def divide(self, exponents: dict[Atom, Fraction]) -> dict[Atom, Fraction] | None:
+        """The product of powers divided by the tail, or None where v has no negative power."""
+        if exponents.get(self.variable, Fraction(0)) >= 0:
+            return None
+        result = dict(exponents)
+        for atom, exponent in self.monomial:
+            result[atom] = result.get(atom, Fraction(0)) - exponent
+        return result
+
+
+@lru_cache(maxsize=4096)
+def tail_of(atom: Atom) -> Tail | None:
+    """The lowest term of the base of a "pow" atom, where it has the form that `Tail` needs."""
+    base = dict(atom.data[0])
+    variable = max((a for monomial in base for a, _ in monomial), default=None)
+    if variable is None or not variable.unit:
+        return None
+    low = [monomial for monomial in base if variable not in dict(monomial)]
+    if len(low) != 1 or _without_units(low[0]):
+        return None
+    rest = {monomial: c for monomial, c in base.items() if monomial != low[0]}
+    return Tail(variable, low[0], base[low[0]], rest)
+
+
 def _without_units(monomial: Monomial) -> Monomial:
-    return tuple((atom, e) for atom, e in monomial if not atom.positive)
+    return tuple((atom, e) for atom, e in monomial if not atom.unit)
 
 
 def split_leading(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 def width(text: str) -> int:
@@ -11,51 +11,80 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 1 for c in text)
 
 
-def wrapped(first: str, text: str, limit: int, tag: str = "") -> str:
+def wrapped(first: str, text: str, limit: int, tag: str = "", indent: int | None = None) -> str:
     """`first` and a formula, broken where it is too long for a line; a tag stands at the right end.
 
-    Lines break before + and − outside of all brackets; where a part is longer than a line, before
-    a Σ, and then inside of one pair of brackets.
+    Lines break before a + or − outside of all brackets; where a part is still longer than a line,
+    before a sum, before a denominator, between factors, then in the same order inside of one pair of brackets more.
     """
-    indent = " " * (width(first) + 2)
-    lines, line = [], first
-    for piece in _pieces(text, limit - width(indent)):
-        if line != first and width(line) + width(piece.rstrip()) > limit:
-            lines.append(line.rstrip())
-            line = indent
-        line += piece
-    lines.append(line.rstrip())
+    margin = width(first) + 2 if indent is None else indent
+    lines = _filled(first, text, limit, margin)
+    if tag and not _has_room(lines, limit, tag):
+        narrower = _filled(first, text, limit - width(tag) - 2, margin)
+        lines = narrower if _has_room(narrower, limit, tag) else [*lines, ""]
     if tag:
-        gap = limit - width(lines[-1]) - width(tag)
-        if gap >= 2:
-            lines[-1] += " " * gap + tag
-        else:
-            lines.append(" " * (limit - width(tag)) + tag)
+        lines[-1] += " " * (limit - width(lines[-1]) - width(tag)) + tag
     return "\n".join(lines)
 
 
-def _pieces(text: str, room: int) -> list[str]:
+def _has_room(lines: list[str], limit: int, tag: str) -> bool:
+    """Whether all lines fit, and the tag behind the last one."""
+    return max(map(width, lines)) <= limit and limit - width(lines[-1]) - width(tag) >= 2
+
+
+def _filled(first: str, text: str, limit: int, margin: int) -> list[str]:
+    """As many pieces on each line as fit."""
+    lines, line, empty = [], first, True
+    for piece in _pieces(text, limit - margin, 0):
+        if not empty and width(line) + width(piece.rstrip()) > limit:
+            lines.append(line.rstrip())
+            line, empty = " " * margin, True
+        line += piece
+        empty = False
+    return [*lines, line.rstrip()]
+
+
+Cut = Callable[[str, int], bool]
+
+
+def _plus(text: str, place: int) -> bool:
+    return text[place] in "+−-" and text[place - 1] == " " == text[place + 1 : place + 2]
+
+
+def _sum(text: str, place: int) -> bool:
+    return text[place : place + 2] == "·Σ" or (text[place] == "Σ" and text[place - 1] != "·")
+
+
+def _times(text: str, place: int) -> bool:
+    return text[place] == "·" or (text[place] == "*" and text[place - 1] == " ")
+
+
+def _over(text: str, place: int) -> bool:
+    return text[place - 1 : place + 2] == ")/("
+
+
+CUTS: tuple[Cut, ...] = (_plus, _sum, _over, _times)
+"""Where a formula may be cut, the best places first."""
+DEEPEST = 4
+"""How many brackets may be open at a cut."""
+
+
+def _pieces(text: str, room: int, level: int) -> Iterator[str]:
     """The text in pieces that fit, as far as there are places to cut."""
-    pieces = []
-    for term in _cut(text, lambda depth, here, before: depth == 0 and here in "+−" and before == " "):
-        if width(term) <= room:
-            pieces.append(term)
-            continue
-        for part in _cut(term, lambda depth, here, before: depth == 0 and here == "Σ"):
-            if width(part) <= room:
-                pieces.append(part)
-            else:
-                pieces += _cut(part, lambda depth, here, before: depth <= 1 and here in "+−" and before == " ")
-    return pieces
+    depth, kind = divmod(level, len(CUTS))
+    if depth > DEEPEST or width(text.rstrip()) <= room:
+        yield text
+        return
+    for piece in _cut(text, CUTS[kind], depth):
+        yield from _pieces(piece, room, level + 1)
 
 
-def _cut(text: str, cuts: Callable[[int, str, str], bool]) -> list[str]:
-    """The text cut before each character that `cuts` (depth of brackets, character, the one before)."""
-    pieces, depth, start = [], 0, 0
+def _cut(text: str, cuts: Cut, most: int) -> Iterator[str]:
+    """The text cut at each place that `cuts` names and at which at most `most` brackets are open."""
+    depth, start = 0, 0
     for place, character in enumerate(text):
-        if place > start and cuts(depth, character, text[place - 1]):
-            pieces.append(text[start:place])
+        if place > start and depth <= most and cuts(text, place):
+            yield text[start:place]
             start = place
-        depth += (character in "([") - (character in ")]")
-    pieces.append(text[start:])
-    return pieces
+        depth += (character in "([{") - (character in ")]}")
+    yield text[start:]
