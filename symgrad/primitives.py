@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.terms import ONE, TWO, Call, Term, add, divide, mul, negative, power
+from symgrad.algebra.terms import ONE, TWO, ZERO, Call, Term, add, compare, divide, mul, negative, power, where
+from symgrad.errors import DerivationError
 
 Unary = Callable[[Term], Term]
 
@@ -61,6 +62,19 @@ def _tanh(u: Term) -> Term:
     return divide(add(square, negative(ONE)), add(square, ONE))
 
 
+PI = Call("pi", ())
+"""The number pi, as a function of nothing."""
+
+
+def _no_derivative(name: str) -> Unary:
+    """A row whose derivative is not supported says so when it is asked for."""
+
+    def derivative(u: Term) -> Term:
+        raise DerivationError(f"there is no rule for the derivative of {name}; add it in primitives.py.")
+
+    return derivative
+
+
 def _half_of(sign: int) -> Unary:
     """(exp(u) + sign exp(-u)) / 2."""
     return lambda u: divide(add(_exp(u), mul(ONE if sign > 0 else negative(ONE), _exp(negative(u)))), TWO)
@@ -104,6 +118,60 @@ _ROWS = (
     Primitive(
         "cos", lambda u: negative(Call("sin", (u,))), "DLMF 4.20.2",
         "np.cos({0})", "torch.cos({0})", "np.cos", r"\cos",
+    ),
+    Primitive(
+        "tan", lambda u: add(ONE, power(Call("tan", (u,)), 2)), "DLMF 4.20.3",
+        "np.tan({0})", "torch.tan({0})", "np.tan", r"\tan",
+        elementary=lambda u: divide(Call("sin", (u,)), Call("cos", (u,))),
+    ),
+    Primitive(
+        "atan", lambda u: power(add(ONE, power(u, 2)), -1), "DLMF 4.24.9",
+        "np.arctan({0})", "torch.atan({0})", "np.arctan", r"\arctan",
+    ),
+    Primitive(
+        "asinh", lambda u: power(add(ONE, power(u, 2)), Fraction(-1, 2)), "DLMF 4.38.9",
+        "np.arcsinh({0})", "torch.asinh({0})", "np.arcsinh", r"\operatorname{arsinh}",
+    ),
+    Primitive(
+        "erf", lambda u: mul(TWO, power(PI, Fraction(-1, 2)), _exp(negative(power(u, 2)))), "DLMF 7.2.1",
+        "_erf({0})", "torch.erf({0})", None, r"\operatorname{erf}",
+    ),
+    Primitive(
+        "erfc", lambda u: mul(negative(TWO), power(PI, Fraction(-1, 2)), _exp(negative(power(u, 2)))), "DLMF 7.2.2",
+        "_erfc({0})", "torch.erfc({0})", None, r"\operatorname{erfc}",
+        elementary=lambda u: add(ONE, negative(Call("erf", (u,)))),
+    ),
+    Primitive(
+        "softplus", _call("sigmoid"), "log(1 + exp(u)), by the chain rule",
+        "np.logaddexp(0, {0})", "torch.nn.functional.softplus({0})", None, r"\operatorname{softplus}",
+        elementary=lambda u: Call("log", (add(ONE, _exp(u)),)),
+    ),
+    Primitive(
+        "relu", lambda u: compare("<", ZERO, u), "u where u > 0, else 0; 0 at u = 0, as in PyTorch",
+        "np.maximum({0}, 0)", "torch.relu({0})", None, r"\operatorname{relu}",
+        elementary=lambda u: where(compare("<", ZERO, u), u, ZERO),
+    ),
+    Primitive(
+        "abs", _call("sign"), "0 at u = 0, as in PyTorch",
+        "np.abs({0})", "torch.abs({0})", "np.abs", r"\operatorname{abs}",
+        elementary=lambda u: where(compare("<", u, ZERO), negative(u), u),
+    ),
+    Primitive(
+        "sign", lambda u: ZERO, "constant away from 0; 0 at u = 0, as in PyTorch",
+        "np.sign({0})", "torch.sign({0})", "np.sign", r"\operatorname{sign}",
+        elementary=lambda u: add(compare("<", ZERO, u), negative(compare("<", u, ZERO))),
+    ),
+    Primitive(
+        "lgamma", _call("digamma"), "DLMF 5.2.2",
+        "_lgamma({0})", "torch.lgamma({0})", None, r"\operatorname{lgamma}",
+    ),
+    Primitive(
+        "digamma", _no_derivative("digamma"), "its derivative, the trigamma function, is not supported",
+        "_digamma({0})", "torch.digamma({0})", None, r"\psi",
+    ),
+    Primitive(
+        "pi", lambda u: ZERO, "a constant: pi takes no argument",
+        "math.pi", "math.pi", None, r"\pi",
     ),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 
-from symgrad.algebra.terms import Delta, Diff, Entry, Index, Sum, Term, delta, sum_over
+from symgrad.algebra.terms import Binder, Delta, Diff, Entry, Index, Position, Sum, Term, delta
 
 LETTERS = "ikjlmnpqrabdefghoutv"
 """Fresh letters, in the order in which a textbook would take them."""
@@ -47,14 +47,16 @@ def rename(term: Term, mapping: Mapping[Index, Index]) -> Term:
         return Entry(term.name, tuple(mapping.get(index, index) for index in term.indices))
     if isinstance(term, Delta):
         return delta(mapping.get(term.left, term.left), mapping.get(term.right, term.right))
-    if isinstance(term, Sum):
+    if isinstance(term, Position):
+        return Position(mapping.get(term.index, term.index))
+    if isinstance(term, Binder):
         indices, body = _avoid(term, {new.name for new in mapping.values()})
-        return sum_over(indices, rename(body, mapping))
+        return term.rebind(indices, rename(body, mapping))
     return term.rebuild(tuple(rename(child, mapping) for child in term.children))
 
 
-def _avoid(term: Sum, letters: Collection[str]) -> tuple[tuple[Index, ...], Term]:
-    """The sum's indices and body with no bound letter in `letters`."""
+def _avoid(term: Binder, letters: Collection[str]) -> tuple[tuple[Index, ...], Term]:
+    """A reduction's indices and body with no bound letter in `letters`."""
     clashing = [index for index in term.indices if index.name in letters]
     if not clashing:
         return term.indices, term.body
@@ -64,10 +66,10 @@ def _avoid(term: Sum, letters: Collection[str]) -> tuple[tuple[Index, ...], Term
 
 def rename_bound_apart(term: Term, letters: Collection[str]) -> Term:
     """The same term with no bound letter in `letters`, nor bound twice in one another."""
-    if isinstance(term, Sum):
+    if isinstance(term, Binder):
         indices, body = _avoid(term, letters)
         inner = set(letters).union(index.name for index in indices)
-        return sum_over(indices, rename_bound_apart(body, inner))
+        return term.rebind(indices, rename_bound_apart(body, inner))
     return transform_children(term, lambda child: rename_bound_apart(child, letters))
 
 
@@ -108,15 +110,18 @@ def alpha_equal(left: Term, right: Term) -> bool:
 
 def _alpha_key(term: Term, bound: Mapping[Index, str], depth: int) -> Term:
     """The term with each bound letter replaced by its binding depth."""
-    if isinstance(term, Sum):
+    if isinstance(term, Binder):
         inner = dict(bound)
         for offset, index in enumerate(term.indices):
             inner[index] = f"%{depth + offset}"
         indices = tuple(Index(inner[i], i.axis) for i in term.indices)
-        return Sum(indices, _alpha_key(term.body, inner, depth + len(indices)))
+        body = _alpha_key(term.body, inner, depth + len(indices))
+        return Sum(indices, body) if isinstance(term, Sum) else term.rebind(indices, body)
     if isinstance(term, Entry):
         return Entry(term.name, tuple(Index(bound.get(i, i.name), i.axis) for i in term.indices))
     if isinstance(term, Delta):
         left, right = (Index(bound.get(i, i.name), i.axis) for i in (term.left, term.right))
         return Delta(min(left, right), max(left, right))
+    if isinstance(term, Position):
+        return Position(Index(bound.get(term.index, term.index.name), term.index.axis))
     return transform_children(term, lambda child: _alpha_key(child, bound, depth))

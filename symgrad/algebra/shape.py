@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symgrad.algebra.simplify import factors_of
-from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Sum, Term
+from symgrad.algebra.terms import (
+    Add,
+    Call,
+    Compare,
+    Delta,
+    Diff,
+    Entry,
+    Index,
+    Mul,
+    Num,
+    Position,
+    Pow,
+    Reduce,
+    Sum,
+    Term,
+    Where,
+)
 
 Letters = Mapping[Index, str]
 
@@ -34,6 +50,14 @@ def shape(term: Term, letters: Letters | None = None) -> str:
             return f"(d {shape(body, letters)} {shape(wrt, letters)})"
         case Sum(indices, body):
             return _sum(indices, body, letters)
+        case Reduce(operation, indices, body):
+            return f"({operation} {_sum(indices, body, letters)})"
+        case Position(index):
+            return f"(position {_letter(index, letters)})"
+        case Compare(relation, left, right):
+            return f"({relation} {shape(left, letters)} {shape(right, letters)})"
+        case Where(condition, then, otherwise):
+            return f"(where {' '.join(shape(part, letters) for part in (condition, then, otherwise))})"
         case _:
             return repr(term)
 

@@ -173,10 +173,8 @@ class Call(Term):
         return Call(self.function, children)
 
 
-@_hash_once
-@dataclass(frozen=True)
-class Sum(Term):
-    """A sum over whole axes; `indices` are bound in `body`. Make it with `sum_over`."""
+class Binder(Term):
+    """Base of the nodes that bind indices in a body: sums and other reductions."""
 
     indices: tuple[Index, ...]
     body: Term
@@ -186,7 +184,11 @@ class Sum(Term):
         return (self.body,)
 
     def rebuild(self, children: tuple[Term, ...]) -> Term:
-        return sum_over(self.indices, children[0])
+        return self.rebind(self.indices, children[0])
+
+    def rebind(self, indices: tuple[Index, ...], body: Term) -> Term:
+        """The same reduction with other letters and another body."""
+        raise NotImplementedError
 
     @cached_property
     def free(self) -> frozenset[Index]:
@@ -199,6 +201,77 @@ class Sum(Term):
     @cached_property
     def letters(self) -> frozenset[str]:
         return self.body.letters.union(index.name for index in self.indices)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Sum(Binder):
+    """A sum over whole axes; `indices` are bound in `body`. Make it with `sum_over`."""
+
+    indices: tuple[Index, ...]
+    body: Term
+
+    def rebind(self, indices: tuple[Index, ...], body: Term) -> Term:
+        return sum_over(indices, body)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Reduce(Binder):
+    """Another reduction over whole axes: "max", "min" or "prod"."""
+
+    operation: str
+    indices: tuple[Index, ...]
+    body: Term
+
+    def rebind(self, indices: tuple[Index, ...], body: Term) -> Term:
+        return Reduce(self.operation, indices, body)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Position(Term):
+    """The place of an index, counted from 0, as a number; stands in comparisons only."""
+
+    index: Index
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        return frozenset((self.index,))
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Compare(Term):
+    """1 where the relation ("<", "<=", "==" or "!=") holds, else 0. Make it with `compare`."""
+
+    relation: str
+    left: Term
+    right: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.left, self.right)
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        return compare(self.relation, *children)
+
+
+@_hash_once
+@dataclass(frozen=True)
+class Where(Term):
+    """`then` where the condition is 1, `otherwise` where it is 0. Make it with `where`."""
+
+    condition: Term
+    then: Term
+    otherwise: Term
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        return (self.condition, self.then, self.otherwise)
+
+    def rebuild(self, children: tuple[Term, ...]) -> Term:
+        return where(*children)
 
 
 @_hash_once
@@ -338,6 +411,31 @@ def delta(left: Index, right: Index) -> Term:
     return ONE if left == right else Delta(left, right)
 
 
+RELATIONS = ("<", "<=", "==", "!=")
+
+
+def compare(relation: str, left: Term, right: Term) -> Term:
+    """The indicator of a relation; decided where both sides are numbers or the same term."""
+    if isinstance(left, Num) and isinstance(right, Num):
+        a, b = left.value, right.value
+        return ONE if {"<": a < b, "<=": a <= b, "==": a == b, "!=": a != b}[relation] else ZERO
+    if left == right:
+        return ONE if relation in ("<=", "==") else ZERO
+    if isinstance(left, Position) and isinstance(right, Position) and left.index.axis == right.index.axis:
+        if relation == "==":
+            return delta(left.index, right.index)
+        if relation == "!=":
+            return add(ONE, negative(delta(left.index, right.index)))
+    return Compare(relation, left, right)
+
+
+def where(condition: Term, then: Term, otherwise: Term) -> Term:
+    """`then` or `otherwise`; one of them where the condition is decided or both are the same."""
+    if condition == ONE or then == otherwise:
+        return then
+    return otherwise if condition == ZERO else Where(condition, then, otherwise)
+
+
 def negative(term: Term) -> Term:
     """-term."""
     return mul(MINUS_ONE, term)
@@ -386,7 +484,9 @@ def rename_axes(term: Term, names: dict[str, str]) -> Term:
             return Entry(name, tuple(map(change, indices)))
         case Delta(left, right):
             return delta(change(left), change(right))
-        case Sum(indices, body):
-            return sum_over(map(change, indices), rename_axes(body, names))
+        case Binder():
+            return term.rebind(tuple(map(change, term.indices)), rename_axes(term.body, names))
+        case Position(index):
+            return Position(change(index))
         case _:
             return term.rebuild(tuple(rename_axes(child, names) for child in term.children))

@@ -10,7 +10,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from symgrad.algebra.binding import LETTERS, fresh_letter
-from symgrad.algebra.terms import Delta, Diff, Entry, Index, Mul, Pow, Size, Sum, Term, delta, mul, power, sum_over, walk
+from symgrad.algebra.terms import (
+    Binder,
+    Delta,
+    Diff,
+    Entry,
+    Index,
+    Mul,
+    Position,
+    Pow,
+    Size,
+    Term,
+    delta,
+    mul,
+    power,
+    walk,
+)
 from symgrad.notation.layer import Axis, Definition, Layer
 
 Groups = tuple[tuple[str, ...], ...]
@@ -58,11 +73,11 @@ class Merge:
                 return mul(*(Size(part) for part in parts)) if parts else term
             case Delta(left, right):
                 return mul(*(delta(a, b) for a, b in zip(scope[left], scope[right], strict=True)))
-            case Sum(indices, body):
+            case Binder(indices=indices, body=body):
                 inner = dict(scope)
                 for index in indices:
                     inner[index] = self._expand(index)
-                return sum_over((i for index in indices for i in inner[index]), self._split(body, inner))
+                return term.rebind(tuple(i for index in indices for i in inner[index]), self._split(body, inner))
             case Diff(body, wrt, total):
                 by = self._entry(wrt, scope)
                 return Diff(self._split(body, scope), by, total)
@@ -131,7 +146,9 @@ def _node_together(node: Term, one: str, other: str, pairs: dict[tuple[str, str]
     """Whether a node keeps the two axes together, with the same pairs of letters throughout."""
     if isinstance(node, Delta):
         return node.left.axis not in (one, other)
-    if isinstance(node, (Entry, Sum)):
+    if isinstance(node, Position):
+        return node.index.axis not in (one, other)
+    if isinstance(node, (Entry, Binder)):
         if not _once(node.indices, one, other):
             return False
         letters = {index.axis: index.name for index in node.indices if index.axis in (one, other)}
@@ -208,13 +225,13 @@ class _Merger:
         match term:
             case Entry(name, indices):
                 return Entry(name, self.indices(indices, letters))
-            case Sum(indices, body):
+            case Binder(indices=indices, body=body):
                 inner = dict(letters)
                 for index in indices:
                     if (group := self.group(index.axis)) and index.axis == group[0]:
                         inner[index] = self._bound(group, taken)
                 bound = self.indices(indices, inner)
-                return sum_over(bound, self.term(body, inner, taken | {i.name for i in bound}))
+                return term.rebind(bound, self.term(body, inner, taken | {i.name for i in bound}))
             case Size(axis):
                 return self._size(axis)
             case Pow(base, exponent):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from symgrad.algebra.binding import alpha_equal, instantiate, rename, rename_bound_apart
+from symgrad.algebra.binding import alpha_equal, fresh_letters, instantiate, rename, rename_bound_apart
 from symgrad.algebra.simplify import (
     collapse_delta,
     complete_sum,
@@ -22,22 +22,30 @@ from symgrad.algebra.simplify import (
 from symgrad.algebra.terms import (
     ZERO,
     Add,
+    ONE,
     Call,
+    Compare,
+    Delta,
     Diff,
     Entry,
     Index,
     Mul,
     Num,
+    Position,
     Pow,
+    Reduce,
     Size,
     Sum,
     Term,
+    Where,
     add,
+    compare,
     delta,
     mul,
     negative,
     power,
     sum_over,
+    where,
 )
 from symgrad.notation.layer import Definition
 from symgrad.primitives import PRIMITIVES
@@ -98,6 +106,45 @@ def _constant(term: Term, context: Context) -> Term | None:
     if isinstance(term, Diff) and context.varying(term).isdisjoint(term.body.names):
         return ZERO
     return None
+
+
+def _indicator(term: Term, context: Context) -> Term | None:
+    """A comparison is constant wherever it is differentiable; its jump has the derivative 0."""
+    if isinstance(term, Diff) and isinstance(term.body, (Compare, Delta, Position)):
+        return ZERO
+    return None
+
+
+def _cases(term: Term, context: Context) -> Term | None:
+    if not (isinstance(term, Diff) and isinstance(term.body, Where)):
+        return None
+    body = term.body
+    return where(body.condition, Diff(body.then, term.wrt, term.total), Diff(body.otherwise, term.wrt, term.total))
+
+
+def _extreme(term: Term, context: Context) -> Term | None:
+    """Where f_k attains the largest value its derivative counts; ties share evenly (torch.amax)."""
+    if not (isinstance(term, Diff) and isinstance(term.body, Reduce) and term.body.operation in ("max", "min")):
+        return None
+    whole = term.body
+    body = rename_bound_apart(whole, {index.name for index in (*term.wrt.indices, *whole.free)})
+    assert isinstance(body, Reduce)
+    attained = compare("==", body.body, whole)
+    share = mul(attained, power(sum_over(body.indices, attained), -1))
+    return sum_over(body.indices, mul(share, Diff(body.body, term.wrt, term.total)))
+
+
+def _product_over(term: Term, context: Context) -> Term | None:
+    """d prod_j f_j = sum_k df_k prod_{j != k} f_j."""
+    if not (isinstance(term, Diff) and isinstance(term.body, Reduce) and term.body.operation == "prod"):
+        return None
+    whole = rename_bound_apart(term.body, {index.name for index in term.wrt.indices})
+    assert isinstance(whole, Reduce)
+    fresh = fresh_letters(whole.indices, whole.letters | {index.name for index in term.wrt.indices})
+    same = mul(*(delta(index, fresh[index]) for index in whole.indices))
+    others = Reduce("prod", whole.indices, where(same, ONE, whole.body))
+    body = rename(whole.body, fresh)
+    return sum_over(fresh.values(), mul(others, Diff(body, term.wrt, term.total)))
 
 
 def _sum_rule(term: Term, context: Context) -> Term | None:
@@ -255,6 +302,10 @@ _SMALLER = "removes a sum or a delta"
 _ROWS = (
     Rule("definition", "du/dv = d(body of u)/dv", "a definition uses only earlier ones", "definition", _definition),
     Rule("constant", "dc/dv = 0 for c without v", "removes a derivative", "Spivak, Calculus, ch. 10, thm 1", _constant),
+    Rule("indicator", "d[a < b] = 0 away from the jump", "removes a derivative", "a step is locally constant", _indicator),
+    Rule("cases", "d where(c, a, b) = where(c, da, db)", _OPENS, "each case is differentiated where it holds", _cases),
+    Rule("largest value", "d max_k f_k = sum_k [f_k = max] / #ties df_k", _OPENS, "Danskin 1967; ties as in torch.amax", _extreme),
+    Rule("product over an axis", "d prod_j f_j = sum_k df_k prod_{j != k} f_j", _OPENS, "the product rule, repeated", _product_over),
     Rule("sum rule", "d(a + b) = da + db", _OPENS, "Spivak, ch. 10, thm 3", _sum_rule),
     Rule("constant factor", "d(c f) = c df", _OPENS, "Spivak, ch. 10, thm 5", _constant_factor),
     Rule("derivative of a sum", "d sum_j f_j = sum_j df_j", _OPENS, "linearity, a finite sum", _under_sum),

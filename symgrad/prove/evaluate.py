@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symgrad.algebra.terms import Delta, Diff, Entry, Index, Pow, Size, Sum, Term, walk
+from symgrad.algebra.terms import Delta, Diff, Entry, Index, Position, Pow, Reduce, Size, Sum, Term, walk
 from symgrad.notation.layer import Definition, Layer
 from symgrad.prove.numbers import (
     Arithmetic,
@@ -28,6 +28,7 @@ from symgrad.prove.numbers import (
     NotExact,
     Number,
     Undefined,
+    extreme,
     fold,
     plus,
 )
@@ -113,6 +114,10 @@ class _Walk:
                 return self.arithmetic.number(Fraction(int(_place(left, at) == _place(right, at))))
             case Sum(indices, body):
                 return self.sum(indices, body, at)
+            case Reduce():
+                return self.reduce(term, at)
+            case Position(index):
+                return self.arithmetic.number(Fraction(_place(index, at)))
             case Diff():
                 return self.derivative(term, at)
             case _:
@@ -123,6 +128,17 @@ class _Walk:
         total = self.arithmetic.number(Fraction(0))
         for key in self.point.keys(indices):
             total = total + self.value(body, {**at, **dict(zip(indices, key, strict=True))})
+        return total
+
+    def reduce(self, term: Reduce, at: Mapping[Index, int]) -> Number:
+        """A product, a largest or a smallest value, by an explicit loop."""
+        keys = self.point.keys(term.indices)
+        values = [self.value(term.body, {**at, **dict(zip(term.indices, key, strict=True))}) for key in keys]
+        if term.operation != "prod":
+            return extreme(values, term.operation == "max", self.arithmetic)
+        total = self.arithmetic.number(Fraction(1))
+        for value in values:
+            total = total * value
         return total
 
     def defined(self, definition: Definition, key: Key) -> Number:

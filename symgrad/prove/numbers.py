@@ -8,12 +8,13 @@ pass, never by a derived formula.
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
-from symgrad.algebra.terms import MAX_POWER_BITS, Add, Call, Entry, Mul, Num, Pow, Term
+from symgrad.algebra.terms import MAX_POWER_BITS, Add, Call, Compare, Entry, Mul, Num, Pow, Term, Where
 from symgrad.errors import SymgradError
 from symgrad.primitives import PRIMITIVES
 
@@ -156,7 +157,9 @@ class Real:
 
     def call(self, function: str, argument: Number) -> Number:
         """The function of that name in mpmath; the elementary form where mpmath has none."""
-        compute = getattr(self.context, function, None)
+        if function == "pi":
+            return +self.context.pi
+        compute = getattr(self.context, _IN_MPMATH.get(function, function), None)
         elementary = PRIMITIVES[function].elementary
         if compute is None and elementary is not None:
             return apply(elementary, argument, self)
@@ -169,6 +172,9 @@ class Real:
         if not isinstance(found, self.context.mpf) or not self.context.isfinite(found):
             raise Undefined(f"{function} has no real value here")
         return found
+
+
+_IN_MPMATH = {"lgamma": "loggamma"}
 
 
 @dataclass(frozen=True)
@@ -244,10 +250,43 @@ def fold(term: Term, arithmetic: Arithmetic, leaf: Callable[[Term], Number]) -> 
             return _product(factors, arithmetic, leaf)
         case Pow(base, exponent):
             return arithmetic.power(fold(base, arithmetic, leaf), exponent)
+        case Call(function, ()):
+            return arithmetic.call(function, arithmetic.number(Fraction(0)))
         case Call(function, (argument,)):
             return arithmetic.call(function, fold(argument, arithmetic, leaf))
+        case Where(condition, then, otherwise):
+            chosen = then if real_part(fold(condition, arithmetic, leaf)) else otherwise
+            return fold(chosen, arithmetic, leaf)
+        case Compare(relation, left, right):
+            sides = (real_part(fold(side, arithmetic, leaf)) for side in (left, right))
+            return arithmetic.number(Fraction(int(_RELATIONS[relation](*sides))))
         case _:
             return leaf(term)
+
+
+_RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+def real_part(value: Number) -> Number:
+    """What comparisons see: the value of a dual number, the real part of a complex one."""
+    value = value.value if isinstance(value, Dual) else value
+    return value.real if isinstance(value, complex) else value
+
+
+def extreme(values: list[Number], largest: bool, arithmetic: Arithmetic) -> Number:
+    """The largest or smallest value; ties share the derivative evenly, as in torch.amax."""
+    parts = [real_part(value) for value in values]
+    best = max(parts) if largest else min(parts)
+    ties = [value for value, part in zip(values, parts, strict=True) if part == best]
+    total = ties[0]
+    for value in ties[1:]:
+        total = total + value
+    return total if len(ties) == 1 else total * arithmetic.number(Fraction(1, len(ties)))
 
 
 def _product(factors: tuple[Term, ...], arithmetic: Arithmetic, leaf: Callable[[Term], Number]) -> Number:
