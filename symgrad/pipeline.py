@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from symgrad.algebra.terms import Term
+from symgrad.algebra.terms import Binder, Term, walk
 from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
 from symgrad.check.records import Check, Report
 from symgrad.check.report import report
@@ -71,7 +71,7 @@ def plan(found: Study) -> KernelPlan:
     statistics = {
         d.name: _adjoints(statistic_gradients(found.layer, d.name), found.layer)
         for d in found.layer.definitions
-        if d.name not in found.layer.outputs
+        if d.name not in found.layer.outputs and any(isinstance(node, Binder) for node in walk(d.body))
     }
     return make_plan(found.layer, _adjoints(found.gradients, found.layer), _equal, statistics)
 

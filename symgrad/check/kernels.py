@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from symgrad.algebra.terms import Index
-from symgrad.prove.floats import Complexes, Floats
 from symgrad.check.records import Check
 from symgrad.notation.layer import Layer
 from symgrad.prove.evaluate import Evaluator, Point, random_point
+from symgrad.prove.floats import Complexes, Floats
 from symgrad.render.kernels.records import Rendered
 
 STEP = 1e-30
@@ -43,7 +44,7 @@ def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], see
     The upstream gradients are random. What this cannot see: a forward pass that is typed wrong,
     because both sides read the same equations.
     """
-    point = random_point(layer, sizes, random.Random(seed))
+    point = telling_point(layer, sizes, seed)
     arguments = [array_of(point, tensor.indices, tensor.name) for tensor in layer.tensors]
     constants = {c.name: float(point.value(c.name, ())) for c in layer.constants}
     *outputs, saved = module.forward(*arguments, **constants)
@@ -60,6 +61,15 @@ def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], see
         found = getattr(gradients, tensor.name)
         checks.append(_check(f"d_{tensor.name}", found, expected, "complex step", where))
     return checks
+
+
+def telling_point(layer: Layer, sizes: Mapping[str, int], seed: int, positive: bool = False) -> Point:
+    """Random values at which no upstream gradient is 0 or ±1, so that one that is left out shows."""
+    point = random_point(layer, sizes, random.Random(seed), positive=positive)
+    values = dict(point.values)
+    for name in (f"d_{output}" for output in layer.outputs):
+        values[name] = {k: v + Fraction(5, 2) if abs(v) in (0, 1) else v for k, v in values[name].items()}
+    return replace(point, values=values)
 
 
 def array_of(point: Point, indices: tuple[Index, ...], name: str) -> Array:

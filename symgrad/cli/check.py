@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import TYPE_CHECKING, Any
+
+from symgrad.cli.tables import columns, table
+from symgrad.render.lines import width
 
 if TYPE_CHECKING:
     from symgrad.check.records import Check, Report
+
+WORST = "worst of all"
 
 
 def add(commands: Any) -> None:
@@ -40,32 +46,39 @@ def run(options: argparse.Namespace) -> int:
 
 def show(report: Report, every: bool) -> str:
     """The report: for each reference a table, a line for each kernel, a column for each result."""
-    lines = [f"{report.layer}: {len(report.checks)} comparisons, " + ("all within their limits" if report.passed else "NOT ALL WITHIN THEIR LIMITS")]
+    words = "all within their limits" if report.passed else "NOT ALL WITHIN THEIR LIMITS"
+    lines = [f"{report.layer}: {len(report.checks)} comparisons, {words}"]
     references: dict[str, list[Check]] = {}
     for check in report.checks:
         references.setdefault(check.reference, []).append(check)
     for reference, checks in references.items():
         limits = {check.limit for check in checks}
         limit = f"limit {min(limits):.0e}" if len(limits) == 1 else "limit: the reference's own float32 error"
-        lines += ["", f"against {reference}; worst error relative to the largest value ({limit})", _table(checks, every)]
-    lines += [f"\nnot run: {reason}" for reason in report.skipped]
+        head = f"against {reference}; worst error relative to the largest value ({limit})"
+        lines += ["", textwrap.fill(head, columns()), _tables(checks, every)]
+    lines += ["\n" + textwrap.fill(f"not run: {reason}", columns()) for reason in report.skipped]
     return "\n".join(lines)
 
 
-def _table(checks: list[Check], every: bool) -> str:
-    """Subjects and places down, results across."""
-    from symgrad.cli.tables import table
-
+def _tables(checks: list[Check], every: bool) -> str:
+    """Subjects and places down, results across; a table for each place where that is too wide."""
     results = list(dict.fromkeys(check.what for check in checks))
     rows: dict[tuple[str, str], dict[str, Check]] = {}
     for check in checks:
         apart = every or "float32" in check.where
-        row = rows.setdefault((check.subject, check.where if apart else "worst of all"), {})
+        row = rows.setdefault((check.subject, check.where if apart else WORST), {})
         known = row.get(check.what)
         if known is None or check.error > known.error:
             row[check.what] = check
-    lines = [(*key, *(_cell(row.get(result)) for result in results)) for key, row in rows.items()]
-    return table(("kernel", "at", *results), lines)
+    cells = {key: [_cell(row.get(result)) for result in results] for key, row in rows.items()}
+    whole = table(("kernel", "at", *results), [(*key, *line) for key, line in cells.items()])
+    if max(map(width, whole.split("\n"))) <= columns():
+        return whole
+    parts = []
+    for place in dict.fromkeys(place for _, place in cells):
+        lines = [(subject, *line) for (subject, where), line in cells.items() if where == place]
+        parts.append((place if place == WORST else f"at {place}") + ":\n" + table(("kernel", *results), lines))
+    return "\n".join(parts)
 
 
 def _cell(check: Check | None) -> str:

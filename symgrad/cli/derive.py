@@ -69,7 +69,7 @@ def _print(options: argparse.Namespace, found: Study, checks: list[Check]) -> No
 
 
 def closing_table(found: Study, checks: list[Check]) -> str:
-    """Gradient, proved, worst numeric error, file."""
+    """Gradient, verdict, worst error in numbers relative to the largest value, file."""
     from symgrad.cli.tables import table
     from symgrad.render.names import Names
     from symgrad.render.text import text
@@ -84,7 +84,7 @@ def closing_table(found: Study, checks: list[Check]) -> str:
         verdict = gradient.proof.verdict if gradient.proof is not None else "one route only"
         entry = next(g.entry for g in found.gradients if g.entry.name == f"d_{tensor.name}")
         rows.append((text(entry, names), verdict, error, f"generated/numpy/{found.layer.name}.py"))
-    return table(("gradient", "verdict", "worst numeric error", "file"), rows)
+    return table(("gradient", "verdict", "numeric error", "file"), rows)
 
 
 def _write(options: argparse.Namespace, found: Study) -> None:

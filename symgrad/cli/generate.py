@@ -42,11 +42,17 @@ def run(options: argparse.Namespace) -> int:
         for difference in differences:
             sys.stdout.write(difference)
         if differences:
-            print(f"{len(differences)} of {len(files)} files differ; `symgrad generate` writes them again.")
+            again = "symgrad generate" + ("" if options.out == DEFAULT else f" --out {options.out}")
+            print(f"{_files(len(differences))} of {options.out} out of date: `{again}` writes what is missing or")
+            print("differs; remove what is stale.")
         else:
-            print(f"{len(files)} files in {options.out} are up to date.")
+            print(f"{_files(len(files))} in {options.out} up to date.")
         return 1 if differences else 0
     for file in files:
         write_atomic(options.out / file.path, file.text)
         print(options.out / file.path)
     return 0
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"

@@ -14,18 +14,16 @@ def add(commands: Any) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Print the lists."""
-    from symgrad.cli.tables import table
+    from symgrad.cli.verdicts import paragraph
     from symgrad.notation.library import gallery, load
     from symgrad.primitives import ALIASES, PRIMITIVES
     from symgrad.render.kernels import BACKENDS
 
-    rows = []
+    print("Layers of the gallery, as a network calls them:\n")
     for name in gallery():
         layer = load(name)
-        arguments = ", ".join(layer.order)
-        rows.append((name, f"{', '.join(layer.outputs)} = {name}({arguments})", layer.doc.split("\n")[0]))
-    print("Layers of the gallery\n")
-    print(table(("name", "use", "what it is"), rows))
+        print(f"{', '.join(layer.outputs)} = {name}({', '.join(layer.order)})")
+        print(paragraph("    ", layer.doc.partition("\n")[0], indent=4))
     print(f"\nBackends: {', '.join(BACKENDS)}")
-    print(f"Scalar functions: {', '.join(sorted([*PRIMITIVES, *ALIASES]))}")
+    print(paragraph("Scalar functions: ", ", ".join(sorted([*PRIMITIVES, *ALIASES])), indent=4))
     return 0

@@ -28,9 +28,10 @@ def show(claim: Claim, proof: Proof, layer: Layer, nearest: tuple[str, str] | No
     """The claim, its verdict, and what belongs to it; `nearest` is a right form and the edit to it."""
     names = Names.of(layer)
     mark = MARKS.get(proof.verdict, "? undecided")
-    lines = [wrapped(f"{mark}  ", " ".join(claim.text.split()), columns(), indent=8)]
-    seed = seed_of(layer, claim)
-    lines += [f"    where {name} = {value}, the final scalar's own gradient" for name, value in seed.items()]
+    lines = [wrapped(f"{mark}  ", " ".join(claim.text.split()), columns(), indent=len(mark) + 2)]
+    if any(name.startswith("d_") for name in claim.left.names | claim.right.names):
+        seed = seed_of(layer, claim)
+        lines += [f"    where {name} = {value}, the final scalar's own gradient" for name, value in seed.items()]
     for pair in claim.distinct:
         lines.append("    for " + " ≠ ".join(index.name for index in sorted(pair)))
     if proof.assumptions:
@@ -86,12 +87,13 @@ def counterexample(found: Counterexample, margin: int = 4) -> list[str]:
     """Sizes, values and both sides, indented."""
     sizes = ", ".join(f"N_{name} = {length}" for name, length in found.sizes.items())
     place = ", ".join(f"{index.name} = {value}" for index, value in sorted(found.assignment.items()))
-    lines = [f"counterexample: {sizes}" + (f"; at {place} (counted from 0)" if place else "")]
-    lines += [f"    left  side = {found.left}", f"    right side = {found.right}"]
+    head = f"{sizes}; at {place} (counted from 0)" if place else sizes
+    lines = [paragraph(" " * margin + "counterexample: ", head, indent=margin + 4)]
+    rest = [f"left  side = {found.left}", f"right side = {found.right}"]
     room = columns() - margin - 6 - max((width(name) for name in found.values), default=0)
     rows = [(name, _values(entries, room)) for name, entries in sorted(found.values.items())]
-    lines += ["    " + line for line in table(("name", "value"), rows).split("\n")] if rows else []
-    return [" " * margin + line for line in lines]
+    rest += table(("name", "value"), rows).split("\n") if rows else []
+    return lines + [" " * (margin + 4) + line for line in rest]
 
 
 def _values(entries: Mapping[tuple[int, ...], Fraction], room: int) -> str:

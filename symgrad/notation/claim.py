@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import transform_children
 from symgrad.algebra.terms import Diff, Entry, Index, Term
-from symgrad.errors import InputError
+from symgrad.errors import InputError, Origin
 from symgrad.notation.expression import Reader, Scope
 from symgrad.notation.layer import Layer
 from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement, split
+from symgrad.notation.names import did_you_mean
 
 _CONDITION = re.compile(r"\s*([A-Za-z]\w*)\s*!=\s*([A-Za-z]\w*)\s*")
 
@@ -45,18 +47,22 @@ def parse_claim(text: str, layer: Layer, source: str = "<claim>", line: int = 1)
     """
     _, statements = split(text, source)
     if len(statements) != 1:
-        raise InputError(f"{source}: expected one claim, and {len(statements)} stand here.", hint="NAME[i] = …")
+        origin = statements[1].first() if statements else Origin(source, line, 1, text.split("\n")[0])
+        raise InputError(f"expected one claim, and {len(statements)} stand here.", origin, "Write d_x[i] = ….")
     statement = Statement(source, line + statements[0].line - 1, statements[0].text)
     equals, commas = _marks(statement)
+    if not statement.text[:equals].strip():
+        raise InputError("the left side is missing.", statement.first(), "Write the claim as d_x[i] = ….")
     letters = Letters()
     for axis in layer.axes:
         letters.declare(axis.name, layer.name)
     scope = Scope(_Lookup(layer), lambda: _names(layer), letters, derivatives=True)
     left = Reader(statement, 0, scope).read(equals)
-    right = Reader(statement, equals + 1, scope).read(commas[0] if commas else None)
+    reader = Reader(statement, equals + 1, scope)
+    right = reader.read(commas[0] if commas else None)
     distinct = tuple(_condition(statement, start, end, letters) for start, end in _spans(statement, commas))
     left, right = (_own_names(letters.resolve(side), layer) for side in (left, right))
-    _same_free(statement, left, right, distinct)
+    _same_free(statement, left, right, distinct, reader.places)
     return Claim(text.strip(), left, right, distinct)
 
 
@@ -112,12 +118,13 @@ def _marks(statement: Statement) -> tuple[int, list[int]]:
         depth += (character in "([") - (character in ")]")
         if depth or character not in "=,":
             continue
-        if character == "=" and equals < 0 and text[place - 1 : place] not in ("!", "<", ">") and text[place + 1 : place + 2] != "=":
+        single = text[place - 1 : place] not in ("!", "<", ">") and text[place + 1 : place + 2] != "="
+        if character == "=" and equals < 0 and single:
             equals = place
         elif character == "," and equals >= 0:
             commas.append(place)
     if equals < 0:
-        raise InputError("a claim is an equation.", statement.origin(0), "Write it as d_x[i] = ….")
+        raise InputError("a claim is an equation, and no = stands here.", statement.first(), "Write it as d_x[i] = ….")
     return equals, commas
 
 
@@ -130,25 +137,44 @@ def _condition(statement: Statement, start: int, end: int, letters: Letters) -> 
     """`k != i` after the equation."""
     match = _CONDITION.fullmatch(statement.text, start, end)
     if not match or match.group(1) == match.group(2):
-        raise InputError("expected a condition here.", statement.origin(start), "Write it as: …, k != i")
+        skipped = len(statement.text[start:end]) - len(statement.text[start:end].lstrip())
+        raise InputError("expected a condition here.", statement.origin(start + skipped), "Write it as: …, k != i")
     for letter in match.groups():
         if letter not in letters.parents:
-            raise InputError(f"{letter} is no index of this claim.", statement.origin(match.start(1)))
-    return frozenset(letters.index(letter) for letter in match.groups())
+            place = match.start(1 if letter == match.group(1) else 2)
+            raise InputError(
+                f"{letter} is no index of this claim.", statement.origin(place), did_you_mean(letter, letters.parents)
+            )
+    left, right = (letters.index(letter) for letter in match.groups())
+    if left.axis != right.axis:
+        raise InputError(
+            f"{left.name} and {right.name} run over different dimensions.",
+            statement.origin(match.start(1)),
+            "A condition compares two indices over one dimension.",
+        )
+    return frozenset((left, right))
 
 
-def _same_free(statement: Statement, left: Term, right: Term, distinct: tuple[frozenset[Index], ...]) -> None:
+def _same_free(
+    statement: Statement,
+    left: Term,
+    right: Term,
+    distinct: tuple[frozenset[Index], ...],
+    places: Mapping[str, Origin],
+) -> None:
     """Each free index of the right side stands on the left too."""
     extra = sorted(right.free - left.free)
     if extra:
         name = extra[0].name
-        match = re.search(rf"\b{name}\b(?=[^\[\]]*\])", statement.text[statement.text.index("=") :])
-        place = statement.text.index("=") + (match.start() if match else 0)
         raise InputError(
             f"index {name} stands only on the right side.",
-            statement.origin(place),
+            places.get(name, statement.first()),
             f"Add it on the left, or reduce over it: sum[{name}](…).",
         )
     loose = {index.name for pair in distinct for index in pair} - {index.name for index in left.free}
     if loose:
-        raise InputError(f"index {sorted(loose)[0]} of the condition stands in neither side.", statement.origin(0))
+        raise InputError(
+            f"index {sorted(loose)[0]} of the condition stands nowhere on the left side.",
+            statement.origin(statement.text.rindex(",") + 1),
+            "A condition is about free indices of the claim: d_y[c, k] = …, k != i.",
+        )

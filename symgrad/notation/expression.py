@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,7 +17,6 @@ from symgrad.algebra.terms import (
     Entry,
     Index,
     Num,
-    Size,
     Term,
     add,
     delta,
@@ -28,15 +28,29 @@ from symgrad.algebra.terms import (
     sum_over,
 )
 from symgrad.errors import InputError, Origin, TooLargeError
+from symgrad.notation.explain import (
+    FORMULAS,
+    OPERATORS,
+    WHERE,
+    breaks_off,
+    hint,
+    index_problem,
+    kind,
+    missing_operator,
+    syntax_error,
+)
 from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement
-from symgrad.notation.names import REDUCTIONS, check_name, did_you_mean
-from symgrad.primitives import ALIASES, PRIMITIVES
+from symgrad.notation.names import NAME, NOT_YET, REDUCTIONS, check_name, did_you_mean
+from symgrad.notation.numbers import MAX_DIGITS, MAX_EXPONENT, exact_number, no_value, too_large
+from symgrad.primitives import ALIASES, PI, PRIMITIVES
 
-MAX_EXPONENT = 64
-MAX_DIGITS = 60
-MAX_NODES = 20_000
-_DOTS = re.compile(r"(?<=[A-Za-z0-9_])[ \t]*\.\.\.")
+MAX_PARTS = 4_000
+MAX_NESTING = 100
+_DOTS = re.compile(r"(?<=[A-Za-z0-9_])[ \t]*\.\.\.(?=\s*[\],])")
+_LONG_NUMBER = re.compile(rf"(?<!\w)\d{{{MAX_DIGITS + 1},}}")
+_PART = re.compile(r"\w+|[^\w\s]")
+_SPLIT = "Split it: give parts names of their own, on lines before."
 
 
 @dataclass
@@ -64,6 +78,9 @@ class Reader:
     base: int
     scope: Scope
     bound: list[str] = field(default_factory=list)
+    depth: int = 0
+    places: dict[str, Origin] = field(default_factory=dict)
+    """Where each letter first stands free, for messages."""
 
     def read(self, end: int | None = None) -> Term:
         """The term of the whole expression."""
@@ -75,29 +92,26 @@ class Reader:
         offset = len(text) - len(text.lstrip())
         self.base += offset
         text = _DOTS.sub(lambda dots: " " * len(dots.group()), text[offset:])
-        if not text:
-            raise InputError("a right-hand side is missing.", self.statement.origin(self.base))
-        for place, character in enumerate(text):
-            if not character.isascii():
-                raise InputError(
-                    f"{character!r} is not an ASCII character.",
-                    self.statement.origin(self.base + place),
-                    "Formulas are written in ASCII; comments and docstrings may hold anything.",
-                )
+        start = self.statement.origin(self.base)
+        if not text.strip():
+            raise InputError("a formula is missing here.", start, FORMULAS)
+        if long := _LONG_NUMBER.search(text):
+            raise too_large(self.statement.origin(self.base + long.start()))
+        if sum(1 for _ in _PART.finditer(text)) > MAX_PARTS:
+            raise InputError(f"this formula has more than {MAX_PARTS} parts.", start, _SPLIT)
         try:
-            tree = ast.parse(text, mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's remarks on style
+                return ast.parse(text, mode="eval").body
         except SyntaxError as error:
-            origin = self.statement.at(error.lineno or 1, (error.offset or 1) - 1, self.base)
-            raise InputError("this is not a formula.", origin, "Expected Python's expression syntax.") from None
+            if (place := missing_operator(text)) is not None:
+                origin = self.statement.origin(self.base + place)
+                raise InputError("an operator is missing here.", origin, OPERATORS) from None
+            if breaks_off(text):
+                raise syntax_error(self.statement.origin(self.base + len(text.rstrip()))) from None
+            raise syntax_error(self.statement.at(error.lineno or 1, (error.offset or 1) - 1, self.base)) from None
         except (ValueError, MemoryError, RecursionError):
-            raise InputError("this formula cannot be read.", self.statement.origin(self.base)) from None
-        if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
-            raise InputError(
-                f"this formula has more than {MAX_NODES} parts.",
-                self.statement.origin(self.base),
-                "Split it: give parts names of their own, on lines before.",
-            )
-        return tree
+            raise InputError("this formula is nested too deeply to be read.", start, _SPLIT) from None
 
     def fail(self, node: ast.AST, message: str, hint: str = "") -> NoReturn:
         """Raise an input error at `node`."""
@@ -111,102 +125,155 @@ class Reader:
         """The term of a node; what is not in the whitelist is an error."""
         handler = _HANDLERS.get(type(node))
         if handler is None:
-            self.fail(
-                node,
-                f"a {type(node).__name__} has no meaning here.",
-                "Formulas are made of + - * / **, numbers, entries x[i], functions and sum[i](…), mean[i](…).",
-            )
+            self.fail(node, f"{kind(node)} has no meaning here.", hint(node))
+        if self.depth >= MAX_NESTING:
+            self.fail(node, f"this formula is nested more than {MAX_NESTING} deep.", _SPLIT)
+        self.depth += 1
         try:
-            return handler(self, node)
+            found = handler(self, node)
         except TooLargeError as error:
             self.fail(node, f"{error}.", "Use a smaller exponent.")
-        except RecursionError:
-            self.fail(node, "this formula is nested too deeply.", "Give parts of it names of their own.")
+        self.depth -= 1
+        return self.valued(found, node)
+
+    def valued(self, term: Term, node: ast.expr) -> Term:
+        """The term, unless it has no value whatever the tensors are."""
+        if reason := no_value(term):
+            self.fail(node, reason, "Change the numbers that stand here.")
+        return term
 
     def number(self, node: ast.Constant) -> Term:
         """An exact number: `0.5` is 1/2."""
         if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
-            self.fail(node, "only numbers can stand here.")
+            self.fail(node, "only numbers can stand here.", FORMULAS)
         rows = self.statement.text[self.base :].split("\n")
         text = rows[node.lineno - 1][node.col_offset : node.end_col_offset].replace("_", "")
         return Num(exact_number(text, self.origin(node)))
 
     def operation(self, node: ast.BinOp) -> Term:
-        """+ - * / **."""
-        if isinstance(node.op, ast.Pow):
-            return power(self.term(node.left), self.exponent(node.right))
-        combine = _OPERATIONS.get(type(node.op))
-        if combine is None:
-            self.fail(node, "this operator has no meaning here.", "The operators are + - * / **.")
-        left, right = self.term(node.left), self.term(node.right)
-        if combine is divide and right == Num(Fraction(0)):
-            self.fail(node.right, "this divides by zero.")
-        return combine(left, right)
+        """+ - * / **; a long chain a + b + c + … is read in a loop, not by recursion."""
+        chain: list[ast.BinOp] = []
+        first: ast.expr = node
+        while isinstance(first, ast.BinOp) and type(first.op) in _OPERATIONS:
+            chain.append(first)
+            first = first.left
+        if not chain:
+            return self.power(node)
+        found = self.term(first)
+        for part in reversed(chain):
+            right = self.term(part.right)
+            if isinstance(part.op, ast.Div) and right == Num(Fraction(0)):
+                self.fail(part.right, "this divides by zero.", "Change the numbers that stand here.")
+            found = self.valued(_OPERATIONS[type(part.op)](found, right), part)
+        return found
+
+    def power(self, node: ast.BinOp) -> Term:
+        """a**n, with a number n."""
+        if not isinstance(node.op, ast.Pow):
+            self.fail(node, f"{kind(node.op)} has no meaning here.", hint(node.op))
+        return power(self.term(node.left), self.exponent(node.right))
 
     def exponent(self, node: ast.expr) -> Fraction:
         """An exponent: a rational number of moderate size."""
         value = self.term(node)
         if not isinstance(value, Num):
-            self.fail(node, "an exponent must be a number.")
+            way_out = "For a**b with a > 0 write exp(b*log(a))."
+            self.fail(node, "an exponent must be a number; others are not supported yet.", way_out)
         if abs(value.value) > MAX_EXPONENT or value.value.denominator > MAX_EXPONENT:
-            self.fail(node, f"an exponent must lie between -{MAX_EXPONENT} and {MAX_EXPONENT}.")
+            way_out = "Use a smaller one, or exp(b*log(a))."
+            self.fail(node, f"an exponent, and its denominator, must not go beyond {MAX_EXPONENT}.", way_out)
         return value.value
 
     def sign(self, node: ast.UnaryOp) -> Term:
         """-a and +a."""
-        if isinstance(node.op, ast.USub):
-            return negative(self.term(node.operand))
-        if isinstance(node.op, ast.UAdd):
-            return self.term(node.operand)
-        self.fail(node, "this operator has no meaning here.", "The operators are + - * / **.")
+        if not isinstance(node.op, (ast.USub, ast.UAdd)):
+            self.fail(node, f"{kind(node.op)} has no meaning here.", hint(node.op))
+        value = self.term(node.operand)
+        return negative(value) if isinstance(node.op, ast.USub) else value
 
     def name(self, node: ast.Name | ast.Attribute) -> Term:
         """A scalar: a constant, or a tensor without indices."""
         name = self.dotted(node)
         indices = self.scope.lookup(name)
         if indices is None:
+            if name == "pi":
+                return PI
             if name in self.scope.letters.parents or name in self.bound:
                 self.fail(node, f"{name} is an index, not a number.", f"Its length is size[{name}].")
-            self.fail(node, f"{name} is not defined.", did_you_mean(name, self.scope.names()))
+            self.undefined(node, name)
         if indices:
             letters = ", ".join(index.name for index in indices)
             self.fail(node, f"{name} has indices.", f"Write {name}[{letters}].")
         return Entry(name)
 
+    def undefined(self, node: ast.expr, name: str) -> NoReturn:
+        """A name that stands for nothing: perhaps a function without its argument."""
+        if name in REDUCTIONS:
+            self.fail(node, f"{name} needs what it runs over and what it adds up.", f"Write {name}[i](…).")
+        if name == "size":
+            self.fail(node, "size needs an index.", "The length of the dimension of k is size[k].")
+        if name == "where":
+            self.fail(node, "where needs a condition and two values.", WHERE)
+        if name in PRIMITIVES or name in ALIASES:
+            self.fail(node, f"{name} is a function.", f"Write {name}(…).")
+        self._not_yet(node, name)
+        self.fail(node, f"{name} is not defined.", did_you_mean(name, self.scope.names()))
+
+    def _not_yet(self, node: ast.expr, name: str) -> None:
+        """A function that people expect: say that it is not there, not that it is unknown."""
+        if name in NOT_YET:
+            known = f"Functions: {', '.join(sorted([*PRIMITIVES, *ALIASES]))}. Reductions: {', '.join(REDUCTIONS)}."
+            self.fail(node, f"{name} is not supported yet.", known)
+
     def dotted(self, node: ast.expr) -> str:
         """`y.mu` as a name."""
-        if isinstance(node, ast.Name):
-            return node.id
-        if isinstance(node, ast.Attribute):
-            return f"{self.dotted(node.value)}.{node.attr}"
-        self.fail(node, "a name is expected here.")
+        parts: list[str] = []
+        value = node
+        while isinstance(value, ast.Attribute):
+            parts.append(value.attr)
+            value = value.value
+        if isinstance(node, ast.Subscript):
+            self.fail(node, "an entry has one pair of brackets.", "Write x[i, j].")
+        if not isinstance(value, ast.Name):
+            self.fail(node, "a name is expected here.", "A name, or y.mu for mu in what the layer call y = … defines.")
+        return ".".join([value.id, *reversed(parts)])
 
     def entry(self, node: ast.Subscript) -> Term:
         """x[s, c, k], or size[k]."""
         name = self.dotted(node.value)
-        letters = self.index_letters(node.slice)
-        if name == "size":
-            return product_of_sizes(self.known_index(letter, place).axis for letter, place in letters)
         indices = self.scope.lookup(name)
+        if indices is None and name != "size":
+            self.undefined(node, name)
+        letters = self.index_letters(node.slice)
         if indices is None:
-            self.fail(node, f"{name} is not defined.", did_you_mean(name, self.scope.names()))
+            return product_of_sizes(self.known_index(letter, place).axis for letter, place in letters)
         if len(letters) != len(indices):
             declared = f"{name}[{', '.join(i.name for i in indices)}]" if indices else f"{name}, without brackets"
-            self.fail(node, f"{name} has {len(indices)} indices, and {len(letters)} stand here.", f"It is {declared}.")
+            count = f"{len(indices)} {'index' if len(indices) == 1 else 'indices'}"
+            self.fail(node, f"{name} has {count}, and {len(letters)} stand here.", f"It is {declared}.")
+        seen: set[str] = set()
         for (letter, place), declared_index in zip(letters, indices, strict=True):
+            if letter in seen:
+                self.fail(place, f"index {letter} stands twice in {name}[…].", "Each dimension has its own.")
+            seen.add(letter)
             self.scope.letters.join(letter, declared_index.name, self.origin(place), name)
-        found = tuple(self.scope.letters.index(letter) for letter, _ in letters)
-        if len(set(found)) < len(found):
-            self.fail(node, f"an index stands twice in {name}[…].", "Each dimension has an index of its own.")
-        return Entry(name, found)
+            self.note(letter, place)
+        return Entry(name, tuple(self.scope.letters.index(letter) for letter, _ in letters))
+
+    def note(self, letter: str, node: ast.expr) -> None:
+        """Remember where a letter that no reduction binds stands first."""
+        if letter not in self.bound and letter not in self.places:
+            self.places[letter] = self.origin(node)
 
     def index_letters(self, node: ast.expr) -> list[tuple[str, ast.expr]]:
         """The letters in brackets, with their places."""
         parts = node.elts if isinstance(node, ast.Tuple) else [node]
+        if not parts:
+            self.fail(node, "an index letter is expected here.", "A scalar is written without brackets.")
         letters: list[tuple[str, ast.expr]] = []
         for part in parts:
             if not isinstance(part, ast.Name):
-                self.fail(part, "an index letter is expected here.")
+                self.fail(part, *index_problem(part))
             check_name(part.id, self.origin(part), "index")
             letters.append((part.id, part))
         return letters
@@ -220,7 +287,8 @@ class Reader:
     def call(self, node: ast.Call) -> Term:
         """A reduction, a scalar function, `where`, or a derivative in a claim."""
         if node.keywords:
-            self.fail(node, "arguments are given by position here.")
+            value = node.keywords[0].value
+            self.fail(value, "arguments are given by position.", "Write the value without a name before it.")
         if isinstance(node.func, ast.Subscript):
             return self.reduction(node, node.func)
         name = self.dotted(node.func)
@@ -231,23 +299,39 @@ class Reader:
         if name in REDUCTIONS:
             self.fail(node, f"{name} needs the indices that it runs over.", f"Write {name}[i](…).")
         if name not in PRIMITIVES and name not in ALIASES:
-            self.fail(node, f"{name} is not a function.", did_you_mean(name, [*PRIMITIVES, *ALIASES, *REDUCTIONS]))
+            self.no_function(node.func, name)
+        if name == "pi":
+            self.fail(node.func, "pi is a number, not a function.", "Write it without brackets.")
         if len(node.args) != 1:
-            self.fail(node, f"{name} takes one argument, and {len(node.args)} stand here.")
+            self.fail(node, f"{name} takes one argument, and {len(node.args)} stand here.", f"Write {name}(…).")
         argument = self.term(node.args[0])
         return ALIASES[name](argument) if name in ALIASES else Call(name, (argument,))
+
+    def no_function(self, node: ast.expr, name: str) -> NoReturn:
+        """A call of something that is no function."""
+        if self.scope.lookup(name) is not None:
+            self.fail(node, f"{name} is not a function.", f"For a product write {name}*(…).")
+        if name == "size" or name in NOT_YET:
+            self.undefined(node, name)
+        if name in ("total", "partial"):
+            self.fail(node, f"{name}(…) stands in claims only.", "A layer says the forward pass only.")
+        way_out = did_you_mean(name, [*PRIMITIVES, *ALIASES, *REDUCTIONS])
+        if not self.scope.derivatives and NAME.fullmatch(name) and not way_out.startswith("Did you"):
+            way_out = f"A layer is used on a line of its own, with whole tensors: y = {name}(x). {way_out}"
+        self.fail(node, f"{name} is not a function.", way_out)
 
     def reduction(self, node: ast.Call, function: ast.Subscript) -> Term:
         """sum[s, k](…) and mean[s, k](…)."""
         name = self.dotted(function.value)
         if name not in REDUCTIONS:
+            self._not_yet(function, name)
             self.fail(function, f"{name} is not a reduction.", f"The reductions are {' and '.join(REDUCTIONS)}.")
         if len(node.args) != 1:
-            self.fail(node, f"{name} takes one expression, and {len(node.args)} stand here.")
+            self.fail(node, f"{name} takes one formula, and {len(node.args)} stand here.", f"Write {name}[i](…).")
         letters = self.index_letters(function.slice)
         names = [letter for letter, _ in letters]
         if len(set(names)) < len(names):
-            self.fail(function, f"an index stands twice in {name}[…].")
+            self.fail(function, f"an index stands twice in {name}[…].", "It runs over each dimension once.")
         self.bound += names
         body = self.term(node.args[0])
         del self.bound[len(self.bound) - len(names) :]
@@ -258,9 +342,9 @@ class Reader:
         return total
 
     def where(self, node: ast.Call) -> Term:
-        """where(k == i, a, b) and where(k != i, a, b), for indices over one axis."""
+        """A choice by two indices over one axis, which are compared by == or !=."""
         if len(node.args) != 3:
-            self.fail(node, f"where takes a condition and two values, and {len(node.args)} stand here.")
+            self.fail(node, f"where takes a condition and two values, and {len(node.args)} stand here.", WHERE)
         then, otherwise = self.term(node.args[1]), self.term(node.args[2])
         same, equal = self.comparison(node.args[0])  # after the values, which say what the letters are
         if not equal:
@@ -269,34 +353,34 @@ class Reader:
 
     def comparison(self, node: ast.expr) -> tuple[Term, bool]:
         """The delta of two compared indices, and whether they are to be equal."""
-        if not (isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], (ast.Eq, ast.NotEq))):
-            self.fail(node, "a condition compares two indices.", "Write k == i or k != i.")
+        if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+            self.fail(node, "a condition compares two indices.", WHERE)
+        for side in (node.left, node.comparators[0]):
+            if not isinstance(side, ast.Name) or self._is_value(side.id):
+                self.fail(side, "conditions on values are not supported yet.", WHERE)
+        if not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+            self.fail(node, "conditions other than == and != are not supported yet.", WHERE)
         sides = [self.index_letters(side)[0] for side in (node.left, node.comparators[0])]
         for letter, place in sides:
             self.known_index(letter, place)
+            self.note(letter, place)
         (left, _), (right, _) = sides
         self.scope.letters.join(left, right, self.origin(node), "the other side")
         letters = self.scope.letters
         return delta(letters.index(left), letters.index(right)), isinstance(node.ops[0], ast.Eq)
 
+    def _is_value(self, name: str) -> bool:
+        return name not in self.scope.letters.parents and self.scope.lookup(name) is not None
+
     def derivative(self, node: ast.Call, total: bool) -> Term:
         """total(y[c, k], x[c, i]) and partial(y[c, i], mu[c])."""
         if len(node.args) != 2:
-            self.fail(node, f"a derivative takes what and by what, and {len(node.args)} stand here.")
+            way_out = "Write total(y[c, k], x[c, i])."
+            self.fail(node, f"a derivative takes what and by what, and {len(node.args)} stand here.", way_out)
         wrt = self.term(node.args[1])
         if not isinstance(wrt, Entry):
-            self.fail(node.args[1], "a derivative is taken by an entry, such as x[c, i].")
+            self.fail(node.args[1], "a derivative is taken by an entry.", "Write total(y[c, k], x[c, i]).")
         return Diff(self.term(node.args[0]), wrt, total)
-
-
-def exact_number(text: str, origin: Origin) -> Fraction:
-    """The exact value of a decimal literal, refused where it is absurdly large or long."""
-    match = re.fullmatch(r"(\d*\.?\d*)(?:[eE]([+-]?\d+))?", text)
-    if not match or not match.group(1).strip("."):
-        raise InputError(f"{text[:40]!r} is not a decimal number.", origin, "Write it as 2, 0.5 or 1e-5.")
-    if len(match.group(1)) > MAX_DIGITS or len(match.group(2) or "") > 4 or abs(int(match.group(2) or 0)) > 400:
-        raise InputError("this number is too long or too large.", origin)
-    return Fraction(text)
 
 
 _OPERATIONS: dict[type[ast.operator], Callable[[Term, Term], Term]] = {

@@ -8,21 +8,22 @@ from fractions import Fraction
 
 from symgrad.algebra.binding import fresh_letter
 from symgrad.algebra.terms import (
+    Binder,
     Delta,
     Entry,
     Index,
     Num,
     Size,
-    Sum,
     Term,
     delta,
     mul,
     product_of_sizes,
-    sum_over,
+    walk,
 )
-from symgrad.errors import InputError, Origin
-from symgrad.notation.layer import Definition, Layer
+from symgrad.errors import InputError, Origin, TooLargeError
+from symgrad.notation.layer import Definition, Layer, Tensor
 from symgrad.notation.letters import Letters
+from symgrad.notation.numbers import no_value
 
 Dimensions = dict[str, tuple[Index, ...]]
 """For each axis of the called layer, the caller's indices that stand for it."""
@@ -47,7 +48,18 @@ def inline(
     dimensions = _match_dimensions(layer, arguments, letters, origin)
     names = dict(zip(layer.outputs, results, strict=True))
     translation = _Translation(arguments, names, results[0], dimensions, letters)
-    return [translation.definition(definition) for definition in layer.definitions]
+    try:
+        found = [translation.definition(definition) for definition in layer.definitions]
+    except TooLargeError as error:
+        raise InputError(f"in {layer.name}, with these arguments: {error}.", origin, _SMALLER) from None
+    for definition in found:
+        reason = next(filter(None, map(no_value, walk(definition.body))), "")
+        if reason:
+            raise InputError(f"in {layer.name}, with these arguments: {reason}", origin, _SMALLER)
+    return found
+
+
+_SMALLER = "Hand over other numbers."
 
 
 def _match_dimensions(
@@ -57,33 +69,46 @@ def _match_dimensions(
     found: Dimensions = {}
     for tensor in layer.tensors:
         argument = arguments[tensor.name]
-        given = _align(layer, tensor.indices, argument, tensor.name)
+        given = _align(layer, tensor, argument)
         for index, actual in zip(tensor.indices, given, strict=True):
             known = found.setdefault(index.axis, actual)
             if len(known) != len(actual):
                 raise InputError(
-                    f"{layer.name} needs {tensor.name} to have the same dimensions for {index.name} as before.",
+                    f"{layer.name} takes {_declared(layer, tensor)}, and {index.name}... stands for "
+                    f"{len(known)} dimensions by its other arguments, for {len(actual)} here.",
                     argument.origin,
+                    f"In this order: {layer.name}({', '.join(layer.order)}).",
                 )
             for old, new in zip(known, actual, strict=True):
                 letters.join(new.name, old.name, argument.origin, f"{layer.name}'s {tensor.name}")
     for axis in layer.axes:
         if axis.name not in found:
-            raise InputError(f"the length of {axis.name} in {layer.name} follows from none of its arguments.", origin)
+            raise InputError(
+                f"the length of {axis.name} in {layer.name} follows from none of its arguments.",
+                origin,
+                "Declare a tensor with this dimension there.",
+            )
     return found
 
 
-def _align(layer: Layer, formal: tuple[Index, ...], argument: Argument, name: str) -> list[tuple[Index, ...]]:
+def _declared(layer: Layer, tensor: Tensor) -> str:
+    """x[s, c, k...], or a scalar's bare name."""
+    indices = ", ".join(i.name + ("..." if layer.axis(i.axis).variadic else "") for i in tensor.indices)
+    return f"{tensor.name}[{indices}]" if indices else f"{tensor.name}, a scalar"
+
+
+def _align(layer: Layer, tensor: Tensor, argument: Argument) -> list[tuple[Index, ...]]:
     """The argument's indices for each formal index; a variadic one takes what the others leave."""
-    given = argument.indices
+    formal, given = tensor.indices, argument.indices
     variadic = [place for place, index in enumerate(formal) if layer.axis(index.axis).variadic]
     fits = len(given) >= len(formal) - 1 if variadic else len(given) == len(formal)
-    if not fits or isinstance(argument.value, Fraction):
-        declared = ", ".join(i.name + ("..." if layer.axis(i.axis).variadic else "") for i in formal)
+    if not fits:
+        count = f"{len(given)} dimension{'' if len(given) == 1 else 's'}"
+        this = "this is a number" if isinstance(argument.value, Fraction) else f"this has {count}"
         raise InputError(
-            f"{layer.name} takes {name}[{declared}], and this has {len(given)} dimensions.",
+            f"{layer.name} takes {_declared(layer, tensor)}, and {this}.",
             argument.origin,
-            "The number of dimensions must agree.",
+            f"In this order: {layer.name}({', '.join(layer.order)}).",
         )
     if not variadic:
         return [(index,) for index in given]
@@ -151,9 +176,9 @@ class _Translation:
                 return product_of_sizes(index.axis for index in self.dimensions[axis])
             case Delta(left, right):
                 return mul(*(delta(a, b) for a, b in zip(scope[left], scope[right], strict=True)))
-            case Sum(indices, body):
+            case Binder(indices=indices, body=body):
                 bound = self.indices(indices, {i: scope[i] for i in scope if i in term.free})
                 inner = {**scope, **bound}
-                return sum_over(self.flat(bound[i] for i in indices), self.term(body, inner, taken))
+                return term.rebind(tuple(self.flat(bound[i] for i in indices)), self.term(body, inner, taken))
             case _:
                 return term.rebuild(tuple(self.term(child, scope, taken) for child in term.children))

@@ -121,8 +121,9 @@ def _check_ascii(statement: Statement) -> None:
     offset, character = next((n, c) for n, c in enumerate(statement.text) if not c.isascii())
     plain = unicodedata.normalize("NFKC", character)
     instead = _INSTEAD.get(character, plain if plain.isascii() and plain.strip() else "")
+    shown = f"\\u{ord(character):04x}" if unicodedata.combining(character) else printable(character)
     raise InputError(
-        f"{printable(character)!r} ({unicodedata.name(character, 'no name')}) is not an ASCII character.",
+        f"'{shown}' ({unicodedata.name(character, 'no name')}) is not an ASCII character.",
         statement.origin(offset),
         (f"Write {instead} here. " if instead else "")
         + "Names and formulas are ASCII; comments and docstrings may hold any text.",

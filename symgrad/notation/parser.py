@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 
-from symgrad.algebra.terms import Entry, Index
+from symgrad.algebra.terms import Entry, Index, Num, Term
 from symgrad.errors import InputError, Origin
-from symgrad.notation.expression import Reader, Scope, exact_number
+from symgrad.notation.expression import Reader, Scope
 from symgrad.notation.inline import Argument, inline
 from symgrad.notation.layer import ROLES, Axis, Constant, Definition, Layer, LayerCall, Tensor
 from symgrad.notation.letters import Letters
-from symgrad.notation.lines import Statement, split
-from symgrad.notation.names import check_name, did_you_mean
+from symgrad.notation.lines import QUOTES, Statement, normalized, split
+from symgrad.notation.names import NOT_YET, RESERVED, check_name, did_you_mean
+from symgrad.notation.numbers import exact_number
 from symgrad.primitives import ALIASES, PRIMITIVES
 
 MAX_DEFINITIONS = 2_000
+MAX_DECLARED = 500
+MAX_DIMENSIONS = 16
 Lookup = Callable[[str], "Layer | None"]
 
-_WORD = re.compile(r"\s*([A-Za-z]\w*)\b(?=\s+[^\s=(\[.,*/+-])")
-_TENSOR = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*(?:\[(?P<indices>[^\[\]]*)\])?\s*(?P<sep>,|$)")
+_WORD = re.compile(r"\s*([A-Za-z]\w*)\b(?=\s*$|\s+[^\s=(\[.,*/+:-])")
+_TENSOR = re.compile(r"\s*(?P<name>[^\W\d][\w.]*)\s*(?:\[(?P<indices>[^\[\]]*)\])?\s*")
+_CONSTANT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*(?P<equals>=)?\s*(?P<value>-?\s*[\w.]+(?:(?<=[eE])[+-]\w+)?)?\s*")
 _LEFT = re.compile(r"\s*(?P<name>[^\W\d][\w.]*)\s*(?:\[(?P<indices>[^\[\]]*)\])?\s*=(?!=)")
 _RESULTS = re.compile(r"\s*(?P<names>[^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)*)\s*=(?!=)\s*")
 _CALL = re.compile(r"(?P<layer>[^\W\d]\w*)\s*\((?P<arguments>[^()]*)\)\s*$")
+_ARGUMENT = re.compile(r"[A-Za-z_][\w.]*|-?[0-9.][\w.+-]*")
 
 
 def parse(text: str, name: str, source: str, find_layer: Lookup) -> Layer:
@@ -40,7 +44,7 @@ def parse(text: str, name: str, source: str, find_layer: Lookup) -> Layer:
         InputError: with the place, what was expected and what to do.
     """
     doc, statements = split(text, source)
-    reader = _LayerReader(name, doc, text, find_layer)
+    reader = _LayerReader(name, doc, normalized(text), find_layer)
     for statement in statements:
         reader.statement(statement)
     return reader.finish(source)
@@ -66,78 +70,119 @@ class _LayerReader:
         """Read one statement."""
         word = _WORD.match(statement.text)
         if word:
-            handler = _STATEMENTS.get(word.group(1))
-            if handler is None:
-                known = ", ".join(_STATEMENTS)
-                raise InputError(
-                    f"{word.group(1)} begins no statement.",
-                    statement.origin(word.start(1)),
-                    f"A line is an equation, name[i] = …, or begins with one of: {known}.",
-                )
-            handler(self, statement, word.end())
+            self._worded(statement, word)
         elif not self._call(statement):
             self._equation(statement)
         if len(self.definitions) > MAX_DEFINITIONS:
-            raise InputError(f"more than {MAX_DEFINITIONS} definitions.", statement.origin(0), "Split the network.")
+            raise InputError(f"more than {MAX_DEFINITIONS} definitions.", statement.first(), "Split the network.")
+
+    def _worded(self, statement: Statement, word: re.Match[str]) -> None:
+        """A statement that begins with a word of its own."""
+        origin, handler = statement.origin(word.start(1)), _STATEMENTS.get(word.group(1))
+        if word.group(1) == "label":
+            raise InputError("labels are not supported yet.", origin, f"Statements: {', '.join(_STATEMENTS)}.")
+        if handler is None:
+            raise InputError(
+                f"{word.group(1)[:40]} begins no statement.",
+                origin,
+                f"A line is an equation, name[i] = …, or begins with one of: {', '.join(_STATEMENTS)}.",
+            )
+        handler(self, statement, word.end())
 
     def _declare_tensors(self, statement: Statement, base: int) -> None:
         role = statement.text[:base].strip()
         assert role in ROLES
-        for match in self._list(statement, base, _TENSOR, "name or name[i, j]"):
+        for match in self._list(statement, base, _TENSOR, "a name such as x or x[i, j]"):
             origin = statement.origin(match.start("name"))
             name = self._new_name(match.group("name"), origin)
-            indices = self._dimensions(statement, match, name)
+            indices = self._dimensions(statement, match, name, declares=True)
             self.tensors[name] = Tensor(name, indices, role, origin)
             self.order.append(name)
 
-    def _list(self, statement: Statement, base: int, pattern: re.Pattern[str], what: str) -> list[re.Match[str]]:
+    def _list(self, statement: Statement, base: int, pattern: re.Pattern[str], what: str) -> Iterator[re.Match[str]]:
         """The matches of a comma-separated list, up to the end of the statement."""
-        found, place = [], base
-        while True:
-            match = pattern.match(statement.text, place)
-            if not match:
-                place += len(statement.text[place:]) - len(statement.text[place:].lstrip())
-                raise InputError(f"expected {what} here.", statement.origin(min(place, len(statement.text))))
-            found.append(match)
+        text, place = statement.text, base
+        while match := pattern.match(text, place):
             place = match.end()
-            if match.group("sep") != ",":
-                return found
+            if place < len(text) and text[place] != ",":
+                raise InputError(
+                    f"{text[place]!r} does not fit here.",
+                    statement.origin(place),
+                    f"Expected a comma and {what}, or the end of the line.",
+                )
+            yield match
+            if place == len(text):
+                return
+            place += 1
+        place += len(text[place:]) - len(text[place:].lstrip())
+        raise InputError(f"expected {what} here.", statement.origin(place), "Names are separated by commas.")
 
-    def _dimensions(self, statement: Statement, match: re.Match[str], what: str) -> tuple[Index, ...]:
+    def _dimensions(
+        self, statement: Statement, match: re.Match[str], what: str, declares: bool = False
+    ) -> tuple[Index, ...]:
         """The indices of a declaration or a left side; `k...` is variadic."""
         text = match.group("indices")
         if text is None:
             return ()
-        names, place = [], match.start("indices")
+        names: list[str] = []
+        several: list[str] = []
+        place = match.start("indices")
         for part in text.split(","):
-            letter, variadic = part.strip(), False
+            letter, origin = part.strip(), statement.origin(place + len(part) - len(part.lstrip()))
+            place += len(part) + 1
             if letter.endswith("..."):
-                letter, variadic = letter[:-3].strip(), True
-            origin = statement.origin(place + len(part) - len(part.lstrip()))
+                letter = letter[:-3].strip()
+                several.append(letter)
             check_name(letter, origin, "index")
             if letter in names:
                 raise InputError(f"index {letter} stands twice in {what}[…].", origin, "Each dimension has its own.")
-            if variadic:
-                self.letters.variadic.add(letter)
             names.append(letter)
-            place += len(part) + 1
-        if not match.re is _LEFT:
+            if letter in several[-1:]:
+                self._variadic(letter, origin, len(several), declares)
+            if len(names) > MAX_DIMENSIONS:
+                raise InputError(f"{what} has more than {MAX_DIMENSIONS} dimensions.", origin, "Use fewer.")
+        if declares:
             for letter in names:
                 self.letters.declare(letter, what)
         return tuple(self.letters.index(letter) for letter in names)
 
+    def _variadic(self, letter: str, origin: Origin, count: int, declares: bool) -> None:
+        """`k...` in a declaration makes k stand for any number of dimensions."""
+        known = letter in self.letters.parents
+        if known and self.letters.find(letter) not in self.letters.variadic:
+            raise InputError(
+                f"{letter} stands for one dimension, and {letter}... for any number.",
+                origin,
+                f"Write {letter} here, or {letter}... where {letter} stands first.",
+            )
+        if declares:
+            if count > 1:
+                raise InputError(
+                    f"{letter}... is the second index here that stands for any number of dimensions.",
+                    origin,
+                    "One is the most that a declared tensor can have: where does one end, and the next begin?",
+                )
+            self.letters.variadic.add(self.letters.find(letter))
+
     def _new_name(self, name: str, origin: Origin) -> str:
         """A name that may be defined now."""
+        if len(self.order) >= MAX_DECLARED:
+            raise InputError(f"more than {MAX_DECLARED} tensors and constants.", origin, "Split the network.")
         check_name(name, origin)
         if self._indices(name) is not None:
-            raise InputError(f"{name} is defined twice.", origin, "Give each quantity a name of its own.")
+            before = self.tensors.get(name) or self.constants.get(name) or self.definitions.get(name)
+            line = f" (first in line {before.origin.line})" if before and before.origin else ""
+            raise InputError(f"{name} is defined twice{line}.", origin, "Give each quantity a name of its own.")
         return name
 
     def _declare_constants(self, statement: Statement, base: int) -> None:
-        for match in self._list(statement, base, _CONSTANT, "NAME = number"):
+        for match in self._list(statement, base, _CONSTANT, "a constant such as eps = 1e-5"):
             origin = statement.origin(match.start("name"))
             name = self._new_name(match.group("name"), origin)
-            text = match.group("value")
+            if match.group("equals") is None or match.group("value") is None:
+                here = statement.origin(match.end())
+                raise InputError(f"the default of {name} is missing.", here, f"Write {name} = 1e-5, say.")
+            text = "".join(match.group("value").split())
             value = exact_number(text.lstrip("-"), statement.origin(match.start("value")))
             self.constants[name] = Constant(name, -value if text.startswith("-") else value, text, origin)
             self.order.append(name)
@@ -146,28 +191,40 @@ class _LayerReader:
         for match in self._list(statement, base, _TENSOR, "the name of a definition"):
             origin = statement.origin(match.start("name"))
             name = match.group("name")
+            if "." in name and name in self.definitions:
+                raise InputError(f"{name} cannot be an output itself.", origin, "Give it a name: m[c] = y.mu[c].")
+            if self._indices(name) is not None and name not in self.definitions:
+                problem = f"{name} is declared, and an output is what an equation defines."
+                raise InputError(problem, origin, f"Write y[i] = … with {name} in it, and: output y")
             if name not in self.definitions:
-                raise InputError(f"{name} is not defined by an equation.", origin, did_you_mean(name, self.definitions))
+                hint = did_you_mean(name, self.definitions) or "Write its equation on a line before."
+                raise InputError(f"{name} is not defined by an equation.", origin, hint)
+            if match.group("indices") is not None:
+                place = statement.origin(match.start("indices") - 1)
+                raise InputError("an output is named without its indices.", place, f"Write: output {name}")
             if name in self.outputs:
-                raise InputError(f"{name} is an output twice.", origin)
+                raise InputError(f"{name} is an output twice.", origin, "Name each output once.")
             self.outputs[name] = origin
 
     def _equation(self, statement: Statement) -> None:
         match = _LEFT.match(statement.text)
         if not match:
+            late = statement.text.lstrip().startswith(QUOTES)
+            hint = "Write an equation, y[i] = …, or a declaration such as: input x[i]."
             raise InputError(
                 "this is not a statement.",
-                statement.origin(len(statement.text) - len(statement.text.lstrip())),
-                "Write an equation, y[i] = …, or a declaration such as: input x[i].",
+                statement.first(),
+                "A docstring stands before everything else." if late else hint,
             )
         origin = statement.origin(match.start("name"))
         name = self._new_name(match.group("name"), origin)
         indices = self._dimensions(statement, match, name)
         scope = Scope(self._indices, self._known, self.letters)
-        body = Reader(statement, match.end(), scope).read()
+        reader = Reader(statement, match.end(), scope)
+        body = reader.read()
         indices = tuple(self.letters.index(index.name) for index in indices)
         body = self.letters.resolve(body)
-        self._same_indices(statement, match, name, indices, body.free)
+        self._same_indices(statement, match, name, indices, body, reader.places)
         self.definitions[name] = Definition(name, indices, body, statement.text.strip(), origin=origin)
 
     def _same_indices(
@@ -176,22 +233,24 @@ class _LayerReader:
         match: re.Match[str],
         name: str,
         indices: tuple[Index, ...],
-        free: frozenset[Index],
+        body: Term,
+        places: dict[str, Origin],
     ) -> None:
         """Both sides of an equation have the same free indices."""
-        left, right = {index.name for index in indices}, {index.name for index in free}
-        origin = statement.origin(match.start("name"))
+        left, right = {index.name for index in indices}, {index.name for index in body.free}
         if only := sorted(right - left):
             raise InputError(
                 f"index {only[0]} stands only on the right side of the equation for {name}.",
-                statement.origin(_find_letter(statement.text, only[0], match.end())),
+                places.get(only[0], statement.origin(match.end())),
                 f"Add it on the left, or reduce over it: sum[{only[0]}](…).",
             )
         if only := sorted(left - right):
             raise InputError(
                 f"index {only[0]} stands only on the left side of the equation for {name}.",
-                origin,
-                "Each index on the left must stand on the right, free of any reduction over it.",
+                statement.origin(_find_letter(statement.text, only[0], match.start("indices"))),
+                f"The right side is always {body.value}: it has no indices."
+                if isinstance(body, Num)
+                else "Each index on the left must stand on the right, free of any reduction over it.",
             )
 
     def _call(self, statement: Statement) -> bool:
@@ -200,26 +259,41 @@ class _LayerReader:
         call = _CALL.match(statement.text, results.end()) if results else None
         if not results or not call:
             return False
-        name = call.group("layer")
-        layer = self.find_layer(name)
-        if layer is None and name in (*PRIMITIVES, *ALIASES):
+        name, origin = call.group("layer"), statement.origin(call.start("layer"))
+        function = name in PRIMITIVES or name in ALIASES
+        if name in RESERVED and not (function and self._names_only(call)):
+            return False
+        try:
+            layer = self.find_layer(name)
+        except InputError as error:
+            raise error if error.origin else InputError(error.message, origin, error.hint) from None
+        if layer is None and function:
             return False
         if layer is None:
-            raise InputError(
-                f"there is no function or layer {name}.",
-                statement.origin(call.start("layer")),
-                f"A layer is looked up as {name}.sg beside the file, then in the gallery (symgrad list).",
-            )
+            where = f"A layer is looked up as {name}.sg beside the file, then in the gallery (symgrad list)."
+            problem = f"{name} is not supported yet." if name in NOT_YET else f"there is no function or layer {name}."
+            raise InputError(problem, origin, where)
         self._inline(statement, results, call, layer)
         return True
 
+    @staticmethod
+    def _names_only(call: re.Match[str]) -> bool:
+        """Whether all arguments are names or numbers, as a layer's are."""
+        return all(_ARGUMENT.fullmatch(part.strip()) for part in call.group("arguments").split(","))
+
     def _inline(self, statement: Statement, results: re.Match[str], call: re.Match[str], layer: Layer) -> None:
-        names = [part.strip() for part in results.group("names").split(",")]
+        place = results.start("names")
+        names: list[str] = []
+        for part in results.group("names").split(","):
+            names.append(self._new_name(part.strip(), statement.origin(place + len(part) - len(part.lstrip()))))
+            place += len(part) + 1
         origin = statement.origin(results.start("names"))
         if len(names) != len(layer.outputs):
-            raise InputError(f"{layer.name} has {len(layer.outputs)} outputs, not {len(names)}.", origin)
-        for name in names:
-            self._new_name(name, origin)
+            count = f"{len(layer.outputs)} output{'s' if len(layer.outputs) > 1 else ''}"
+            hint = f"One name for each of {', '.join(layer.outputs)}, separated by commas."
+            raise InputError(f"{layer.name} has {count}, and {len(names)} names stand here.", origin, hint)
+        if len(set(names)) < len(names):
+            raise InputError("a name stands twice on the left side.", origin, "Give each output a name of its own.")
         arguments = self._arguments(statement, call, layer)
         added = inline(layer, names, arguments, self.letters, statement.origin(call.start("layer")))
         for definition in added:
@@ -233,29 +307,38 @@ class _LayerReader:
         """What stands for each of the layer's tensors and constants."""
         found: dict[str, Argument] = {}
         place = call.start("arguments")
-        parts = call.group("arguments").split(",") if call.group("arguments").strip() else []
+        text, at_layer = call.group("arguments"), statement.origin(call.start("layer"))
+        order = f"In this order: {layer.name}({', '.join(layer.order)})."
+        if "[" in text:
+            offset = place + text.index("[")
+            raise InputError("a layer takes whole tensors.", statement.origin(offset), "Write x, without its indices.")
+        parts = text.split(",") if text.strip() else []
         for name, part in zip(layer.order, parts, strict=False):
-            origin = statement.origin(place + len(part) - len(part.lstrip()))
-            found[name] = self._argument(part.strip(), origin)
+            found[name] = self._argument(part.strip(), statement.origin(place + len(part) - len(part.lstrip())))
             place += len(part) + 1
         missing = [t.name for t in layer.tensors if t.name not in found]
         if len(parts) > len(layer.order) or missing:
-            raise InputError(
-                f"{layer.name} takes {len(layer.order)} arguments, and {len(parts)} stand here.",
-                statement.origin(call.start("layer")),
-                f"In this order: {layer.name}({', '.join(layer.order)}).",
-            )
+            count = f"{len(layer.order)} argument{'s' if len(layer.order) != 1 else ''}"
+            raise InputError(f"{layer.name} takes {count}, and {len(parts)} stand here.", at_layer, order)
         for constant in layer.constants:
-            found.setdefault(constant.name, Argument(constant.default, (), statement.origin(call.start("layer"))))
+            given = found.setdefault(constant.name, Argument(constant.default, (), at_layer))
+            if given.indices:
+                problem = f"{constant.name} of {layer.name} is a number, and a tensor with indices stands here."
+                raise InputError(problem, given.origin, order)
         return found
 
     def _argument(self, text: str, origin: Origin) -> Argument:
-        if re.fullmatch(r"-?[\d.][\w.+-]*", text):
+        if re.fullmatch(r"-?[0-9.][\w.+-]*", text):
             value = exact_number(text.lstrip("-"), origin)
             return Argument(-value if text.startswith("-") else value, (), origin)
+        if "=" in text:
+            raise InputError("arguments are given by position.", origin, "Write the value without a name before it.")
+        if not _ARGUMENT.fullmatch(text):
+            hint = "Give the formula a name, on a line before, and hand that over."
+            raise InputError("a layer takes names and numbers, separated by commas.", origin, hint)
         indices = self._indices(text)
         if indices is None:
-            raise InputError(f"{text or 'nothing'} is not defined.", origin, did_you_mean(text, self._known()))
+            raise InputError(f"{text} is not defined.", origin, did_you_mean(text, self._known()))
         return Argument(Entry(text, indices), indices, origin)
 
     def _indices(self, name: str) -> tuple[Index, ...] | None:
@@ -269,15 +352,18 @@ class _LayerReader:
 
     def finish(self, source: str) -> Layer:
         """The layer, all letters resolved."""
-        where = Origin(source, max(1, self.text.count("\n")), 1, self.text.rstrip().rpartition("\n")[2])
+        rows = self.text.rstrip().split("\n")
+        where = Origin(source, len(rows), 1, rows[-1])
         if not self.definitions:
             raise InputError("this layer defines nothing.", where, "Write at least one equation: y[i] = ….")
         if not self.outputs:
             last = list(self.definitions)[-1]
             raise InputError("this layer has no output.", where, f"Say what it returns: output {last}")
-        axes = dict.fromkeys(
-            self.letters.find(index.name) for t in (*self.tensors.values(), *self.definitions.values()) for index in t.indices
-        )
+        if not any(tensor.role in ("input", "parameter") for tensor in self.tensors.values()):
+            hint = "Declare what gets gradients: input x[i], or parameter w."
+            raise InputError("this layer has no input and no parameter.", where, hint)
+        dimensions = [t.indices for t in self.tensors.values()] + [d.indices for d in self.definitions.values()]
+        axes = dict.fromkeys(self.letters.find(index.name) for indices in dimensions for index in indices)
 
         def resolved(indices: tuple[Index, ...]) -> tuple[Index, ...]:
             return tuple(self.letters.index(index.name) for index in indices)
@@ -303,9 +389,6 @@ def _find_letter(text: str, letter: str, start: int) -> int:
     """Where an index letter first stands in brackets after `start`."""
     match = re.compile(rf"\b{re.escape(letter)}\b").search(text, start)
     return match.start() if match else start
-
-
-_CONSTANT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*=\s*(?P<value>-?[\w.]+(?:(?<=[eE])[+-]\d+)?)\s*(?P<sep>,|$)")
 
 _STATEMENTS: dict[str, Callable[[_LayerReader, Statement, int], None]] = {
     "input": _LayerReader._declare_tensors,

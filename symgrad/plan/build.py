@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import ZERO, Entry, Index, Pow, Sum, Term, mul, walk
+from symgrad.algebra.terms import ZERO, Binder, Entry, Index, Pow, Term, mul, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
 from symgrad.plan.formula import equation
@@ -103,13 +103,15 @@ class Builder:
             self.bodies[name] = (indices, code_form(self._extract(body, name), self.verdict))
 
     def _extract(self, term: Term, own: str = "") -> Term:
-        """The term with its sums replaced by names; a sum that is a whole equation stays."""
+        """The term with its reductions replaced by names; one that is a whole equation stays."""
         if own and reduction(term) is not None:
             found = self._shared_elsewhere(term, own)
             return found if found is not None else self._extract_below(term)
-        if not isinstance(term, Sum):
+        if not isinstance(term, Binder):
             return transform_children(term, self._extract)
-        total = Sum(term.indices, self._extract(term.body))
+        total = term.rebind(term.indices, self._extract(term.body))
+        if not isinstance(total, Binder):
+            return self._extract(total)
         found = self.sums.find(total)
         if found is not None:
             return found
@@ -128,9 +130,9 @@ class Builder:
 
     def _extract_below(self, term: Term) -> Term:
         """The same reduction with the sums inside its body replaced by names."""
-        if isinstance(term, Sum):
-            return Sum(term.indices, self._extract(term.body))
-        return transform_children(term, lambda c: self._extract_below(c) if isinstance(c, Sum) else c)
+        if isinstance(term, Binder):
+            return term.rebind(term.indices, self._extract(term.body))
+        return transform_children(term, lambda c: self._extract_below(c) if isinstance(c, Binder) else c)
 
     def _new(self, body: Term, otherwise: str) -> Entry:
         """A new statement for a term, with a name that says what it is."""

@@ -5,7 +5,21 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import Delta, Entry, Index, Mul, Pow, Size, Sum, Term, mul, product_of_sizes
+from symgrad.algebra.terms import (
+    Binder,
+    Delta,
+    Entry,
+    Index,
+    Mul,
+    Position,
+    Pow,
+    Reduce,
+    Size,
+    Sum,
+    Term,
+    mul,
+    product_of_sizes,
+)
 from symgrad.plan.infix import Spelling, infix
 
 
@@ -51,10 +65,18 @@ def _entry(entry: Entry) -> str:
     return f"{entry.name}[{letters}]" if letters else entry.name
 
 
-def _sum(term: Sum, body: str) -> str:
-    mean = term.indices[0].name == "mean"
-    letters = ", ".join(index.name for index in term.indices[mean:])
-    return f"{'mean' if mean else 'sum'}[{letters}]({body})"
+def _reduction(term: Binder, body: str) -> str:
+    mean = isinstance(term, Sum) and term.indices[0].name == "mean"
+    name = term.operation if isinstance(term, Reduce) else "mean" if mean else "sum"
+    return f"{name}[{', '.join(index.name for index in term.indices[mean:])}]({body})"
+
+
+def _position(term: Position) -> str:
+    return term.index.name
+
+
+def _where(_: Term, condition: str, then: str, otherwise: str) -> str:
+    return f"where({condition}, {then}, {otherwise})"
 
 
 def _delta(term: Delta) -> str:
@@ -66,5 +88,7 @@ def _size(term: Size) -> str:
 
 
 NOTATION = Spelling(
-    entry=_entry, size=_size, call=lambda f, a: f"{f}({a})", fraction=str, delta=_delta, sum=_sum
-)
+    entry=_entry, size=_size, call=lambda f, a: f"{f}({a})" if a else f, fraction=str, delta=_delta,
+    position=_position, where=_where, truth=lambda term, condition: _where(term, condition, "1", "0"), both=" and ", no="not ",
+    reduction=_reduction,
+)  # fmt: skip

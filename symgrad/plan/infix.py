@@ -10,7 +10,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.terms import Add, Call, Delta, Entry, Mul, Num, Pow, Size, Sum, Term, mul, power
+from symgrad.algebra.reading import inequality
+from symgrad.algebra.terms import (
+    MINUS_ONE,
+    ONE,
+    Add,
+    Binder,
+    Call,
+    Compare,
+    Delta,
+    Entry,
+    Mul,
+    Num,
+    Position,
+    Pow,
+    Size,
+    Term,
+    Where,
+    mul,
+    power,
+)
 from symgrad.errors import SymgradError
 
 SUM, PRODUCT, POWER, ATOM = range(4)
@@ -26,8 +45,13 @@ class Spelling:
         size: the length of an axis.
         call: a function's name and its arguments as text.
         fraction: a number that is no integer.
-        delta: Kronecker's delta.
-        sum: a sum as a whole, or None where sums cannot occur.
+        delta: Kronecker's delta as a number.
+        position: the place of an index, as a number.
+        where: a choice: of the condition, its text, and the texts of both values.
+        truth: a condition as a number, 1 or 0: of the condition and its text.
+        both: what stands between two conditions that both hold.
+        no: what stands before a condition that must not hold.
+        reduction: a sum or another reduction as a whole, or None where there are none.
     """
 
     entry: Callable[[Entry], str]
@@ -35,12 +59,22 @@ class Spelling:
     call: Callable[[str, str], str]
     fraction: Callable[[Fraction], str]
     delta: Callable[[Delta], str]
-    sum: Callable[[Sum, str], str] | None = None
+    position: Callable[[Position], str]
+    where: Callable[[Term, str, str, str], str]
+    truth: Callable[[Term, str], str]
+    both: str = " & "
+    no: str = "~"
+    reduction: Callable[[Binder, str], str] | None = None
 
 
 def infix(term: Term, spelling: Spelling) -> str:
     """The term as text."""
     return _Writer(spelling).text(term)[0]
+
+
+def condition(term: Term, spelling: Spelling) -> str:
+    """A term that is 1 or 0, as a condition."""
+    return _Writer(spelling).condition(term)
 
 
 @dataclass(frozen=True)
@@ -66,8 +100,15 @@ class _Writer:
                 return spelling.delta(term), ATOM
             case Call(function, arguments):
                 return spelling.call(function, ", ".join(self.text(a)[0] for a in arguments)), ATOM
-            case Sum(_, body) if spelling.sum is not None:
-                return spelling.sum(term, self.text(body)[0]), ATOM
+            case Binder() if spelling.reduction is not None:
+                return spelling.reduction(term, self.text(term.body)[0]), ATOM
+            case Position():
+                return spelling.position(term), ATOM
+            case Compare():
+                return spelling.truth(term, self.condition(term)), ATOM
+            case Where(condition, then, otherwise):
+                values = self.text(then)[0], self.text(otherwise)[0]
+                return spelling.where(condition, self.condition(condition), *values), ATOM
             case Add(terms):
                 return self.sum_of(terms), SUM
             case Pow(base, exponent):
@@ -75,6 +116,22 @@ class _Writer:
             case Mul(factors):
                 return self.product(factors), PRODUCT
         raise SymgradError(f"{type(term).__name__} cannot be written as code; add a case to plan/infix.py")
+
+    def condition(self, term: Term) -> str:
+        """A term that is 1 or 0, as a condition."""
+        match term:
+            case Compare(relation, left, right):
+                return f"{self.at_least(left, SUM)} {relation} {self.at_least(right, SUM)}"
+            case Delta(left, right):
+                return self.condition(Compare("==", Position(left), Position(right)))
+            case Mul(factors):
+                return self.spelling.both.join(f"({self.condition(factor)})" for factor in factors)
+            case Add((one, Mul((minus, *rest)))) if one == ONE and minus == MINUS_ONE:
+                same = inequality(term)
+                if same is not None:
+                    return self.condition(Compare("!=", Position(same.left), Position(same.right)))
+                return f"{self.spelling.no}({self.condition(mul(*rest))})"
+        return f"{self.at_least(term, SUM)} != 0"
 
     def number(self, value: Fraction) -> tuple[str, int]:
         """An integer or a fraction; a negative one binds like a product."""

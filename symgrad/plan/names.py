@@ -7,7 +7,7 @@ import keyword
 from collections.abc import Collection, Iterable
 from fractions import Fraction
 
-from symgrad.algebra.terms import Add, Call, Entry, Mul, Num, Pow, Size, Sum, Term
+from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Mul, Num, Pow, Reduce, Size, Sum, Term, Where
 from symgrad.plan.infix import split_sign
 
 LONGEST = 32
@@ -71,9 +71,18 @@ def _describe(term: Term, constants: Collection[str]) -> str:
         case Pow(base, exponent):
             return _describe_power(_describe(base, constants), exponent)
         case Call(function, arguments):
-            return f"{function}_{_describe(arguments[0], constants)}"
+            return "_".join((function, *(_describe(argument, constants) for argument in arguments)))
         case Sum(_, body):
             return f"sum_{_describe(body, constants)}"
+        case Reduce(operation, _, body):
+            return f"{operation}_{_describe(body, constants)}"
+        case Where(_, then, otherwise):
+            return "_or_".join(_describe(part, constants) for part in (then, otherwise) if part.names) + "_masked"
+        case Delta():
+            return "same"
+        case Compare(relation, left, right):
+            word = {"<": "below", "<=": "at_most", "==": "is", "!=": "is_not"}[relation]
+            return f"{_describe(left, constants)}_{word}_{_describe(right, constants)}"
     return ""
 
 

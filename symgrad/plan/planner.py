@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from symgrad.algebra.binding import instantiate
-from symgrad.algebra.terms import ZERO, Sum, walk
+from symgrad.algebra.terms import ZERO
 from symgrad.notation.layer import Definition, Layer
 from symgrad.plan.build import Builder
 from symgrad.plan.names import python_names
@@ -52,7 +52,7 @@ def make_plan(
 
 def _is_result_of_sum(definition: Definition) -> bool:
     """Whether a definition is worth saving: computing it again would be a reduction."""
-    return any(isinstance(node, Sum) for node in walk(definition.body))
+    return definition.body.binds
 
 
 def _backward(layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], check_equal: Equal) -> Procedure:

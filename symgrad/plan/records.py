@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from symgrad.algebra.terms import Index, Term
@@ -39,7 +40,7 @@ class Statement:
         name: a Python name, unique in its procedure.
         indices: its dimensions, in order.
         term: the code form, over names of earlier statements and of what the procedure reads.
-        kind: "reduction" (a sum over whole axes), "full-size" (as large as the largest tensors),
+        kind: "reduction" (a sum or another reduction over whole axes), "full-size" (as large as the largest tensors),
             or "small" (fewer axes than those; kept in a wider type).
         formula: the equation in the notation, over names of the layer.
         needed_by: the results that need it, in the order of the results.
@@ -113,19 +114,42 @@ class KernelPlan:
         raise SymgradError(f"the plan has no {name}")
 
     @property
-    def full_axes(self) -> tuple[frozenset[str], ...]:
-        """The largest sets of axes that occur; what has one of them is full-size."""
+    def full_axes(self) -> tuple[Axes, ...]:
+        """The largest collections of axes that occur; what has one of them is full-size."""
         return largest_axes(self.layer)
 
 
-def largest_axes(layer: Layer) -> tuple[frozenset[str], ...]:
-    """The sets of axes of tensors and definitions that no other such set contains."""
+Axes = tuple[str, ...]
+"""The axes of an array, sorted; an axis that it has twice stands twice."""
+
+
+def largest_axes(layer: Layer) -> tuple[Axes, ...]:
+    """The axes of tensors and definitions that no other tensor or definition has all of, and more.
+
+    Kept with the layer, which is asked for them at every statement.
+    """
+    kept: dict[str, tuple[Axes, ...]] = layer.__dict__
+    if "_largest_axes" not in kept:
+        kept["_largest_axes"] = _largest_axes(layer)
+    return kept["_largest_axes"]
+
+
+def _largest_axes(layer: Layer) -> tuple[Axes, ...]:
     arrays = [t.indices for t in layer.tensors] + [d.indices for d in layer.definitions]
-    sets = {frozenset(index.axis for index in indices) for indices in arrays}
-    largest = [s for s in sets if s and not any(s < other for other in sets)]
-    return tuple(sorted(largest, key=sorted))
+    found = {axes_of(indices) for indices in arrays}
+    return tuple(sorted(axes for axes in found if axes and not any(_within(axes, other) for other in found)))
 
 
-def is_full(indices: tuple[Index, ...], layer: Layer) -> bool:
+def axes_of(indices: Iterable[Index]) -> Axes:
+    """The axes of an array with these dimensions."""
+    return tuple(sorted(index.axis for index in indices))
+
+
+def _within(axes: Axes, other: Axes) -> bool:
+    """Whether `other` has all of `axes`, and more."""
+    return len(axes) < len(other) and not Counter(axes) - Counter(other)
+
+
+def is_full(indices: Iterable[Index], layer: Layer) -> bool:
     """Whether an array with these dimensions is full-size."""
-    return frozenset(i.axis for i in indices) in largest_axes(layer)
+    return axes_of(indices) in largest_axes(layer)

@@ -8,38 +8,54 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symgrad.algebra.binding import rename, transform_children
-from symgrad.algebra.terms import MINUS_ONE, ONE, Add, Call, Entry, Index, Mul, Pow, Sum, Term, divide, mul, walk
+from symgrad.algebra.terms import (
+    MINUS_ONE,
+    ONE,
+    Add,
+    Binder,
+    Call,
+    Entry,
+    Index,
+    Mul,
+    Pow,
+    Reduce,
+    Sum,
+    Term,
+    divide,
+    mul,
+    walk,
+)
 from symgrad.plan.verdict import Verdict
 
-Key = tuple[tuple[str, ...], frozenset[tuple[Term, int]]]
+Key = tuple[str, tuple[str, ...], frozenset[tuple[Term, int]]]
 
 
 @dataclass(frozen=True)
 class KnownSum:
-    """A sum that something already holds: `total` equals `value`."""
+    """A sum or other reduction that something already holds: `total` equals `value`."""
 
-    total: Sum
+    total: Binder
     value: Term
 
 
 @dataclass
 class Sums:
-    """The sums of a procedure; asks the prover where two are not equal as written."""
+    """The reductions of a procedure; asks the prover where two sums are not equal as written."""
 
     verdict: Verdict
     _known: dict[Key, KnownSum] = field(default_factory=dict)
 
-    def add(self, total: Sum, value: Term) -> None:
+    def add(self, total: Binder, value: Term) -> None:
         """Remember that `value` holds the sum; the first to hold it stays."""
         self._known.setdefault(_key(total), KnownSum(total, value))
 
-    def find(self, total: Sum) -> Term | None:
-        """What holds the sum, up to its sign."""
+    def find(self, total: Binder) -> Term | None:
+        """What holds the reduction; a sum, up to its sign."""
         found = self._known.get(_key(total))
-        if found is not None:
-            return found.value
+        if found is not None or not isinstance(total, Sum):
+            return None if found is None else found.value
         for known in self._known.values():
-            if known.total.free != total.free or known.total.names != total.names:
+            if known.total.free != total.free or known.total.names != total.names or isinstance(known.total, Reduce):
                 continue
             for sign in (ONE, MINUS_ONE):
                 if self.verdict.equal(total, mul(sign, known.total)):
@@ -47,35 +63,36 @@ class Sums:
         return None
 
 
-def reduction(term: Term) -> tuple[Sum, Term] | None:
-    """The sum and its coefficient, where a term is a sum times numbers and sizes."""
+def reduction(term: Term) -> tuple[Binder, Term] | None:
+    """The reduction and its coefficient, where a term is a reduction times numbers and sizes."""
     factors = term.factors if isinstance(term, Mul) else (term,)
-    sums = [factor for factor in factors if isinstance(factor, Sum)]
-    rest = [factor for factor in factors if not isinstance(factor, Sum)]
-    if len(sums) != 1 or any(factor.names or factor.free for factor in rest):
+    sums = [factor for factor in factors if isinstance(factor, Binder)]
+    rest = [factor for factor in factors if not isinstance(factor, Binder)]
+    if len(sums) != 1 or any(factor.names or factor.free or factor.binds for factor in rest):
         return None
     return sums[0], mul(*rest)
 
 
 def register(sums: Sums, entry: Entry, body: Term) -> None:
-    """Remember the sum of which `entry`, with this body, is a known multiple."""
+    """Remember the reduction of which `entry`, with this body, is a known multiple."""
     found = reduction(body)
     if found is not None:
         sums.add(found[0], divide(entry, found[1]))
 
 
-def _key(total: Sum) -> Key:
-    """The same for sums that are equal up to bound letters and the order of factors."""
+def _key(total: Binder) -> Key:
+    """The same for reductions that are equal up to bound letters and the order of factors."""
     ordered = sorted(total.indices, key=lambda index: (index.axis, index.name))
     body = rename(total.body, {i: Index(f"%{n}", i.axis) for n, i in enumerate(ordered)})
     factors = body.factors if isinstance(body, Mul) else (body,)
-    return tuple(i.axis for i in ordered), frozenset(Counter(factors).items())
+    operation = total.operation if isinstance(total, Reduce) else "sum"
+    return operation, tuple(i.axis for i in ordered), frozenset(Counter(factors).items())
 
 
 def with_canonical_letters(term: Term) -> Term:
     """The term with each bound letter the name of its axis, where that letter is free."""
     term = transform_children(term, with_canonical_letters)
-    if not isinstance(term, Sum):
+    if not isinstance(term, Binder):
         return term
     indices, body = list(term.indices), term.body
     for place, index in enumerate(indices):
@@ -83,7 +100,7 @@ def with_canonical_letters(term: Term) -> Term:
         wanted = Index(index.axis, index.axis)
         if wanted.name not in taken:
             body, indices[place] = rename(body, {index: wanted}), wanted
-    return Sum(tuple(indices), body)
+    return term.rebind(tuple(indices), body)
 
 
 def replace_term(term: Term, old: Term, new: Term) -> Term:
@@ -111,7 +128,7 @@ def repeated_roots(bodies: Iterable[Term]) -> list[Term]:
     counts = Counter[Term]()
     for body in bodies:
         for node in walk(body):
-            if isinstance(node, Pow) and is_root(node):
+            if isinstance(node, Pow) and is_root(node) and node.names:
                 counts[node.base] += 1 if node.exponent == Fraction(-1, 2) else 2
     return [base for base, count in counts.items() if count > 1]
 

@@ -7,9 +7,13 @@ identity of the reals on the domain where both sides are defined:
 * products are multiplied out; sums are linear; factors without a bound index leave the sum; a sum
   over an index that stands nowhere is a factor N; a delta with a bound index is collapsed (the
   other index lies in the range, by declaration); products of sums become sums over disjoint
-  letters, split into connected components, each with canonical letters;
+  letters, split into connected components, each with canonical letters (or the mean over all
+  choices of them);
 * exp(a + b) = exp(a) exp(b); exp(q m) = exp(m)^q for rational q; functions that are elementary
   (sigmoid, tanh, ...) are written through exp;
+* log(ab) = log a + log b for positive factors; exp(log u) = u; sin^2 = 1 - cos^2;
+* a root of a product takes out what is positive, what stands under a root itself, and even powers,
+  as powers of absolute values: (a^2 b)^(1/2) = |a| b^(1/2);
 * B^e with several terms in B keeps only exponents e <= 0 as an atom: B^(e+1) = B * B^e, and
   lead(B) * B^-r = (B^(1-r) - rest(B) * B^-r) / lc for r >= 1.
 
@@ -21,14 +25,15 @@ forward pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from fractions import Fraction
-from itertools import count
+from itertools import combinations, count
 
-from symgrad.algebra.terms import Add, Call, Delta, Entry, Index, Mul, Num, Pow, Size, Sum, Term, power
+from symgrad.algebra.binding import rename
+from symgrad.algebra.terms import Add, Call, Delta, Entry, Index, Mul, Num, Pow, Size, Sum, Term, power, walk
 from symgrad.errors import DerivationError, TooLargeError
 from symgrad.primitives import PRIMITIVES
-from symgrad.prove.labelling import canonical_sum
+from symgrad.prove.labelling import alike_names, canonical_sum, mixes_letters, same_divisors
 from symgrad.prove.monomials import (
     UNIT,
     Atom,
@@ -42,15 +47,31 @@ from symgrad.prove.monomials import (
     exp_atom,
     free_of,
     freeze,
+    log_atom,
+    logarithm_in,
     monomial_of,
     pow_atom,
     prime_atom,
     size_atom,
+    sum_atom,
 )
-from symgrad.prove.powers import Lead, Tail, content, factor_integer, lead_of, split_leading, tail_of
+from symgrad.prove.powers import (
+    Lead,
+    Tail,
+    ceiling,
+    content,
+    factor_integer,
+    is_whole,
+    lead_of,
+    root_content,
+    split_leading,
+    tail_of,
+)
 
 MAX_TERMS = 20_000
-MAX_REDUCTIONS = 10_000
+MAX_WORK = 20_000
+"""How many monomials may be brought into normal form for one question."""
+MAX_REPEATED = 4_096
 MAX_REMEMBERED = 20_000
 ONE: Poly = {UNIT: Fraction(1)}
 
@@ -65,12 +86,12 @@ class Canonical:
     def __init__(self, distinct: Collection[frozenset[Index]] = ()) -> None:
         self.distinct = frozenset(distinct)
         self._fresh = count()
-        self._steps = 0
+        self._work = 0
         self._terms: dict[Term, Poly] = {}
 
     def begin(self) -> None:
         """Begin a new piece of work: the limits count from here; canonical forms are kept."""
-        self._steps = 0
+        self._work = 0
         if len(self._terms) > MAX_REMEMBERED:
             self._terms.clear()
 
@@ -81,9 +102,12 @@ class Canonical:
             DerivationError: a node has no canonical form.
             TooLargeError: it outgrows the limits.
         """
-        found = self._terms.get(term)
-        if found is None:
-            found = self._terms[term] = self._poly(term)
+        try:
+            found = self._terms.get(term)
+            if found is None:
+                found = self._terms[term] = self._poly(term)
+        except RecursionError:
+            raise TooLargeError("an expression is nested too deeply") from None
         return found
 
     def _poly(self, term: Term) -> Poly:
@@ -110,11 +134,38 @@ class Canonical:
             case Call(name, arguments):
                 return self.call(name, arguments)
             case Sum(indices, body):
-                return self.sum(indices, self.poly(body))
+                self._check_divisors(indices, body)
+                return self.sum(*self._apart(indices, body))
             case _:
                 raise DerivationError(
                     f"the prover has no canonical form for a {type(term).__name__}; add one in prove/canonical.py."
                 )
+
+    def _apart(self, indices: tuple[Index, ...], body: Term) -> tuple[tuple[Index, ...], Poly]:
+        """A sum's indices and body, where its letters are not those of free indices that differ."""
+        clashing = [index for index in indices if any(index in pair for pair in self.distinct)]
+        if not clashing:
+            return indices, self.poly(body)
+        fresh = self._fresh_letters(clashing)
+        return tuple(fresh.get(index, index) for index in indices), self.poly(rename(body, fresh))
+
+    def _fresh_letters(self, indices: Iterable[Index]) -> dict[Index, Index]:
+        """Letters that nothing else has; like canonical ones they come after those that are written."""
+        return {index: Index(f"~~{next(self._fresh)}", index.axis) for index in indices}
+
+    def _check_divisors(self, indices: tuple[Index, ...], body: Term) -> None:
+        """A sum over k of f / (x_k - x_i) has a term without value, and is not simplified.
+
+        Only deltas can keep the term k = i out; where they do, cancelling is right or fails by itself.
+        """
+        for node in walk(body):
+            if isinstance(node, Delta):
+                return
+        for node in walk(body):
+            if isinstance(node, Pow) and node.exponent < 0:
+                for one, other in combinations(sorted(node.base.free), 2):
+                    if one.axis == other.axis and not {one, other}.isdisjoint(indices):
+                        self.power(self.poly(rename(node.base, {one: other})), node.exponent)
 
     def delta(self, left: Index, right: Index) -> Poly:
         """Delta of two indices."""
@@ -129,16 +180,50 @@ class Canonical:
         row = PRIMITIVES[name]
         if row.elementary is not None:
             return self.poly(row.elementary(*arguments))
-        polys = [self.poly(argument) for argument in arguments]
+        return self.function(name, [self.poly(argument) for argument in arguments])
+
+    def function(self, name: str, arguments: list[Poly]) -> Poly:
+        """A function that is not elementary, of canonical arguments."""
         if name == "exp":
-            return self.exp(polys[0])
-        if name == "log" and polys[0] == ONE:
-            return {}
-        return _single(call_atom(name, tuple(map(freeze, polys))))
+            return self.exp(arguments[0])
+        if name == "log":
+            return self.log(arguments[0])
+        return _single(call_atom(name, tuple(map(freeze, arguments))))
 
     def exp(self, argument: Poly) -> Poly:
-        """exp(sum of c m) = product of exp(m)^c."""
-        return {monomial_of({exp_atom(monomial): c for monomial, c in argument.items()}): Fraction(1)}
+        """exp(sum of c m) = product of exp(m)^c; exp(c log u) = u^c."""
+        exponents: dict[Atom, Fraction] = {}
+        powers = []
+        for monomial, coefficient in argument.items():
+            inner = logarithm_in(monomial)
+            if inner is None:
+                exponents[exp_atom(monomial)] = coefficient
+            else:
+                powers.append(self.power(dict(inner), coefficient))
+        return self.product({monomial_of(exponents): Fraction(1)}, *powers)
+
+    def log(self, argument: Poly) -> Poly:
+        """log(a^p b^q u) = p log a + q log b + log u where each is positive; log exp(m) = m."""
+        if not argument:
+            raise ZeroDivisionError("the logarithm of 0")
+        (value, monomial), inside = root_content(argument)
+        total: Poly = {}
+        for prime, multiplicity in factor_integer(value):
+            add_into(total, _single(log_atom({UNIT: Fraction(prime)})), multiplicity)
+        for atom, exponent in monomial:
+            add_into(total, self._log_of(atom), exponent)
+        settled = self._settled(inside)
+        if settled != inside:
+            return add_into(total, self.log(settled))
+        return total if inside == ONE else add_into(total, _single(log_atom(inside)))
+
+    def _log_of(self, atom: Atom) -> Poly:
+        """The logarithm of an atom that is positive where the logarithm is defined."""
+        if atom.kind == "exp":
+            return {atom.data[0]: Fraction(1)}
+        if atom.kind == "prime":
+            return _single(log_atom({UNIT: Fraction(atom.data[0])}))
+        return self.log(dict(atom.data[0])) if atom.kind == "pow" else _single(log_atom(_single(atom)))
 
     def product(self, *polys: Poly) -> Poly:
         """The product, multiplied out."""
@@ -167,36 +252,43 @@ class Canonical:
 
     def normal(self, exponents: dict[Atom, Fraction]) -> Poly:
         """The polynomial that a product of powers of atoms stands for."""
+        self._work += 1
+        if self._work > MAX_WORK:
+            raise TooLargeError(f"an expression takes more than {MAX_WORK} steps to bring into canonical form")
         for atom, exponent in sorted(exponents.items(), key=lambda item: item[0]):
             if not exponent:
                 del exponents[atom]
             elif atom.kind == "delta":
                 return self._apply_delta(atom, exponents)
-            elif atom.kind == "pow" and (exponent > 0 or _integral_single(atom, exponent)):
-                del exponents[atom]
-                return self.product(self.normal(exponents), self.power(dict(atom.data[0]), exponent))
-            elif atom.kind == "abs" and exponent.denominator == 1 and exponent % 2 == 0:
-                del exponents[atom]
-                return self.product(self.normal(exponents), self.power(dict(atom.data[0]), exponent))
-            elif atom.kind == "prime" and not 0 < exponent < 1:
-                whole = exponent.__floor__()
+            elif whole := _whole_part(atom, exponent):
                 exponents[atom] = exponent - whole
-                return _scaled(self.normal(exponents), Fraction(atom.data[0]) ** whole)
+                return self.product(self.normal(exponents), self.power(dict(atom.data[0]), whole))
+            elif atom.kind == "call" and atom.data[0] == "sin" and exponent >= 2:
+                exponents[atom] = exponent - 2
+                return self.product(self.normal(exponents), self._sine_squared(atom))
+            elif atom.kind == "prime" and not 0 < exponent < 1:
+                floor = exponent.__floor__()
+                exponents[atom] = exponent - floor
+                return _scaled(self.normal(exponents), Fraction(atom.data[0] ** abs(floor)) ** (1 if floor > 0 else -1))
         return self._reduce(exponents)
 
+    def _sine_squared(self, atom: Atom) -> Poly:
+        """sin(u)^2 = 1 - cos(u)^2."""
+        return add_into(dict(ONE), {((call_atom("cos", atom.data[1]), Fraction(2)),): Fraction(-1)})
+
     def _apply_delta(self, atom: Atom, exponents: dict[Atom, Fraction]) -> Poly:
-        """delta_ij f_j = delta_ij f_i, with the smaller letter kept; delta^n = delta."""
+        """delta_ij f_j = delta_ij f_i, with the smaller letter kept; delta^r = delta for r > 0."""
+        if exponents.pop(atom) < 0:
+            raise ZeroDivisionError("a division by a delta")
         keep, drop = atom.data
-        del exponents[atom]
-        renamed = self.rename({monomial_of(exponents): Fraction(1)}, {drop: keep})
         total: Poly = {}
-        for monomial, coefficient in renamed.items():
+        for monomial, coefficient in self.rename(self.normal(exponents), {drop: keep}).items():
             add_into(total, {monomial_of({**dict(monomial), atom: Fraction(1)}): coefficient})
         return total
 
     def _reduce(self, exponents: dict[Atom, Fraction]) -> Poly:
         """Apply lead(B) B^-r = (B^(1-r) - rest B^-r) / lc, and the same from the lowest term."""
-        for atom, exponent in exponents.items():
+        for atom, exponent in sorted(exponents.items(), key=lambda item: item[0]):
             if atom.kind != "pow" or exponent > -1:
                 continue
             for part in (lead_of(atom), tail_of(atom)):
@@ -207,9 +299,6 @@ class Canonical:
 
     def _taken_apart(self, atom: Atom, exponent: Fraction, quotient: dict[Atom, Fraction], part: Lead | Tail) -> Poly:
         """m part B^-r = m (B^(1-r) - rest B^-r) for a term `part` of B, leading or lowest."""
-        self._steps += 1
-        if self._steps > MAX_REDUCTIONS:
-            raise TooLargeError("a quotient needs too many reductions")
         total = _scaled(self.normal({**quotient, atom: exponent + 1}), 1 / part.coefficient)
         for monomial, coefficient in part.rest.items():
             exponents = dict(quotient)
@@ -228,14 +317,29 @@ class Canonical:
             return {}
         if exponent.denominator == 1 and exponent > 0:
             return self._repeated(base, int(exponent))
-        outside, inside = content(base, integral=exponent.denominator == 1)
+        whole = exponent.denominator == 1
+        outside, inside = content(base) if whole else root_content(base)
         front = self._power_of_content(outside, exponent)
         if inside == ONE:
             return front
+        settled = self._settled(inside)
+        if settled != inside:
+            return self.product(front, self.power(settled, exponent))
         return self.product(front, self._power_of_rest(inside, exponent))
+
+    def _settled(self, base: Poly) -> Poly:
+        """A base from which powers have left, multiplied out where that made others positive."""
+        if not any(atom.kind == "pow" and e > 0 for monomial in base for atom, e in monomial):
+            return base
+        total: Poly = {}
+        for monomial, coefficient in base.items():
+            add_into(total, self.normal(dict(monomial)), coefficient)
+        return total
 
     def _repeated(self, base: Poly, exponent: int) -> Poly:
         """A positive integer power, by squaring."""
+        if exponent > MAX_REPEATED and any(abs(c) != 1 for c in base.values()):
+            raise TooLargeError(f"a power with exponent {exponent} is too large to be exact")
         result, square = ONE, base
         while exponent:
             if exponent & 1:
@@ -250,17 +354,16 @@ class Canonical:
         value, monomial = outside
         exponents = {atom: e * exponent for atom, e in monomial}
         if exponent.denominator == 1:
+            if value not in (1, -1) and abs(exponent) > MAX_REPEATED:
+                raise TooLargeError(f"a power with exponent {exponent} is too large to be exact")
             return _scaled(self.normal(exponents), value**exponent.numerator)
         for prime, multiplicity in factor_integer(value):
-            exponents[prime_atom(prime)] = multiplicity * exponent
+            atom = prime_atom(prime)
+            exponents[atom] = exponents.get(atom, Fraction(0)) + multiplicity * exponent
         return self.normal(exponents)
 
     def _power_of_rest(self, base: Poly, exponent: Fraction) -> Poly:
         """The power of a base that stays whole: only exponents <= 0 are kept as an atom."""
-        square = _even_root(base, exponent)
-        if square is not None:
-            inner, inner_exponent = square
-            return self.normal({pow_atom("abs", inner): inner_exponent})
         if exponent < 0:
             return self.normal({pow_atom("pow", base): exponent})
         whole = -((-exponent).__floor__())
@@ -268,9 +371,9 @@ class Canonical:
             self._repeated(base, whole), {monomial_of({pow_atom("pow", base): exponent - whole}): Fraction(1)}
         )
 
-    def sum(self, indices: tuple[Index, ...], body: Poly) -> Poly:
+    def sum(self, indices: tuple[Index, ...], body: PolyLike) -> Poly:
         """The sum of a polynomial over indices."""
-        fresh = {index: Index(f"~{next(self._fresh)}", index.axis) for index in indices}
+        fresh = self._fresh_letters(indices)
         total: Poly = {}
         for monomial, coefficient in self.rename(body, fresh).items():
             add_into(total, self._sum_monomial(set(fresh.values()), monomial), coefficient)
@@ -281,16 +384,48 @@ class Canonical:
         for atom, _ in monomial:
             if atom.kind == "delta" and not bound.isdisjoint(atom.data):
                 return self._collapse(bound, monomial, atom)
-        factors = self._flatten(bound, monomial)
-        outside = {atom: e for atom, e in factors if bound.isdisjoint(atom.free)}
-        inside = [(atom, e) for atom, e in factors if not bound.isdisjoint(atom.free)]
+        if any(_opens(atom, exponent, bound) for atom, exponent in monomial):
+            return self._flattened(bound, monomial)
+        outside = {atom: e for atom, e in monomial if bound.isdisjoint(atom.free)}
+        inside = [(atom, e) for atom, e in monomial if not bound.isdisjoint(atom.free)]
         result = self.normal(outside)
         for component, part in split_leading(bound, inside):
             if not part:
                 (index,) = component
                 result = self.product(result, _single(size_atom(index.axis)))
             else:
-                result = self.product(result, _single(canonical_sum(component, part, self.rename)))
+                result = self.product(result, self._labelled(component, part))
+        return result
+
+    def _labelled(self, indices: tuple[Index, ...], body: Monomial) -> Poly:
+        """The sum of one connected component, with canonical letters."""
+        if not mixes_letters(indices, body):
+            found = canonical_sum(indices, body, self.rename)
+            if found is not None:
+                return _single(found)
+        return self._averaged(indices, body)
+
+    def _averaged(self, indices: tuple[Index, ...], body: Monomial) -> Poly:
+        """sum f = sum (f + f' + ...) / n over the ways to name letters that look alike.
+
+        In x_i / (x_i + x_k) the leading term of the divisor depends on the letters, so that a name
+        cannot be chosen before dividing. The mean over all names does not depend on a choice. A term
+        in which a divisor has gone, or has a smaller power, is summed anew.
+        """
+        total: Poly = {}
+        names = alike_names(indices, body)
+        for each in names:
+            add_into(total, self.rename({body: Fraction(1)}, each), Fraction(1, len(names)))
+        letters = set(names[0].values())
+        result: Poly = {}
+        for monomial, coefficient in total.items():
+            inside = tuple(item for item in monomial if not letters.isdisjoint(item[0].free))
+            if same_divisors(inside, body):
+                outside = tuple(item for item in monomial if item not in inside)
+                part = self.product({outside: Fraction(1)}, _single(sum_atom(tuple(sorted(letters)), inside)))
+            else:
+                part = self.sum(tuple(sorted(letters)), {monomial: Fraction(1)})
+            add_into(result, part, coefficient)
         return result
 
     def _collapse(self, bound: set[Index], monomial: Monomial, atom: Atom) -> Poly:
@@ -303,21 +438,23 @@ class Canonical:
             add_into(total, self._sum_monomial(bound - {drop}, part), coefficient)
         return total
 
-    def _flatten(self, bound: set[Index], monomial: Monomial) -> list[tuple[Atom, Fraction]]:
-        """The factors, with inner sums that mention a bound index opened into `bound`."""
-        factors: list[tuple[Atom, Fraction]] = []
+    def _flattened(self, bound: set[Index], monomial: Monomial) -> Poly:
+        """sum_i f_i sum_k g_ik = sum_ik f_i g_ik, for every inner sum that mentions a bound index."""
+        bound = set(bound)
+        factors: list[Poly] = []
         for atom, exponent in monomial:
-            if atom.kind != "sum" or exponent.denominator != 1 or exponent < 0 or bound.isdisjoint(atom.free):
-                factors.append((atom, exponent))
+            if not _opens(atom, exponent, bound):
+                factors.append({((atom, exponent),): Fraction(1)})
                 continue
             indices, body = atom.data
             for _ in range(int(exponent)):
-                fresh = {index: Index(f"~{next(self._fresh)}", index.axis) for index in indices}
-                ((renamed, coefficient),) = self.rename({body: Fraction(1)}, fresh).items()
-                assert coefficient == 1
+                fresh = self._fresh_letters(indices)
                 bound.update(fresh.values())
-                factors.extend(renamed)
-        return factors
+                factors.append(self.rename({body: Fraction(1)}, fresh))
+        total: Poly = {}
+        for part, coefficient in self.product(*factors).items():
+            add_into(total, self._sum_monomial(bound, part), coefficient)
+        return total
 
     def rename(self, poly: PolyLike, mapping: Mapping[Index, Index]) -> Poly:
         """Replace free indices, and bring the result back into canonical form."""
@@ -346,19 +483,23 @@ def _scaled(poly: Poly, factor: Fraction) -> Poly:
     return {monomial: coefficient * factor for monomial, coefficient in poly.items()}
 
 
-def _integral_single(atom: Atom, exponent: Fraction) -> bool:
-    """A whole power of a base with one term is a plain monomial."""
-    return len(atom.data[0]) == 1 and exponent <= -1
+def _opens(atom: Atom, exponent: Fraction, bound: set[Index]) -> bool:
+    """Whether a factor is an inner sum, to a whole power, that mentions a bound index."""
+    return atom.kind == "sum" and exponent.denominator == 1 and exponent > 0 and not bound.isdisjoint(atom.free)
 
 
-def _even_root(base: Poly, exponent: Fraction) -> tuple[Poly, Fraction] | None:
-    """(m^2k)^e = |m^k|^2e for a fractional e: the base and exponent of the absolute value."""
-    if len(base) != 1 or exponent.denominator == 1:
-        return None
-    ((monomial, coefficient),) = base.items()
-    if coefficient != 1 or any(e.denominator != 1 or e % 2 for _, e in monomial):
-        return None
-    return {tuple((atom, e / 2) for atom, e in monomial): Fraction(1)}, 2 * exponent
+def _whole_part(atom: Atom, exponent: Fraction) -> Fraction:
+    """The part of an exponent by which a "pow" or "abs" atom is multiplied out again.
+
+    B^r for r > 0; B^-r for the whole part of r where something leaves the base; |b|^2k = b^2k.
+    """
+    if atom.kind == "pow" and exponent > 0:
+        return exponent
+    if atom.kind == "pow" and exponent <= -1 and not is_whole(atom):
+        return ceiling(exponent)
+    if atom.kind == "abs" and not 0 <= exponent < 2:
+        return 2 * Fraction((exponent / 2).__floor__())
+    return Fraction(0)
 
 
 def _rename_entry(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
@@ -377,8 +518,7 @@ def _rename_exp(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mappi
 
 def _rename_call(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
     name, arguments = atom.data
-    renamed = call_atom(name, tuple(freeze(canon.rename(argument, mapping)) for argument in arguments))
-    return {((renamed, exponent),): Fraction(1)}
+    return canon.power(canon.function(name, [canon.rename(argument, mapping) for argument in arguments]), exponent)
 
 
 def _rename_pow(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
@@ -386,7 +526,12 @@ def _rename_pow(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mappi
 
 
 def _rename_abs(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
-    return canon.normal({pow_atom("abs", canon.rename(atom.data[0], mapping)): exponent})
+    renamed = canon.rename(atom.data[0], mapping)
+    if len(renamed) == 1:
+        return canon.power(canon.power(renamed, Fraction(2)), exponent / 2)
+    if not renamed:
+        return canon.power(renamed, exponent)
+    return canon.normal({pow_atom("abs", renamed): exponent})
 
 
 def _rename_sum(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:

@@ -27,7 +27,10 @@ def vanishes(canonical: Canonical, difference: Poly) -> bool:
     for monomial, coefficient in difference.items():
         exponent = -dict(monomial).get(base, Fraction(0))
         parts.setdefault(exponent % 1, {})[monomial] = coefficient
-    return all(vanishes(canonical, _cleared(canonical, part, base)) for part in parts.values())
+    try:
+        return all(vanishes(canonical, _cleared(canonical, part, base)) for part in parts.values())
+    except RecursionError:
+        raise TooLargeError("an expression is nested too deeply") from None
 
 
 def _denominator(poly: Poly) -> Atom | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from symgrad.algebra.binding import alpha_equal
-from symgrad.algebra.terms import Add, Call, Mul, Num, Pow, Size, Sum, Term, walk
+from symgrad.algebra.binding import alpha_equal, rename
+from symgrad.algebra.terms import ONE, Add, Call, Delta, Mul, Num, Pow, Size, Sum, Term, add, walk
 from symgrad.derive.records import Condition
 from symgrad.notation.layer import Layer
 
@@ -39,8 +39,6 @@ def _implied(condition: Condition, known: Condition) -> bool:
     if left.names != right.names:
         return False
     mapping = dict(zip(sorted(left.free), sorted(right.free), strict=False))
-    from symgrad.algebra.binding import rename
-
     return len(left.free) == len(right.free) and alpha_equal(rename(left, mapping), right)
 
 
@@ -49,8 +47,18 @@ def _needs(term: Term) -> Iterator[Condition]:
     for node in walk(term):
         if isinstance(node, Pow) and (node.exponent < 0 or node.exponent.denominator != 1):
             yield from _power_needs(node)
-        if isinstance(node, Call) and node.function in ("log",) and not always_positive(node.arguments[0]):
-            yield Condition("positive", node.arguments[0])
+        if isinstance(node, Call) and node.function in _NEEDS:
+            kind, of = _NEEDS[node.function]
+            if not always_positive(of(node.arguments[0])):
+                yield Condition(kind, of(node.arguments[0]))
+
+
+_NEEDS: dict[str, tuple[str, Callable[[Term], Term]]] = {
+    "log": ("positive", lambda u: u),
+    "log1p": ("positive", lambda u: add(ONE, u)),
+    "tan": ("nonzero", lambda u: Call("cos", (u,))),
+}
+"""What a function of u needs."""
 
 
 def _power_needs(node: Pow) -> Iterator[Condition]:
@@ -67,16 +75,19 @@ def _power_needs(node: Pow) -> Iterator[Condition]:
 
 
 def always_positive(term: Term) -> bool:
-    """Whether a term is positive for all values, as far as its form shows."""
+    """Whether a term is positive for all values, as far as its form shows.
+
+    A root or a whole power of a term is positive where it is defined and the term is not 0.
+    """
     match term:
         case Num(value):
             return value > 0
         case Size():
             return True
         case Call(function, _):
-            return function in ("exp", "sigmoid", "cosh")
+            return function in ("exp", "sigmoid", "cosh", "softplus", "pi")
         case Add(terms):
-            return all(map(always_positive, terms))
+            return any(map(always_positive, terms)) and all(map(never_negative, terms))
         case Mul(factors):
             return all(map(always_positive, factors))
         case Pow(base, _):
@@ -85,3 +96,24 @@ def always_positive(term: Term) -> bool:
             return always_positive(body)
         case _:
             return False
+
+
+def never_negative(term: Term) -> bool:
+    """Whether a term is at least 0 wherever it is defined, as far as its form shows."""
+    match term:
+        case Num(value):
+            return value >= 0
+        case Delta():
+            return True
+        case Call("abs" | "relu", _):
+            return True
+        case Add(terms):
+            return all(map(never_negative, terms))
+        case Mul(factors):
+            return all(map(never_negative, factors))
+        case Pow(base, exponent):
+            return exponent.denominator != 1 or exponent % 2 == 0 or never_negative(base)
+        case Sum(_, body):
+            return never_negative(body)
+        case _:
+            return always_positive(term)

@@ -2,58 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby, permutations, product
+from math import factorial, prod
+from typing import Any
 
 from symgrad.algebra.terms import Index
 from symgrad.errors import TooLargeError
 from symgrad.prove.monomials import Atom, Monomial, Poly, PolyLike, level_of, sum_atom
 
-MAX_ORDERS = 5_040
+MAX_ORDERS = 720
+MAX_AVERAGED = 24
 Rename = Callable[[PolyLike, Mapping[Index, Index]], Poly]
+Names = dict[Index, Index]
 
 
-def canonical_sum(indices: tuple[Index, ...], body: Monomial, rename: Rename) -> Atom:
+def canonical_sum(indices: tuple[Index, ...], body: Monomial, rename: Rename) -> Atom | None:
     """The sum over `indices`, the same atom for every choice of their letters.
 
     The letters are numbered in the order that gives the smallest body; only indices that look
-    alike (same axis, same places) are permuted. Letters carry the nesting level, so that an inner
-    sum never binds an outer one's letter.
+    alike are permuted. Letters carry the nesting level, so that an inner sum never binds an outer
+    one's letter. None where a renamed body is no longer a single monomial.
     """
-    level = level_of(body)
     best: tuple[Monomial, tuple[Index, ...]] | None = None
-    for order in _orders(indices, body):
-        names = {index: Index(f"%{level}.{place}", index.axis) for place, index in enumerate(order)}
-        ((renamed, coefficient),) = rename({body: Fraction(1)}, names).items()
-        assert coefficient == 1
-        candidate = (renamed, tuple(names[index] for index in order))
+    for order in _orders(indices, body, rename):
+        names = _names(order, body)
+        renamed = rename({body: Fraction(1)}, names)
+        if list(renamed.values()) != [1]:
+            return None
+        candidate = (next(iter(renamed)), tuple(names[index] for index in order))
         if best is None or candidate < best:
             best = candidate
     assert best is not None
     return sum_atom(best[1], best[0])
 
 
-def _orders(indices: tuple[Index, ...], body: Monomial) -> Iterator[tuple[Index, ...]]:
-    """The orders worth trying: sorted by looks, permuted among those that look alike."""
-    looks = {index: _looks(index, body) for index in indices}
-    groups = [list(group) for _, group in groupby(sorted(indices, key=looks.__getitem__), key=looks.__getitem__)]
+def alike_names(indices: tuple[Index, ...], body: Monomial) -> list[Names]:
+    """Every way to name the indices that differ only outside of the divisors of `body`."""
+    groups = _alike(indices, divisors(body))
+    if prod(factorial(len(group)) for group in groups) > MAX_AVERAGED:
+        raise TooLargeError(f"a sum of quotients over {len(indices)} indices that look alike is too large")
+    choices = product(*(permutations(group) for group in groups))
+    return [_names([index for group in choice for index in group], body) for choice in choices]
+
+
+def divisors(body: Monomial) -> Monomial:
+    """The powers of bases with several terms: what decides how a quotient is divided out."""
+    return tuple((atom, e) for atom, e in body if atom.kind == "pow")
+
+
+def same_divisors(left: Monomial, right: Monomial) -> bool:
+    """Whether two monomials, in different letters, have divisors to the same powers."""
+    return sorted(e for _, e in divisors(left)) == sorted(e for _, e in divisors(right))
+
+
+def mixes_letters(indices: tuple[Index, ...], body: Monomial) -> bool:
+    """Whether a divisor holds two letters of one axis, so that its leading term depends on them."""
+    for atom, exponent in body:
+        if atom.kind == "pow" and exponent <= -1:
+            bound = [index.axis for index in atom.free.intersection(indices)]
+            axes = [index.axis for index in atom.free]
+            if any(axes.count(axis) > 1 for axis in bound):
+                return True
+    return False
+
+
+def _names(order: Sequence[Index], body: Monomial) -> Names:
+    """Canonical letters in this order; like fresh ones they come after those that are written."""
+    level = level_of(body)
+    return {index: Index(f"~{level}.{place}", index.axis) for place, index in enumerate(order)}
+
+
+def _orders(indices: tuple[Index, ...], body: Monomial, rename: Rename) -> Iterator[tuple[Index, ...]]:
+    """The orders worth trying: of those that look alike, all that are not the same for symmetry."""
+    groups = [_twins(group, body, rename) for group in _alike(indices, body)]
     total = 1
-    for group in groups:
-        for factor in range(2, len(group) + 1):
-            total *= factor
+    for twins in groups:
+        total *= factorial(sum(map(len, twins))) // prod(factorial(len(each)) for each in twins)
     if total > MAX_ORDERS:
         raise TooLargeError(f"a sum over {len(indices)} indices that look alike is too large to put in order")
-    for choice in product(*(permutations(group) for group in groups)):
+    for choice in product(*(list(_arrangements(twins)) for twins in groups)):
         yield tuple(index for group in choice for index in group)
 
 
-def _looks(index: Index, body: Monomial) -> tuple[str, list[tuple[int, str, Fraction, tuple[int, ...]]]]:
-    """What does not depend on letters: the axis, and in which factors and places the index stands."""
-    places = []
+def _twins(group: list[Index], body: Monomial, rename: Rename) -> list[list[Index]]:
+    """The group in parts whose members may be exchanged without any change of the body."""
+    if len(group) < 3:
+        return [[index] for index in group]
+    found: list[list[Index]] = []
+    for index in group:
+        for twins in found:
+            if rename({body: Fraction(1)}, {index: twins[0], twins[0]: index}) == {body: 1}:
+                twins.append(index)
+                break
+        else:
+            found.append([index])
+    return found
+
+
+def _arrangements(twins: list[list[Index]]) -> Iterator[tuple[Index, ...]]:
+    """The orders of all members in which those of one part keep their order."""
+    if not any(twins):
+        yield ()
+    for place, part in enumerate(twins):
+        if part:
+            rest = [*twins[:place], part[1:], *twins[place + 1 :]]
+            for order in _arrangements(rest):
+                yield (part[0], *order)
+
+
+def _alike(indices: tuple[Index, ...], body: Monomial) -> list[list[Index]]:
+    """The indices in groups that look alike, in an order that does not depend on their letters.
+
+    Colours are refined by the colours of neighbours (Weisfeiler and Leman) until they are stable.
+    """
+    colours = dict.fromkeys(indices, 0)
+    while True:
+        looks = {index: _looks(index, body, colours) for index in indices}
+        ranks = {look: rank for rank, look in enumerate(sorted(set(looks.values())))}
+        refined = {index: ranks[looks[index]] for index in indices}
+        if len(ranks) == len(set(colours.values())):
+            break
+        colours = refined
+    ordered = sorted(indices, key=refined.__getitem__)
+    return [list(group) for _, group in groupby(ordered, key=refined.__getitem__)]
+
+
+def _looks(index: Index, body: Monomial, colours: Mapping[Index, int]) -> tuple[Any, ...]:
+    """What does not depend on letters: axis and colour, and the factors and places where it stands."""
+    factors = []
     for atom, exponent in body:
         if index in atom.free:
-            name = str(atom.data[0]) if atom.kind == "entry" else atom.kind
-            where = tuple(p for p, i in enumerate(atom.data[1]) if i == index) if atom.kind == "entry" else ()
-            places.append((atom.rank, name, exponent, where))
-    return index.axis, sorted(places)
+            entry = atom.kind == "entry"
+            around = [_colour(other, index, colours) for other in (atom.data[1] if entry else atom.free)]
+            name = str(atom.data[0]) if entry else atom.kind
+            factors.append((atom.rank, name, exponent, tuple(around if entry else sorted(around))))
+    return index.axis, colours[index], tuple(sorted(factors))
+
+
+def _colour(other: Index, index: Index, colours: Mapping[Index, int]) -> tuple[int, int, str]:
+    """How one index sees another: as itself, as a bound one of some colour, or as a free letter."""
+    if other == index:
+        return (0, 0, "")
+    return (1, colours[other], "") if other in colours else (2, 0, other.name)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Union
+from typing import Any, Union, cast
 
 from symgrad.algebra.terms import Index
 
-RANKS = ("size", "prime", "delta", "sum", "pow", "exp", "abs", "call", "entry", "symbol")
+RANKS = ("size", "prime", "delta", "sign", "sum", "pow", "exp", "abs", "reduce", "call", "position", "entry", "symbol")
 """The kinds of atoms, from the smallest to the largest in the monomial order."""
 UNITS = ("size", "prime", "exp")
 """The kinds that are positive for all values and have no parts."""
@@ -153,6 +153,19 @@ def call_atom(name: str, arguments: tuple[Frozen, ...]) -> Atom:
     return Atom("call", (name, arguments), free, max(map(level_of_poly, arguments), default=0))
 
 
+def log_atom(argument: Poly) -> Atom:
+    """A logarithm of what is not taken apart."""
+    return call_atom("log", (freeze(argument),))
+
+
+def logarithm_in(monomial: Monomial) -> Frozen | None:
+    """The u of a monomial that is log(u), else None."""
+    if len(monomial) != 1 or monomial[0][1] != 1 or monomial[0][0].kind != "call":
+        return None
+    name, arguments = monomial[0][0].data
+    return cast(Frozen, arguments[0]) if name == "log" else None
+
+
 def pow_atom(kind: str, base: Poly) -> Atom:
     """The base of a power that is not multiplied out ("pow"), or an absolute value ("abs")."""
     frozen = freeze(base)
@@ -163,6 +176,24 @@ def pow_atom(kind: str, base: Poly) -> Atom:
 def abs_atom(atom: Atom) -> Atom:
     """The absolute value of what an atom stands for."""
     return pow_atom("abs", dict(atom.data[0]) if atom.kind == "pow" else {((atom, Fraction(1)),): Fraction(1)})
+
+
+def position_atom(index: Index) -> Atom:
+    """The place of an index, as a number."""
+    return Atom("position", (index,), frozenset((index,)), 0)
+
+
+def sign_atom(relation: str, base: Poly) -> Atom:
+    """1 where a polynomial is positive (">") or zero ("=="), else 0."""
+    frozen = freeze(base)
+    return Atom("sign", (relation, frozen), free_of_poly(frozen), level_of_poly(frozen))
+
+
+def reduce_atom(operation: str, indices: tuple[Index, ...], body: Poly) -> Atom:
+    """A largest, smallest value or product over indices that are already canonically named."""
+    frozen = freeze(body)
+    free = free_of_poly(frozen).difference(indices)
+    return Atom("reduce", (operation, indices, frozen), free, level_of_poly(frozen) + 1)
 
 
 def sum_atom(indices: tuple[Index, ...], body: Monomial) -> Atom:

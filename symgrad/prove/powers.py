@@ -24,7 +24,7 @@ def content(base: Poly) -> tuple[tuple[Fraction, Monomial], Poly]:
     exponents = {}
     for atom, found in _exponents(base).items():
         lowest = min(found)
-        exponents[atom] = Fraction(-((-lowest).__floor__())) if atom.kind == "pow" else lowest
+        exponents[atom] = ceiling(lowest) if atom.kind == "pow" else lowest
     rest = _divided(base, exponents)
     value = _common_number(rest)
     if rest[max(rest, key=order_key)] < 0:
@@ -44,8 +44,9 @@ def root_content(base: Poly) -> tuple[tuple[Fraction, Monomial], Poly]:
     for atom, found in _exponents(base).items():
         lowest = min(found)
         if atom.kind == "pow":
-            continue
-        if _never_negative(atom) or any(e.denominator != 1 for e in found):
+            if atom.positive:
+                leaving[atom] = exponents[atom] = ceiling(lowest)
+        elif _never_negative(atom) or any(e.denominator != 1 for e in found):
             leaving[atom] = exponents[atom] = lowest
         elif even := 2 * (lowest / 2).__floor__():
             leaving[abs_atom(atom)] = exponents[atom] = Fraction(even)
@@ -75,6 +76,11 @@ def _root_content_of_product(base: Poly) -> tuple[tuple[Fraction, Monomial], Pol
         odd[atom] = Fraction(-1 if atom.kind == "pow" else 1)
         leaving[abs_atom(atom)] = exponent - odd[atom]
     return (value, monomial_of(leaving)), {monomial_of(odd): sign}
+
+
+def ceiling(value: Fraction) -> Fraction:
+    """The smallest whole number that is not below."""
+    return Fraction(-((-value).__floor__()))
 
 
 def _never_negative(atom: Atom) -> bool:
@@ -161,17 +167,28 @@ def lead_of(atom: Atom) -> Lead | None:
 
     Sizes and values of exp are units: they divide everything, provided that no other term of the
     base differs from the leading one by units alone. They count last in the order, so that what is
-    left over is smaller whatever power of a unit it has. A base with negative powers has no leading
-    term that could be divided by for ever smaller rests.
+    left over is smaller whatever power of a unit it has. Where negative powers stand in the base,
+    dividing need not end, and there is no leading term; but those of other bases are harmless
+    where the leading term is largest without them.
     """
     base = dict(atom.data[0])
-    if any(e < 0 for monomial in base for _, e in monomial):
+    lead = max(base, key=lambda m: (order_key(_solid(m)), order_key(_without_units(m)), order_key(m)))
+    solid = [_solid(monomial) for monomial in base]
+    if any(e < 0 for monomial in solid for _, e in monomial):
         return None
-    lead = max(base, key=lambda monomial: (order_key(_without_units(monomial)), order_key(monomial)))
+    if any(e < 0 for _, e in lead) and (not _solid(lead) or solid.count(_solid(lead)) > 1):
+        return None
     parts = [_without_units(monomial) for monomial in base]
     unique = bool(_without_units(lead)) and parts.count(_without_units(lead)) == 1
     rest = {monomial: c for monomial, c in base.items() if monomial != lead}
     return Lead(lead, base[lead], rest, unique)
+
+
+@lru_cache(maxsize=4096)
+def is_whole(atom: Atom) -> bool:
+    """Whether nothing may leave the base of a "pow" atom by a whole power."""
+    base = dict(atom.data[0])
+    return len(base) > 1 and content(base)[0] == (Fraction(1), UNIT)
 
 
 @dataclass(frozen=True)
@@ -210,6 +227,11 @@ def tail_of(atom: Atom) -> Tail | None:
         return None
     rest = {monomial: c for monomial, c in base.items() if monomial != low[0]}
     return Tail(variable, low[0], base[low[0]], rest)
+
+
+def _solid(monomial: Monomial) -> Monomial:
+    """The monomial without units and powers of other bases."""
+    return tuple((atom, e) for atom, e in monomial if not atom.unit and atom.kind != "pow")
 
 
 def _without_units(monomial: Monomial) -> Monomial:

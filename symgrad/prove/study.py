@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from symgrad.algebra.binding import substitute
+from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.simplify import separate_letters, tidy
 from symgrad.algebra.terms import ZERO, Entry, Term
 from symgrad.derive.express import through_output
@@ -103,11 +103,20 @@ def _forms(layer: Layer, prover: Prover, gradient: Gradient) -> tuple[Derivation
         if changed is None:
             continue
         after, condition = separate_letters(changed[0]), changed[1]
-        if prover.equal(result, after):
+        if prover.same(result, _opened(after, definition)):
             step = Step(("express through the output",), result, after, f"{definition.name} solved for its core",
                         (condition,))  # fmt: skip
             forms.append(Derivation("form", gradient.entry, (step,), after, f"through {definition.name}"))
     return tuple(forms)
+
+
+def _opened(term: Term, definition: Definition) -> Term:
+    """The term with one definition replaced by its body."""
+
+    def replaced(entry: Entry) -> Term | None:
+        return instantiate(definition.body, definition.indices, entry.indices) if entry.name == definition.name else None
+
+    return substitute(term, replaced)
 
 
 def _results(layer: Layer) -> list[Definition]:

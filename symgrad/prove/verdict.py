@@ -72,11 +72,14 @@ class Prover:
 
     Args:
         layer: whose names the terms use.
-        gradients: what `d_x` stands for, in the order of computation.
+        gradients: what `d_x` (or a tangent) stands for, in the order of computation.
+        look_through: unfold every gradient before any definition. By default upstream gradients,
+            those of results of layer calls, are looked into last.
     """
 
-    def __init__(self, layer: Layer, gradients: tuple[Gradient, ...] = ()) -> None:
+    def __init__(self, layer: Layer, gradients: tuple[Gradient, ...] = (), look_through: bool = False) -> None:
         self.layer = layer
+        self.look_through = look_through
         self.bodies: dict[str, tuple[tuple[Index, ...], Term]] = {}
         for definition in layer.definitions:
             self.bodies[definition.name] = (definition.indices, definition.body)
@@ -95,7 +98,7 @@ class Prover:
         if self.layer.definition(name) is not None:
             return 1
         plain = name.removeprefix("d_")
-        return 0 if any(call.result == plain for call in self.layer.calls) else 2
+        return 0 if not self.look_through and any(call.result == plain for call in self.layer.calls) else 2
 
     def decide(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> Proof:
         """The verdict on `left = right`.
@@ -130,6 +133,13 @@ class Prover:
     ) -> bool:
         """Whether the equality is proved; no counterexample is looked for."""
         return not self._prove(left, right, distinct, fixed or {})[1]
+
+    def same(self, left: Term, right: Term) -> bool:
+        """Whether both sides are equal with every name as a free variable; nothing is unfolded."""
+        try:
+            return not self._attempt(add(left, negative(right)), ())
+        except (DerivationError, TooLargeError, ZeroDivisionError):
+            return False
 
     def _prove(
         self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]

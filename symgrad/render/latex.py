@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 
 from symgrad.algebra.reading import is_negative, signed_terms
-from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Size, Sum, Term, mul
+from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Size, Sum, Term
 from symgrad.errors import SymgradError
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.fractions import Range, is_quotient, ranges, reaches_on, split
@@ -21,23 +20,7 @@ def latex(term: Term, names: Names) -> str:
 
 def latex_terms(term: Term, names: Names) -> list[str]:
     """The terms at the top level, each with its sign, so that a line can break between them."""
-    return _Printer(names).terms(term)
-
-
-def latex_pieces(term: Term, names: Names, room: int) -> list[str]:
-    r"""The same for a narrow column: a term longer than `room` letters is cut inside its brackets too.
-
-    The pieces follow each other; between any two of them a line can break. A bracket that is cut
-    has a fixed size, because \\left and \\right must stand in one formula.
-    """
-    printer = _Printer(names)
-    pieces = [piece for part in printer.signed(term) for piece in printer.pieces(*part, room)]
-    return [f"{{}}{piece}" if piece[:2] in ("+ ", "- ") else piece for piece in pieces]
-
-
-def letters_in(formula: str) -> int:
-    """About how many letters wide a formula is: what stands above each other counts twice."""
-    return len(re.sub(r"\\[A-Za-z]+|[{}_^\\ ]", "", re.sub(r"\\(mathrm|operatorname)|\\left|\\right", "", formula)))
+    return Printer(names).terms(term)
 
 
 def equation(left: Term, right: Term, names: Names) -> str:
@@ -46,7 +29,9 @@ def equation(left: Term, right: Term, names: Names) -> str:
 
 
 @dataclass(frozen=True)
-class _Printer:
+class Printer:
+    """Prints terms of one layer; render/pieces.py cuts what it prints."""
+
     names: Names
 
     def terms(self, term: Term) -> list[str]:
@@ -57,29 +42,6 @@ class _Printer:
         """Each top-level term after its sign."""
         (minus, first), *rest = signed_terms(term)
         return [("-" if minus else "", first), *(("- " if minus else "+ ", part) for minus, part in rest)]
-
-    def pieces(self, sign: str, term: Term, room: int) -> list[str]:
-        """One top-level term, cut inside its widest brackets where it is long."""
-        whole = sign + self.unsigned(term)
-        opened = self.opened(term) if letters_in(whole) > room else None
-        if opened is None:
-            return [whole]
-        head, inside = opened
-        first, *middle, last = [piece for part in self.signed(inside) for piece in self.pieces(*part, room)]
-        return [rf"{sign}{head} \biggl({first}", *middle, rf"{last}\biggr)"]
-
-    def opened(self, term: Term) -> tuple[str, Add] | None:
-        """What stands before the widest brackets of a product or sum, and what is in them."""
-        factors = list(term.factors) if isinstance(term, Mul) else [term]
-        last = factors[-1]
-        if not isinstance(last, Sum):
-            last = max(factors, key=lambda factor: letters_in(self.term(factor)) if isinstance(factor, Add) else 0)
-        signs, body = ranges(last) if isinstance(last, Sum) else ((), last)
-        if not isinstance(body, Add):
-            return None
-        factors.remove(last)
-        head = self.unsigned(mul(*factors)) if len(factors) > 1 else " ".join(self.factor(f, last=False) for f in factors)
-        return " ".join(part for part in (head, *map(_sign, signs)) if part), body
 
     def term(self, term: Term) -> str:
         """A term on one line."""
@@ -178,7 +140,15 @@ class _Printer:
         signs, body = ranges(term)
         closed = isinstance(body, Add) or is_negative(body)
         text = self.term(body)
-        return " ".join([*map(_sign, signs), _parentheses(text) if closed else text])
+        return " ".join([*map(self.sign, signs), _parentheses(text) if closed else text])
+
+    def sign(self, sign: Range) -> str:
+        r"""\sum_{k=1}^{N_{i}}, or \sum_{k \ne i}."""
+        own = letter(sign.index.name).latex
+        if sign.excluded:
+            conditions = r",\, ".join(rf"{own} \ne {letter(other.name).latex}" for other in sign.excluded)
+            return rf"\sum_{{{conditions}}}"
+        return rf"\sum_{{{own}=1}}^{{N_{{{letter(sign.index.axis).latex}}}}}"
 
     def derivative(self, term: Diff) -> str:
         """∂y/∂x, or ∂/∂x (body)."""
@@ -205,12 +175,3 @@ def _letters(indices: tuple[Index, ...]) -> str:
     """Letters side by side; with commas where one of them is a word."""
     letters = [letter(index.name).latex for index in indices]
     return ("" if all(len(index.name) == 1 for index in indices) else ",").join(letters)
-
-
-def _sign(sign: Range) -> str:
-    r"""\sum_{k=1}^{N_{i}}, or \sum_{k \ne i}."""
-    own = letter(sign.index.name).latex
-    if sign.excluded:
-        conditions = r",\, ".join(rf"{own} \ne {letter(other.name).latex}" for other in sign.excluded)
-        return rf"\sum_{{{conditions}}}"
-    return rf"\sum_{{{own}=1}}^{{N_{{{letter(sign.index.axis).latex}}}}}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator
 
+TAGS_END = 100
+"""The column in which tags end on a wide terminal, so that they stay near their formulas."""
+
 
 def width(text: str) -> int:
     """How many columns a text takes: combining marks take none."""
@@ -23,7 +26,8 @@ def wrapped(first: str, text: str, limit: int, tag: str = "", indent: int | None
         narrower = _filled(first, text, limit - width(tag) - 2, margin)
         lines = narrower if _has_room(narrower, limit, tag) else [*lines, ""]
     if tag:
-        lines[-1] += " " * (limit - width(lines[-1]) - width(tag)) + tag
+        gap = min(limit, TAGS_END) - width(lines[-1]) - width(tag)
+        lines[-1] += " " * max(gap, 2 if lines[-1] else 0) + tag
     return "\n".join(lines)
 
 
@@ -34,7 +38,7 @@ def _has_room(lines: list[str], limit: int, tag: str) -> bool:
 
 def _filled(first: str, text: str, limit: int, margin: int) -> list[str]:
     """As many pieces on each line as fit."""
-    lines, line, empty = [], first, True
+    lines, line, empty = [], first, width(first) <= margin
     for piece in _pieces(text, limit - margin, 0):
         if not empty and width(line) + width(piece.rstrip()) > limit:
             lines.append(line.rstrip())
@@ -56,11 +60,11 @@ def _sum(text: str, place: int) -> bool:
 
 
 def _times(text: str, place: int) -> bool:
-    return text[place] == "·" or (text[place] == "*" and text[place - 1] == " ")
+    return text[place] == "·" or (text[place] == "*" and "*" not in text[place - 1] + text[place + 1 : place + 2])
 
 
 def _over(text: str, place: int) -> bool:
-    return text[place - 1 : place + 2] == ")/("
+    return text[place] == "/" and text[:place].endswith((")", ") ")) and text[place + 1 :].lstrip().startswith("(")
 
 
 CUTS: tuple[Cut, ...] = (_plus, _sum, _over, _times)

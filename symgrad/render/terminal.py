@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from symgrad.algebra.terms import Diff, Entry, Term
 from symgrad.article.book import EquationBook
 from symgrad.derive.records import Condition, Derivation, Step
 from symgrad.prove.study import Found, Study
-from symgrad.render.lines import wrapped
+from symgrad.render.lines import width, wrapped
 from symgrad.render.names import Names
 from symgrad.render.presentation import presented
 from symgrad.render.text import text
@@ -50,7 +51,8 @@ class _Page:
 
     def title(self) -> str:
         layer = self.study.layer
-        return f"{layer.name}\n{'═' * len(layer.name)}\n{layer.doc.split(chr(10))[0]}"
+        about = textwrap.fill(layer.doc.partition("\n")[0], self.options.width)
+        return f"{layer.name}\n{'═' * len(layer.name)}\n{about}".rstrip()
 
     def heading(self, words: str) -> str:
         return f"{words}\n{'─' * min(len(words), self.options.width)}"
@@ -135,7 +137,8 @@ class _Page:
             yield self.line(left if place == 0 else " " * len(left), step.after, target, after)
             if self.options.steps:
                 words = ", ".join(step.rules) + (f": {step.reason}" if step.reason else "")
-                yield f"  {' ' * len(left)}     [{words}]"
+                margin = " " * (width(left) + 7)
+                yield textwrap.fill(f"[{words}]", self.options.width, initial_indent=margin, subsequent_indent=margin + " ")
 
     def selected(self, derivation: Derivation, target: Term, after: str) -> list[Step]:
         """The first step, those with a number, and the last; not those that only name a derivative."""

@@ -39,28 +39,16 @@ def backward_sections(context: Context, solutions: tuple[int, ...]) -> Iterator[
                 yield from _tensor(context, found, solutions)
 
 
-def two_solutions(found: Found) -> bool:
+def two_solutions(context: Context, found: Found) -> bool:
     """Whether the two routes differ: where a tensor contributes through intermediates inside a layer."""
-    if found.jacobian is None:
-        return False
-    first, second = found.jacobian.derivation, found.paths.derivation
-    return len(first.lemmas) != len(second.lemmas) or not all(
-        alpha_equal(_partial(a.after), _partial(b.after)) for a, b in zip(first.steps, second.steps, strict=False)
-    )
-
-
-def _partial(term: Term) -> Term:
-    """The term with total derivatives read as partial ones."""
-    if isinstance(term, Diff):
-        return Diff(term.body, term.wrt, False)
-    return term.rebuild(tuple(map(_partial, term.children))) if term.children else term
+    return found.jacobian is not None and not context.reads_like(found.jacobian.derivation, found.paths.derivation)
 
 
 def _tensor(context: Context, found: Found, solutions: tuple[int, ...]) -> Iterator[Section]:
     """The section of one parameter or input; with a part for each solution where they differ."""
     fraction = context.gradient(found.name)
     title, mark = f"The gradient ${fraction}$", f"The gradient of {plain(found.name)}"
-    if not two_solutions(found) or found.jacobian is None:
+    if not two_solutions(context, found) or found.jacobian is None:
         yield Section("subsection", title, mark, tuple(_gradient(context, found, solutions)))
         return
     name = context.inline(found.paths.derivation.target)
@@ -74,7 +62,9 @@ def _tensor(context: Context, found: Found, solutions: tuple[int, ...]) -> Itera
     )
     yield Section("subsection", title, mark, (Text(intro), picture))
     if 1 in solutions:
-        yield Section("subsubsection", "Solution 1: the Jacobian", "Solution 1", tuple(_jacobian(context, found, found.jacobian)))
+        yield Section(
+            "subsubsection", "Solution 1: the Jacobian", "Solution 1", tuple(_jacobian(context, found, found.jacobian))
+        )
     if 2 in solutions:
         yield Section("subsubsection", "Solution 2: contribution paths", "Solution 2", tuple(_by_paths(context, found)))
 
@@ -82,7 +72,7 @@ def _tensor(context: Context, found: Found, solutions: tuple[int, ...]) -> Itera
 def _gradient(context: Context, found: Found, solutions: tuple[int, ...]) -> Iterator[Block]:
     """A gradient for which both routes go the same way, or an upstream one."""
     derivation = found.paths.derivation
-    if found.jacobian is not None and two_solutions(found) and 2 not in solutions:
+    if found.jacobian is not None and two_solutions(context, found) and 2 not in solutions:
         yield from _jacobian(context, found, found.jacobian)
         return
     if trivial(context, derivation):
@@ -90,7 +80,7 @@ def _gradient(context: Context, found: Found, solutions: tuple[int, ...]) -> Ite
     elif len(derivation.lemmas) > 1 or _hidden(context, derivation):
         yield from _by_paths(context, found)
     else:
-        for lemma in derivation.lemmas:
+        for lemma in context.distinct(derivation.lemmas):
             yield from _lemma(context, lemma)
         yield Text("The chain rule gives")
         yield from _with_forms(context, derivation, found, 0, "")
@@ -110,10 +100,13 @@ def _jacobian(context: Context, found: Found, gradient: Gradient) -> Iterator[Bl
     """Solution 1: the chain rule over all entries, the Jacobian's cases, their contraction."""
     derivation = gradient.derivation
     cut = _first_use(derivation)
-    yield Text("All intermediates follow the entry by which the derivative is taken. The chain rule over all that it reaches gives")
+    yield Text(
+        "All intermediates follow the entry by which the derivative is taken. "
+        "The chain rule over all that it reaches gives"
+    )
     head = chain(context, derivation, derivation.steps[:cut])
     yield head
-    for lemma in derivation.lemmas:
+    for lemma in context.distinct(derivation.lemmas):
         yield from _lemma(context, lemma)
     yield Text(f"{_substituting(context, derivation.lemmas, head)} gives")
     yield from _with_forms(context, derivation, found, cut, _last_number(head))
@@ -166,7 +159,7 @@ def _intermediate(context: Context, found: Found) -> Iterator[Block]:
         after = _last_number(head)
     else:
         cut, after = 0, ""
-    for lemma in derivation.lemmas:
+    for lemma in context.distinct(derivation.lemmas):
         yield from _lemma(context, lemma)
     yield Text("Together they give" if len(derivation.lemmas) > 1 else "With it the chain rule gives")
     yield chain(context, derivation, derivation.steps[cut:], after)
@@ -217,9 +210,15 @@ def _first_use(derivation: Derivation) -> int:
 
 
 def _substituting(context: Context, lemmas: tuple[Derivation, ...], head: Chain) -> str:
-    last = references([context.result(lemma) for lemma in lemmas[-2:] if len(lemmas) > 1] or [context.result(lemmas[0])])
+    if not lemmas:
+        return "This"
+    last = references(
+        [context.result(lemma) for lemma in lemmas[-2:] if len(lemmas) > 1] or [context.result(lemmas[0])]
+    )
     into = _last_number(head)
-    if len({context.result(lemma) for lemma in lemmas}) > 2 and not any(_CASE.fullmatch(lemma.title) for lemma in lemmas):
+    if len({context.result(lemma) for lemma in lemmas}) > 2 and not any(
+        _CASE.fullmatch(lemma.title) for lemma in lemmas
+    ):
         last = "these derivations"
     return f"Substituting {last}" + (f" into {references([into])}" if into else "")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-
 _SHORT = 10
 """A table of at most so many rows is not divided between pages."""
 
@@ -50,10 +49,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Chain:
-    """Equalities below each other, with their signs aligned; `widest` is the widest left side."""
+    """Equalities below each other, with their signs aligned after the widest of the `lefts`."""
 
     lines: tuple[Line, ...]
-    widest: str
+    lefts: tuple[str, ...]
     kind: ClassVar[str] = "chain"
 
 

@@ -9,7 +9,7 @@ from symgrad.derive.records import Derivation, Step
 from symgrad.render.document.blocks import Chain, Line
 from symgrad.render.document.context import Context
 from symgrad.render.document.reasons import reason
-from symgrad.render.latex import latex_pieces
+from symgrad.render.pieces import latex_pieces
 
 ROOM = 42
 """The length of a formula, in letters, up to which it is not broken inside brackets."""
@@ -33,10 +33,9 @@ def equalities(context: Context, pairs: list[tuple[Term, Term, str]]) -> Chain:
     """Equalities with left sides of their own, each with its number."""
     lefts = [context.latex(left) for left, _, _ in pairs]
     lines = tuple(
-        Line(pieces(context, right), "", number, text)
-        for text, (_, right, number) in zip(lefts, pairs, strict=True)
+        Line(pieces(context, right), "", number, text) for text, (_, right, number) in zip(lefts, pairs, strict=True)
     )
-    return Chain(lines, max(lefts, key=_length, default=""))
+    return Chain(lines, tuple(lefts))
 
 
 def chain(
@@ -76,13 +75,13 @@ def chain(
         context.remember(form.target, form.result, shown[-1].number)
     left = context.latex(derivation.target)
     lines = [Line(pieces(context, s.term), s.reason, s.number) for s in shown]
-    return Chain((replace(lines[0], left=left), *lines[1:]) if lines else (), left)
+    return Chain((replace(lines[0], left=left), *lines[1:]) if lines else (), (left,))
 
 
 def one_line(context: Context, left: Term, right: Term, number: str, why: str = "") -> Chain:
     """A single equality."""
     text = context.latex(left)
-    return Chain((Line(pieces(context, right), why, number, text),), text)
+    return Chain((Line(pieces(context, right), why, number, text),), (text,))
 
 
 def trivial(context: Context, derivation: Derivation) -> bool:
@@ -139,7 +138,3 @@ def _numbered(context: Context, derivation: Derivation, shown: list[Shown], ends
     if whole and lines:
         context.keep(derivation, lines[ends].number)
     return lines
-
-
-def _length(text: str) -> int:
-    return len(text)

@@ -17,13 +17,15 @@ from symgrad.render.document.reasons import condition
 
 _PROCEDURE = (
     r"The proof is no sample and no simplification by trial. Both sides are rewritten to a canonical form: polynomials "
-    r"in the entries, the sizes, powers of sums, and exponentials; every sum over an index is split, and constants leave it; "
-    r"a sum over an index that does not occur is a factor $N$; a $\delta$ with a summation letter is carried out; and the "
-    r"letters under each sum are renamed in a canonical way. Each of these rewritings is an identity of the real "
-    r"numbers wherever both sides are defined, and the rewriting ends. If the difference of both sides becomes zero, they "
-    r"are equal for all sizes and all values. Names of intermediates are first left as free variables, which proves more "
-    r"than is asked; a name whose definition is needed is replaced by it."
+    r"in the entries, the sizes, powers of sums, and exponentials. Every sum over an index is split, and constants "
+    r"leave it; a sum over an index that does not occur is a factor $N$; a $\delta$ with a summation letter is carried "
+    r"out; and the letters under each sum are renamed in a canonical way. Each of these rewritings is an identity of "
+    r"the real numbers wherever both sides are defined, and the rewriting ends. If the difference of both sides "
+    r"becomes zero, they are equal for all sizes and all values. Names of intermediates are first left as free "
+    r"variables, which proves more than is asked; a name whose definition is needed is replaced by it."
 )
+_SHORT = 5
+"""A formula of at most so many pieces is repeated in the table."""
 _OWN = 1_000_000
 """Numbers such as (S1) are listed after the book's."""
 _BLIND = (
@@ -39,11 +41,13 @@ def proof_section(context: Context) -> Section:
     where = f" with {listed(domain_needs)}" if domain_needs else ""
     intro = (
         "Each gradient was derived twice: by contracting the Jacobian, in which all intermediates follow (Solution 1), "
-        "and by adding up contribution paths, in which they are held (Solution 2). For all sizes of at least 1 and all real "
-        f"values{where}, both are equal:"
+        "and by adding up contribution paths, in which they are held (Solution 2). For all sizes of at least 1 and "
+        f"all real values{where}, both are equal:"
     )
     if not all(f.proved for f in found):
-        intro = "Each gradient was derived twice. Whether both are equal for all sizes of at least 1 and all real values:"
+        intro = (
+            "Each gradient was derived twice. Whether both are equal for all sizes of at least 1 and all real values:"
+        )
     verdicts: dict[str, list[str]] = {}
     for f in found:
         verdicts.setdefault(_verdict(context, f), []).append(math(context.gradient(f.name)))
@@ -58,7 +62,9 @@ def _verdict(context: Context, found: Found) -> str:
     names = [name for name in proof.unfolded if context.layer.indices(name) is not None]
     words = [proof.verdict]
     if proof.proved:
-        words.append(f"with {listed(context.name(name) for name in names)} unfolded" if names else "with every name left free")
+        words.append(
+            f"with {listed(context.name(name) for name in names)} unfolded" if names else "with every name left free"
+        )
     elif proof.left_over:
         words.append(prose(proof.left_over))
     words += [f"for {condition(context, c)}" for c in proof.assumptions]
@@ -70,16 +76,20 @@ def table_section(context: Context) -> Section:
     rows = [*_forward_rows(context), *_gradient_rows(context)]
     table = Table(("Function", "Equations"), tuple(rows), "Functions and equations.", "table:equations")
     needs = dict.fromkeys(
-        f"{condition(context, c)}, for the form {references(context.forms.get(f.name, []))} of {math(context.gradient(f.name))} only."
+        f"{condition(context, c)}, for the form {references(context.forms.get(f.name, []))} "
+        f"of {math(context.gradient(f.name))} only."
         for f in context.study.found
         for form in f.forms
         for c in form.conditions
     )
     assumptions = [domain(context), "All values are real; all sums run over the whole range of their index.", *needs]
-    return Section(
-        "section", "Summary", "Summary",
-        (Text(r"Table~\ref{table:equations} lists what has to be computed."), table, Text("The assumptions are:"), Items(tuple(assumptions))),
-    )  # fmt: skip
+    blocks: tuple[Block, ...] = (
+        Text(r"Table~\ref{table:equations} lists what has to be computed."),
+        table,
+        Text("The assumptions are:"),
+        Items(tuple(assumptions)),
+    )
+    return Section("section", "Summary", "Summary", blocks)
 
 
 def _forward_rows(context: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -94,15 +104,24 @@ def _gradient_rows(context: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
     book = context.numbering.book is not None
     for result, name in reversed(_calls(context)):
         targets = [f for f in context.study.found if f.jacobian is not None and _feeds(context, f.name, result)]
-        numbers = [references([context.result(f.paths.derivation), *map(context.result, f.forms)]) for f in targets]
         if book and targets:
             found = [context.tagged.get(f.name) or [context.result(f.paths.derivation)] for f in targets]
-            yield f"{code(name)}, gradients", (references(sorted((n for numbers in found for n in numbers), key=_order)),)
+            yield (
+                f"{code(name)}, gradients",
+                (references(sorted((n for numbers in found for n in numbers), key=_order)),),
+            )
             continue
-        for f, number in zip(targets, numbers, strict=True):
+        for f in targets:
             gradient = context.latex(f.paths.derivation.target)
-            formula = [rf"\fit{{$\displaystyle {piece}$}}" for piece in pieces(context, f.paths.derivation.result)]
-            yield f"{code(name)}, gradient {math(gradient)}", (f"{number or '--'}\\enspace ", *formula)
+            yield f"{code(name)}, gradient {math(gradient)}", _formula(context, f)
+
+
+def _formula(context: Context, found: Found) -> tuple[str, ...]:
+    """The numbers of a gradient's last forms, and the gradient itself where it is short."""
+    result = context.result(found.paths.derivation) or context.result((found.jacobian or found.paths).derivation)
+    numbers = references([result, *context.forms.get(found.name, [])[-len(found.forms) :]] if found.forms else [result])
+    formula = [rf"\fit{{$\displaystyle {piece}$}}" for piece in pieces(context, found.paths.derivation.result)]
+    return (f"{numbers}\\enspace ", *formula) if len(formula) <= _SHORT else (numbers,)
 
 
 def _calls(context: Context) -> list[tuple[str, str]]:
@@ -138,8 +157,8 @@ def extra_section(context: Context) -> Section | None:
         what, by = context.name(lemma.target.body.name), context.name(lemma.target.wrt.name)
         blocks.append(
             Text(
-                f"That {math(context.latex(lemma.target))} vanishes, {goto(context.result(lemma))}, may surprise: {by} stands "
-                f"in the definition of {what}, but what it does to single terms cancels in the sum. "
+                f"That {math(context.latex(lemma.target))} vanishes, {goto(context.result(lemma))}, may surprise: "
+                f"{by} stands in the definition of {what}, but what it does to single terms cancels in the sum. "
                 f"The derivative of {what} is therefore the same whether {by} is held or follows."
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from symgrad.algebra.terms import Diff, Entry, Term
@@ -81,6 +82,15 @@ class Context:
         """Keep that a derivation was shown, and the number of its result."""
         self.chains.setdefault(self._terms(derivation), number)
         self.remember(derivation.target, derivation.result, number)
+
+    def distinct(self, derivations: Iterable[Derivation]) -> tuple[Derivation, ...]:
+        """The derivations, each one that reads the same once."""
+        return tuple({self._terms(derivation): derivation for derivation in derivations}.values())
+
+    def reads_like(self, first: Derivation, second: Derivation) -> bool:
+        """Whether two derivations and what they use read the same."""
+        one, other = (list(map(self._terms, self.distinct((*d.lemmas, d)))) for d in (first, second))
+        return one == other
 
     def _terms(self, derivation: Derivation) -> tuple[str, ...]:
         return self.latex(derivation.target), *(self.latex(step.after) for step in derivation.steps)

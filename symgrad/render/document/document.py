@@ -20,6 +20,19 @@ from symgrad.render.presentation import presented
 TEMPLATE = "latex/derivation.tex.jinja"
 
 
+_PATHS = (
+    r"The sum says that every path by which $v$ contributes is counted. The product says that along each path the "
+    r"gradient is the upstream gradient, which comes from above, times the local derivative."
+)
+_CHOICE = (
+    r"There is a choice in what the $f_m$ are. If they are the entries of a layer's output, everything between "
+    r"$v$ and the output follows $v$, and $\partial f_m / \partial v$ is a \emph{total} derivative (Solution 1). If "
+    r"they are all the named quantities in whose definitions $v$ itself stands, the other names are held in each "
+    r"$\partial f_m / \partial v$, and $v$'s further influence is in the upstream gradients (Solution 2: contribution "
+    r"paths)."
+)
+
+
 @dataclass(frozen=True)
 class Document:
     """What the template is filled from.
@@ -79,30 +92,18 @@ def _sections(context: Context, solutions: tuple[int, ...]) -> Iterator[Section]
 def _chain_rule(context: Context) -> Section:
     """The chain rule in general, and its two readings."""
     loss, several = context.names.loss.latex, r"f_{1}, \dots, f_{M}"
-    line = Line(
-        (
-            rf"\frac{{\partial {loss}}}{{\partial f_{{1}}}} \frac{{\partial f_{{1}}}}{{\partial v}}",
-            rf"{{}}+ \cdots + \frac{{\partial {loss}}}{{\partial f_{{M}}}} \frac{{\partial f_{{M}}}}{{\partial v}}",
-            rf"{{}}= \sum_{{m=1}}^{{M}} \frac{{\partial {loss}}}{{\partial f_{{m}}}} \frac{{\partial f_{{m}}}}{{\partial v}}",
-        ),
-        left=rf"\frac{{\partial {loss}}}{{\partial v}}",
-    )
+    product = rf"\frac{{\partial {loss}}}{{\partial f_{{%s}}}} \frac{{\partial f_{{%s}}}}{{\partial v}}"
+    first, last, each = (product % (index, index) for index in ("1", "M", "m"))
+    left = rf"\frac{{\partial {loss}}}{{\partial v}}"
+    line = Line((first, rf"{{}}+ \cdots + {last}", rf"{{}}= \sum_{{m=1}}^{{M}} {each}"), left=left)
     blocks: tuple[Block, ...] = (
         Text(
             f"Where {math(loss)} depends on {math('v')} through {math(several)}, and on nothing else "
             f"that varies with {math('v')}, the gradient is"
         ),
-        Chain((line,), line.left),
-        Text(
-            "The sum says that every path by which $v$ contributes is counted. The product says that along each path the "
-            "gradient is the upstream gradient, which comes from above, times the local derivative."
-        ),
-        Text(
-            r"There is a choice in what the $f_m$ are. If they are the entries of a layer's output, everything between "
-            r"$v$ and the output follows $v$, and $\partial f_m / \partial v$ is a \emph{total} derivative (Solution 1). If they are "
-            r"all the named quantities in whose definitions $v$ itself stands, the other names are held in each "
-            r"$\partial f_m / \partial v$, and $v$'s further influence is in the upstream gradients (Solution 2: contribution paths)."
-        ),
+        Chain((line,), (left,)),
+        Text(_PATHS),
+        Text(_CHOICE),
     )
     return Section("subsection", "The chain rule", "The chain rule", blocks)
 
@@ -111,12 +112,14 @@ def _dimensions(context: Context) -> Section:
     """A gradient has the dimensions of what it is taken by."""
     wanted = [tensor for tensor in context.study.layer.differentiable if tensor.indices]
     example = max(wanted, key=lambda tensor: len(tensor.indices), default=None)
-    text = f"{math(context.names.loss.latex)} is one number, so its gradient with respect to a tensor has that tensor's dimensions"
+    loss = math(context.names.loss.latex)
+    text = f"{loss} is one number, so its gradient with respect to a tensor has that tensor's dimensions"
     if example is not None:
         sizes = r" \times ".join(context.latex(Size(index.axis)) for index in example.indices)
-        text += f": {math(context.gradient(example.name))} has {math(sizes)} entries, as {context.name(example.name)} has"
+        text += (
+            f": {math(context.gradient(example.name))} has {math(sizes)} entries, as {context.name(example.name)} has"
+        )
     others = [tensor for tensor in wanted if tensor is not example]
     if others:
         text += f", and likewise {listed(math(context.gradient(tensor.name)) for tensor in others)}"
     return Section("subsection", "Dimensions of the gradients", "Dimensions of the gradients", (Text(text + "."),))
-

@@ -12,8 +12,9 @@ from symgrad.render.document.blocks import Edge, Node, Picture
 from symgrad.render.document.context import Context
 from symgrad.render.document.layout import lay_out
 from symgrad.render.document.markup import code, listed
-from symgrad.render.latex import latex, letters_in
+from symgrad.render.latex import latex
 from symgrad.render.names import letter
+from symgrad.render.pieces import letters_in
 
 _ROW = 1.45
 """Centimetres from row to row."""
@@ -82,7 +83,11 @@ def network(context: Context) -> Picture:
             for name in definition.body.names:
                 graph.edge(_inside(name), definition.name, "flow")
     graph.lower(tensor.name for tensor in layer.tensors if tensor.name in graph.rows)
-    what = "layers are boxes; tensors stand on the arrows between them" if calls else "each arrow leads to what is computed"
+    what = (
+        "layers are boxes; tensors stand on the arrows between them"
+        if calls
+        else "each arrow leads to what is computed"
+    )
     return graph.picture(f"{code(layer.name)}, from bottom to top: {what}.", "figure:network")
 
 

@@ -71,8 +71,8 @@ def _outputs(context: Context) -> str:
     loss = math(context.names.loss.latex)
     upstream = listed(context.inline(context.study.layer.entry(name)) for name in layer.outputs)
     return (
-        f"{counted(layer.outputs, 'Output', 'Outputs')} {names}. All gradients are those of a scalar {loss} that is computed "
-        f"from {upstream} further on; its gradients with respect to the outputs come in from there."
+        f"{counted(layer.outputs, 'Output', 'Outputs')} {names}. All gradients are those of a scalar {loss} that is "
+        f"computed from {upstream} further on; its gradients with respect to the outputs come in from there."
     )
 
 
@@ -118,8 +118,8 @@ def _merged(context: Context) -> Iterator[Block]:
         sizes = r" \times ".join(f"N_{{{part}}}" for part in parts)
         own = letter(axis.name).latex
         yield Text(
-            f"All computation is across the dimensions of {listed(map(math, parts))} together. They can therefore be combined "
-            f"into a single index {_range(axis)} with "
+            f"All computation is across the dimensions of {listed(map(math, parts))} together. They can therefore be "
+            f"combined into a single index {_range(axis)} with "
             f"{math(f'N_{{{own}}} = {sizes}')}. "
         )
     yield Text("Written with it, the equations are equivalent and simpler:")

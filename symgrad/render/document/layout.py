@@ -85,13 +85,13 @@ class _Graph:
             neighbours = self.below if upward else self.above
             for row in self.table if upward else reversed(self.table):
                 place = {node: at for line in self.table for at, node in enumerate(line)}
-                row.sort(key=lambda node: (_mean([float(place[n]) for n in neighbours.get(node, [node])])))  # noqa: B023
+                row.sort(key=lambda node: _mean([float(place[n]) for n in neighbours.get(node, [node])]))
 
     def across(self) -> dict[str, float]:
         """A place for every node near its neighbours, with gaps kept."""
         found: dict[str, float] = {}
         for row in self.table:
-            self._pack(row, {node: 0.0 for node in row}, found)
+            self._pack(row, dict.fromkeys(row, 0.0), found)
         for sweep in range(_SWEEPS):
             upward = sweep % 2 == 0
             neighbours = self.below if upward else self.above

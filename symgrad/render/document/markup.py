@@ -67,7 +67,9 @@ def _word(word: str) -> str:
     clusters = [_letter(letter) for letter in unicodedata.normalize("NFC", word) if letter.isprintable()]
     if len(clusters) <= _LONG:
         return "".join(clusters)
-    return "".join(part + (r"\hspace{0pt}" if _may_break(word, at) else "") for at, part in enumerate(clusters, start=1))
+    return "".join(
+        part + (r"\hspace{0pt}" if _may_break(word, at) else "") for at, part in enumerate(clusters, start=1)
+    )
 
 
 def _may_break(word: str, at: int) -> bool:
@@ -84,8 +86,9 @@ def _letter(letter: str) -> str:
         return _WORDS[letter]
     if letter in _MATH:
         return f"${_MATH[letter]}$"
-    base, *marks = unicodedata.normalize("NFD", letter)
-    if len(marks) == 1 and marks[0] in _ACCENTS and base.isascii() and base.isalpha():
-        bare = {"i": r"\i", "j": r"\j"}.get(base, base) if marks[0] not in "\u0327" else base
-        return f"\\{_ACCENTS[marks[0]]}{{{bare}}}"
+    parts = unicodedata.normalize("NFD", letter)
+    base, marks = parts[0], parts[1:]
+    if marks in _ACCENTS and base.isascii() and base.isalpha():
+        bare = {"i": r"\i", "j": r"\j"}.get(base, base) if marks != "\u0327" else base
+        return f"\\{_ACCENTS[marks]}{{{bare}}}"
     return rf"{{\footnotesize U+{ord(letter):04X}}}\hspace{{0pt}}"

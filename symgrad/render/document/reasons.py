@@ -38,11 +38,19 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Words], ...] = (
     ),
     (
         re.compile(r"(\S+) contributes directly to (.+)"),
-        lambda context, m: f"{context.name(m[1])} contributes directly to {listed(map(context.name, m[2].split(', ')))}",
+        lambda context, m: (
+            f"{context.name(m[1])} contributes directly to {listed(map(context.name, m[2].split(', ')))}"
+        ),
     ),
-    (re.compile(r"over all entries that (\S+) reaches"), lambda context, m: f"over all that {context.name(m[1])} reaches"),
+    (
+        re.compile(r"over all entries that (\S+) reaches"),
+        lambda context, m: f"over all that {context.name(m[1])} reaches",
+    ),
     (re.compile(r"written with (\S+) itself"), lambda context, m: f"written with {context.name(m[1])} itself"),
-    (re.compile(r"(\S+) solved for its core"), lambda context, m: f"expressed through {context.name(m[1])}, by {references([context.definitions[m[1]]])}"),
+    (
+        re.compile(r"(\S+) solved for its core"),
+        lambda context, m: f"expressed through {context.name(m[1])}, by {references([context.definitions[m[1]]])}",
+    ),
 )
 """The engine's sentences that hold names of the layer, which are shown as symbols."""
 
@@ -102,7 +110,9 @@ def _used(context: Context, step: Step, lemmas: tuple[Derivation, ...]) -> str:
     gone = {node for node in walk(step.before) if isinstance(node, (Diff, Entry))} - set(walk(step.after))
     numbers = [context.result(lemma) for lemma in lemmas if any(isinstance(node, Diff) for node in gone)]
     for node in walk(step.before):
-        found = context.found(node.name[2:]) if isinstance(node, Entry) and node in gone and node.name[:2] == "d_" else None
+        found = (
+            context.found(node.name[2:]) if isinstance(node, Entry) and node in gone and node.name[:2] == "d_" else None
+        )
         if found is not None:
             numbers.append(context.result(found.paths.derivation))
     return f"by {references(numbers)}" if any(numbers) else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.terms import Add, Call, Entry, Mul, Pow, Term, mul, power
+from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Mul, Pow, Term, Where, mul, power
 from symgrad.errors import SymgradError
 from symgrad.plan.infix import split_sign
 from symgrad.plan.names import describing_name, free_name
@@ -88,6 +88,10 @@ class FullWriter:
                 return write.power(base, exponent)
             case Call(function, (argument,)):
                 return write.call(function, argument)
+            case Where(condition, then, otherwise):
+                return write.where(condition, then, otherwise)
+            case Compare() | Delta():
+                return write.expression(term)
         raise SymgradError(f"NumPy kernels have no {type(term).__name__}; add a case to render/kernels/numpy_full.py")
 
 
@@ -195,6 +199,31 @@ class _Value:
         if row.ufunc is None:
             self.writer.used.add(function)
         return self._function(f"{row.ufunc or '_' + function}({{0}}{{1}})", operand.text, operand)
+
+    def where(self, condition: Term, then: Term, otherwise: Term) -> str:
+        """One of two values by a condition."""
+        operands = [self._branch(part) for part in (then, otherwise)]
+        mask = self.writer.smalls.condition(condition, self.frame)
+        for name in reads_of(condition):
+            self.writer.buffers.read(name)
+        text = self.writer.smalls.where(condition, mask, *(operand.text for operand in operands))
+        numbers = all(not part.names for part in (then, otherwise))
+        self._line(f"{self.name} = {text}{'.astype(dtype)' if numbers else ''}")
+        return self._moved(self.name, "", operands)
+
+    def _branch(self, term: Term) -> Operand:
+        """A value to choose: computed where it is full-size."""
+        if self.writer.is_large(self.frame)(term) and not isinstance(term, (Compare, Delta)):
+            return self.writer.temporary(term, self.frame)
+        return self._small(term)
+
+    def expression(self, term: Term) -> str:
+        """A full-size term that is written as it stands."""
+        text = self.writer.smalls.text(term, self.frame)
+        for name in reads_of(term):
+            self.writer.buffers.read(name)
+        self._line(f"{self.name} = {text}")
+        return self._owned(self.name)
 
     def _while_held(self, held: Operand | None, term: Term) -> Operand:
         """A temporary that is computed while another operand waits, and must not be overwritten."""

@@ -19,7 +19,8 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
     """The text of a NumPy kernel, ready to be laid out."""
     used: set[str] = set()
     forward, backward = _forward(plan, used), _backward(plan, used)
-    imports = (*(["import math"] if "math" in used else []), "from typing import NamedTuple", "", "import numpy as np")
+    uses_math = any("math." in line for line in (*forward.lines, *backward.lines))
+    imports = (*(["import math"] if uses_math else []), "from typing import NamedTuple", "", "import numpy as np")
     layer = plan.layer
     constants = {plan.names[constant.name] for constant in layer.constants}
     return NumpyKernel(

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symgrad.algebra.terms import ONE, Entry, Index, Mul, Pow, Sum, Term, mul, walk
+from symgrad.algebra.terms import ONE, Binder, Entry, Index, Mul, Pow, Reduce, Sum, Term, mul, walk
 from symgrad.plan.formula import mean_of
-from symgrad.plan.infix import Spelling, infix
 from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, is_whole
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
-from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, fraction_text, raw
+from symgrad.render.kernels.products import (
+    grouped,
+    is_contraction,
+    matrix_product,
+    own_frame,
+    product_of_others,
+    transposed,
+)
+from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, raw
 from symgrad.render.kernels.words import comment
 
 
@@ -22,6 +29,7 @@ def smalls_for(plan: KernelPlan) -> Smalls:
     return Smalls(
         plan, _call, lambda name, order: f"{name}.transpose({', '.join(map(str, order))})",
         lambda text: f"{text}.astype(dtype)", lambda size: f"np.eye({size}, dtype=dtype)",
+        lambda size: f"np.arange({size})", "np.where({0}, {1}, {2})", "np.asarray({0}, dtype)",
     )  # fmt: skip
 
 
@@ -85,42 +93,78 @@ class NumpyLines:
         found = reduction(statement.term)
         assert found is not None
         total, coefficient = found
-        mean = mean_of(statement.term)
-        inside, is_method = self._total(total, statement.indices, "mean" if mean else "sum")
-        if mean is not None and is_method:
-            coefficient = mul(*mean[1])
-        self.lines.append(f"{statement.name} = {_scaled(inside, coefficient)}")
-        if statement.kind == REDUCTION and is_full(statement.indices, self.layer):
-            self.buffers.owned[statement.name] = statement.indices
+        result = statement.indices
+        if isinstance(total, Reduce):
+            inside = self._extreme(total, result)
+            self.smalls.kinds[statement.name] = OWN
+        elif isinstance(total, Sum) and is_contraction(total, result, self.layer):
+            inside = self._contraction(total, result)
+            self.smalls.kinds[statement.name] = OWN
+        else:
+            mean = mean_of(statement.term)
+            inside, is_method = self._total(total, result, "mean" if mean else "sum")
+            coefficient = mul(*mean[1]) if mean is not None and is_method else coefficient
+        self.lines.append(f"{statement.name} = {self._scaled(inside, coefficient)}")
+        if is_full(result, self.layer):
+            self.buffers.owned[statement.name] = result
 
-    def _total(self, total: Sum, result: Frame, method: str) -> tuple[str, bool]:
+    def _extreme(self, total: Reduce, result: Frame) -> str:
+        """The expression of a largest or smallest value, or of a product."""
+        frame = self._frame(total, result)
+        others = product_of_others(total)
+        if others is not None:
+            return self._others(*others, result)
+        operand = self.full.temporary(total.body, frame)
+        self.full.done(operand, frame)
+        axes = axes_text(frame, total.indices)
+        text = f"{operand.text}.{total.operation}({f'axis={axes}' if axes else ''})"
+        return self._in_order(text, frame, total, result)
+
+    def _others(self, factor: Term, position: Index, result: Frame) -> str:
+        """The products of all other factors along an axis."""
+        operand = self.full.temporary(factor, result)
+        self.full.done(operand, result)
+        self.used.add("others")
+        return f"_others({operand.text}, {result.index(position)})"
+
+    def _in_order(self, text: str, frame: Frame, total: Binder, result: Frame) -> str:
+        """A reduced array with its dimensions in the order of its statement."""
+        left = tuple(index for index in frame if index not in total.indices)
+        return transposed(text, tuple(left.index(index) for index in result), "transpose", "swapaxes(-1, -2)")
+
+    def _total(self, total: Binder, result: Frame, method: str) -> tuple[str, bool]:
         """The expression of a sum, and whether it is a method that can take the mean as well."""
         factors = total.body.factors if isinstance(total.body, Mul) else (total.body,)
         frame = self._frame(total, result)
         simple = len(factors) == 1 and not _is_square(factors[0])
         if simple or is_whole(self.layer):
-            operand = self.full.temporary(total.body, frame)
-            self.full.done(operand, frame)
-            axes = axes_text(frame, total.indices)
-            arguments = [f"axis={axes}"] if axes else []
-            if not is_full(result, self.layer):
-                arguments.append("dtype=np.float64")
-            return f"{operand.text}.{method}({', '.join(arguments)})", True
-        return self._contraction(factors, frame, result), False
+            return self._sum(total, frame, result, method), True
+        return self._statistic(factors, frame, result), False
 
-    def _frame(self, total: Sum, result: Frame) -> Frame:
+    def _sum(self, total: Binder, frame: Frame, result: Frame, method: str) -> str:
+        """A sum along axes of one array."""
+        operand = self.full.temporary(total.body, frame)
+        self.full.done(operand, frame)
+        axes = axes_text(frame, total.indices)
+        arguments = [f"axis={axes}"] if axes else []
+        if not is_full(result, self.layer):
+            arguments.append("dtype=np.float64")
+        return self._in_order(f"{operand.text}.{method}({', '.join(arguments)})", frame, total, result)
+
+    def _frame(self, total: Binder, result: Frame) -> Frame:
         """The indices of a sum's body, in the order of its first array that has them all."""
         for node in walk(total.body):
             if isinstance(node, Entry) and node.free == total.body.free and len(node.indices) == len(node.free):
                 return node.indices
         return (*result, *(i for i in total.indices if i not in result))
 
-    def _contraction(self, factors: tuple[Term, ...], frame: Frame, result: Frame) -> str:
-        """A sum of products, without the array of the products."""
+    def _statistic(self, factors: tuple[Term, ...], frame: Frame, result: Frame) -> str:
+        """A sum of products in the wider type, without the array of the products."""
         operands: list[tuple[Operand, tuple[Index, ...]]] = []
         for factor in factors:
             base, times = (factor.base, 2) if _is_square(factor) and isinstance(factor, Pow) else (factor, 1)
-            operands.extend([self._operand(base, frame)] * times)
+            operands.append(self._operand(base, frame))
+            operands.extend(operands[-1:] * (times - 1))
         subscripts = einsum_text([indices for _, indices in operands], result)
         texts = ", ".join(operand.text for operand, _ in operands)
         for operand, indices in operands:
@@ -128,27 +172,51 @@ class NumpyLines:
         wide = not is_full(result, self.layer)
         return f'np.einsum("{subscripts}", {texts}{", dtype=np.float64" if wide else ", optimize=True"})'
 
+    def _contraction(self, total: Sum, result: Frame) -> str:
+        """A sum of products of arrays with different dimensions: a matrix product where it is one."""
+        frame = self._frame(total, result)
+        groups = grouped(total.body)
+        if len(groups) == 1:
+            return self._sum(total, frame, result, "sum")
+        operands = [self._cast_operand(group, frame) for group in groups]
+        for operand, indices in operands:
+            self.full.done(operand, indices)
+        texts, frames = [operand.text for operand, _ in operands], [indices for _, indices in operands]
+        found = matrix_product(frames, result)
+        if found is None:
+            return f'np.einsum("{einsum_text(frames, result)}", {", ".join(texts)}, optimize=True)'
+        left, right = (
+            transposed(texts[n], order, "transpose", "swapaxes(-1, -2)")
+            for n, order in zip((found.left, 1 - found.left), found.orders, strict=True)
+        )
+        plain = found.result == tuple(range(len(found.result)))
+        product = f"{left} @ {right}"
+        return product if plain else transposed(f"({product})", found.result, "transpose", "swapaxes(-1, -2)")
+
+    def _cast_operand(self, factor: Term, frame: Frame) -> tuple[Operand, tuple[Index, ...]]:
+        """An operand in the kernel's own dtype."""
+        operand, indices = self._operand(factor, frame)
+        if isinstance(factor, Entry) and self.smalls.kinds[factor.name] == WIDE:
+            return Operand(f"{operand.text}.astype(dtype)", operand.name), indices
+        return operand, indices
+
     def _operand(self, factor: Term, frame: Frame) -> tuple[Operand, tuple[Index, ...]]:
         if isinstance(factor, Entry):
             self.buffers.read(factor.name)
             return Operand(factor.name, factor.name), factor.indices
-        own = tuple(index for index in frame if index in factor.free)
+        own = own_frame(factor, frame)
         return self.full.temporary(factor, own), own
+
+    def _scaled(self, text: str, coefficient: Term) -> str:
+        """A reduction's expression times numbers and sizes."""
+        if coefficient == ONE:
+            return text
+        factors = coefficient.factors if isinstance(coefficient, Mul) else (coefficient,)
+        return self.smalls.text(mul(*factors, raw(f"({text})" if " @ " in text else text)), ())
 
 
 def _is_square(term: Term) -> bool:
     return isinstance(term, Pow) and term.exponent == 2
-
-
-def _scaled(text: str, coefficient: Term) -> str:
-    """A sum's expression times numbers and sizes."""
-    if coefficient == ONE:
-        return text
-    spelling = Spelling(
-        entry=lambda e: e.name, size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=str
-    )
-    factors = coefficient.factors if isinstance(coefficient, Mul) else (coefficient,)
-    return infix(mul(*factors, raw(text)), spelling)
 
 
 def kinds_of(plan: KernelPlan) -> dict[str, str]:

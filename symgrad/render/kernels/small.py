@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symgrad.algebra.terms import Add, Delta, Entry, Index, Mul, Num, Term, mul
-from symgrad.plan.infix import Spelling, infix
+from symgrad.algebra.binding import transform_children
+from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Index, Mul, Num, Position, Pow, Term, mul, walk
+from symgrad.plan.infix import Spelling, condition, infix
 from symgrad.plan.records import KernelPlan
+from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.layout import Frame, place
 
 PYTHON, OWN, WIDE = "python", "own", "wide"
@@ -25,6 +28,9 @@ class Smalls:
         permute: the spelling of a permutation of dimensions.
         cast: the spelling of a cast to the kernel's own dtype.
         eye: the spelling of an identity matrix.
+        arange: the spelling of the places of an index, 0, 1, ...
+        choice: the spelling of a choice by a condition.
+        truth: the spelling of a condition as a number.
         kinds: for each name PYTHON, OWN or WIDE.
     """
 
@@ -33,16 +39,29 @@ class Smalls:
     permute: Callable[[str, tuple[int, ...]], str]
     cast: Callable[[str], str]
     eye: Callable[[str], str]
+    arange: Callable[[str], str]
+    choice: str
+    truth: str
     kinds: dict[str, str] = field(default_factory=dict)
 
     def kind(self, term: Term) -> str:
         """What a small expression is made of."""
         kinds = {self.kinds[name] for name in term.names}
+        if any(isinstance(node, (Position, Delta, Compare)) for node in walk(term)):
+            kinds.add(OWN)
         return WIDE if WIDE in kinds else OWN if OWN in kinds else PYTHON
 
     def text(self, term: Term, frame: Frame) -> str:
         """The expression, its arrays broadcast to the frame."""
-        return infix(term, self._spelling(frame))
+        return infix(self.plain(term), self._spelling(frame))
+
+    def plain(self, term: Term) -> Term:
+        """The term with functions and roots of mere numbers written for Python's own floats."""
+        if isinstance(term, (Call, Pow)) and not term.free and all(self.kinds.get(n) == PYTHON for n in term.names):
+            whole = isinstance(term, Pow) and term.exponent.denominator == 1
+            if not whole:
+                return raw(infix(term, PLAIN))
+        return transform_children(term, self.plain)
 
     def coefficient(self, term: Term, frame: Frame) -> str:
         """The expression as a coefficient of full-size arrays: in their dtype, broadcast."""
@@ -54,22 +73,60 @@ class Smalls:
         return _bracketed(text) + where.suffix if where.suffix else text
 
     def _spelling(self, frame: Frame) -> Spelling:
-        def entry(item: Entry) -> str:
-            return self.placed(item, frame)
-
-        def identity(item: Delta) -> str:
-            where = place((item.left, item.right), frame)
-            return self.eye(f"n_{item.left.axis}") + where.suffix
-
         return Spelling(
-            entry=entry, size=lambda s: f"n_{s.axis}", call=self.function, fraction=fraction_text, delta=identity
-        )
+            entry=lambda item: self.placed(item, frame), size=lambda s: f"n_{s.axis}", call=self.function,
+            fraction=fraction_text, delta=lambda item: self.identity(item, frame),
+            position=lambda item: self.position(item, frame), where=self.where, truth=self.number,
+        )  # fmt: skip
+
+    def condition(self, term: Term, frame: Frame) -> str:
+        """A term that is 1 or 0, as a condition."""
+        return condition(self.plain(term), self._spelling(frame))
+
+    def identity(self, item: Delta, frame: Frame) -> str:
+        """Kronecker's delta as an identity matrix."""
+        return self.eye(f"n_{item.left.axis}") + place((item.left, item.right), frame).suffix
+
+    def position(self, item: Position, frame: Frame) -> str:
+        """The places of an index, broadcast."""
+        return self.arange(f"n_{item.index.axis}") + place((item.index,), frame).suffix
+
+    def where(self, condition: Term, text: str, then: str, otherwise: str) -> str:
+        """A choice; one that is made once for all elements is Python's own."""
+        if self.kind_of_condition(condition) == PYTHON:
+            return f"({then} if {text} else {otherwise})"
+        return self.choice.format(text, then, otherwise)
+
+    def number(self, condition: Term, text: str) -> str:
+        """A condition as 1 or 0."""
+        return f"float({text})" if self.kind_of_condition(condition) == PYTHON else self.truth.format(text)
+
+    def kind_of_condition(self, condition: Term) -> str:
+        """PYTHON for a condition on constants alone; else OWN."""
+        placed = any(isinstance(node, (Position, Delta)) for node in walk(condition))
+        return PYTHON if not placed and all(self.kinds.get(n) == PYTHON for n in condition.names) else OWN
 
     def placed(self, item: Entry, frame: Frame) -> str:
         """An array's name, seen in a frame."""
         where = place(item.indices, frame)
         name = item.name if where.order is None else self.permute(item.name, where.order)
         return name + where.suffix
+
+
+def _python_call(function: str, arguments: str) -> str:
+    """A function of a float."""
+    if function == "pi":
+        return "math.pi"
+    if function in ("exp", "log", "sqrt") or function in PRIMITIVES and hasattr(math, function):
+        return f"math.{function}({arguments})"
+    return f"float({PRIMITIVES[function].numpy.format(arguments)})"
+
+
+PLAIN = Spelling(
+    entry=lambda item: item.name, size=lambda s: f"n_{s.axis}", call=_python_call, fraction=lambda v: fraction_text(v),
+    delta=str, position=str, where=lambda _, c, a, b: f"({a} if {c} else {b})", truth=lambda _, c: f"float({c})",
+)  # fmt: skip
+"""How terms in constants and lengths are written."""
 
 
 def raw(text: str, frame: Frame = ()) -> Entry:

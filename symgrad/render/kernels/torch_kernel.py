@@ -26,7 +26,8 @@ def torch_kernel(plan: KernelPlan) -> TorchKernel:
     gradients = (_gradients(plan, used), *(_from_statistic(plan, name, p, used) for name, p in plan.from_statistics))
     wrapper, forward, backward = _wrapper(plan, used), _forward(plan, used), _backward(plan, gradients)
     used.update(["plus"] if plan.from_statistics else [])
-    imports = (*(["import math", ""] if "math" in used else []), "import torch")
+    lines = [line for function in (forward, backward, *gradients) for line in function.lines]
+    imports = (*(["import math", ""] if any("math." in line for line in lines) else []), "import torch")
     about: tuple[str, ...] = (f"Computes {output_text(plan)}; see `{plan.layer.name}`.",)
     if plan.statistics:
         about = (

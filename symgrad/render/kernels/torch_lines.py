@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
-from symgrad.algebra.terms import MINUS_ONE, Add, Call, Delta, Entry, Mul, Pow, Sum, Term, mul, power, walk
+from symgrad.algebra.terms import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Add,
+    Binder,
+    Call,
+    Compare,
+    Delta,
+    Entry,
+    Index,
+    Mul,
+    Position,
+    Pow,
+    Reduce,
+    Sum,
+    Term,
+    Where,
+    add,
+    mul,
+    power,
+    walk,
+)
 from symgrad.errors import SymgradError
 from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, infix, split_sign
 from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
 from symgrad.primitives import PRIMITIVES
-from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, place, tuple_text
+from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
+from symgrad.render.kernels.products import (
+    grouped,
+    is_contraction,
+    matrix_product,
+    own_frame,
+    product_of_others,
+    transposed,
+)
 from symgrad.render.kernels.small import OWN, WIDE, Smalls, centred, fraction_text, raw, split_product
 from symgrad.render.kernels.words import assignment, comment
 
 METHODS = {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})", Fraction(2): "torch.square({0})"}
 
 
-def smalls_for(plan: KernelPlan) -> Smalls:
-    """Small expressions as PyTorch writes them."""
+def smalls_for(plan: KernelPlan, like: str) -> Smalls:
+    """Small expressions as PyTorch writes them; what is made anew lies on the device of `like`."""
     return Smalls(
         plan, _call, lambda name, order: f"{name}.permute({', '.join(map(str, order))})",
-        lambda text: f"{text}.to(dtype)", lambda size: f"torch.eye({size}, dtype=dtype)",
+        lambda text: f"{text}.to(dtype)", lambda size: f"torch.eye({size}, dtype=dtype, device={like}.device)",
+        lambda size: f"torch.arange({size}, device={like}.device)", "torch.where({0}, {1}, {2})", "({0}).to(dtype)",
     )  # fmt: skip
 
 
@@ -53,7 +84,7 @@ class TorchLines:
 
     def __post_init__(self) -> None:
         self.layer = self.plan.layer
-        self.smalls = smalls_for(self.plan)
+        self.smalls = smalls_for(self.plan, self.like)
         self.smalls.kinds.update(self.kinds)
 
     def write(self) -> list[str]:
@@ -103,20 +134,15 @@ class TorchLines:
 
     def text(self, term: Term, frame: Frame) -> str:
         """The expression of a full-size term."""
-        return infix(self._ready(term, frame), self._spelling(frame))
+        return infix(self._ready(self.smalls.plain(term), frame), self._spelling(frame))
 
     def _spelling(self, frame: Frame) -> Spelling:
         return Spelling(
             entry=lambda e: e.name if e.name not in self.smalls.kinds else self.smalls.placed(e, frame),
-            size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text, delta=self._delta(frame),
+            size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text,
+            delta=lambda item: self.smalls.identity(item, frame),
+            position=lambda item: self.smalls.position(item, frame), where=self.smalls.where, truth=self.smalls.number,
         )  # fmt: skip
-
-    def _delta(self, frame: Frame) -> Callable[[Delta], str]:
-        def identity(item: Delta) -> str:
-            where = place((item.left, item.right), frame)
-            return f"torch.eye(n_{item.left.axis}, dtype=dtype, device={self.like}.device){where.suffix}"
-
-        return identity
 
     def _ready(self, term: Term, frame: Frame) -> Term:
         """The term with its small parts, centred parts and powers written out already."""
@@ -128,8 +154,10 @@ class TorchLines:
             array, statistic = (self.smalls.placed(item, frame) for item in found)
             return raw(f"_centre({array}, {statistic})")
         match term:
-            case Entry() | Delta():
+            case Entry() | Delta() | Compare() | Position():
                 return term
+            case Where(condition, then, otherwise):
+                return self._where(condition, self._ready(then, frame), self._ready(otherwise, frame))
             case Add(terms):
                 return Add(tuple(self._signed(part, frame) for part in terms))
             case Mul():
@@ -139,6 +167,12 @@ class TorchLines:
             case Call(function, (argument,)):
                 return Call(function, (self._ready(argument, frame),))
         raise SymgradError(f"torch kernels have no {type(term).__name__}; add a case to render/kernels/torch_lines.py")
+
+    def _where(self, condition: Term, then: Term, otherwise: Term) -> Term:
+        """A choice; of two numbers, in the kernel's dtype."""
+        if then.names or otherwise.names:
+            return Where(condition, then, otherwise)
+        return add(mul(Compare("!=", condition, ZERO), add(then, mul(MINUS_ONE, otherwise))), otherwise)
 
     def _signed(self, term: Term, frame: Frame) -> Term:
         sign, size = split_sign(term)
@@ -170,34 +204,80 @@ class TorchLines:
         found = reduction(statement.term)
         assert found is not None
         total, coefficient = found
-        mean = mean_of(statement.term)
-        factors = total.body.factors if isinstance(total.body, Mul) else (total.body,)
-        frame = _frame(total, statement.indices)
-        if is_full(statement.indices, self.layer) or not any(f.free == frozenset(frame) for f in factors):
-            inside = self._contraction(factors, frame, statement.indices)
+        result = statement.indices
+        if isinstance(total, Reduce):
+            inside = self._extreme(total, result)
+            self.smalls.kinds[statement.name] = OWN
+        elif isinstance(total, Sum) and is_contraction(total, result, self.layer):
+            inside = self._contraction(total, result)
+            self.smalls.kinds[statement.name] = OWN
         else:
-            inside = self._sum(total, frame, "mean" if mean else "sum")
+            mean = mean_of(statement.term)
+            inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",))
             coefficient = mul(*mean[1]) if mean is not None else coefficient
-        return infix(mul(coefficient, raw(inside)), self._spelling(()))
+        if coefficient != ONE and " @ " in inside:
+            inside = f"({inside})"
+        return self.smalls.text(mul(coefficient, raw(inside)), ())
 
-    def _sum(self, total: Sum, frame: Frame, method: str) -> str:
-        """A sum over some dimensions, in the wider type."""
-        body = self.text(total.body, frame)
-        body = body if _is_atom(body) else f"({body})"
+    def _sum(self, total: Binder, result: Frame, method: str, more: tuple[str, ...] = ()) -> str:
+        """A sum over some dimensions."""
+        frame = _frame(total, result)
         axes = axes_text(frame, total.indices)
-        return f"{body}.{method}({axes + ', ' if axes else ''}dtype=wide)"
+        arguments = [*([axes] if axes else []), *more]
+        return self._in_order(f"{self._body(total, frame)}.{method}({', '.join(arguments)})", frame, total, result)
 
-    def _contraction(self, factors: tuple[Term, ...], frame: Frame, result: Frame) -> str:
-        """A sum of products of arrays with different dimensions."""
-        operands: list[tuple[str, Frame]] = []
-        for factor in factors:
-            if isinstance(factor, Entry):
-                operands.append((factor.name, factor.indices))
-                continue
-            own = tuple(index for index in frame if index in factor.free)
-            operands.append((self.text(factor, own), own))
-        subscripts = einsum_text([indices for _, indices in operands], result)
-        return f'torch.einsum("{subscripts}", {", ".join(text for text, _ in operands)})'
+    def _body(self, total: Binder, frame: Frame) -> str:
+        """What is reduced, as large as the loop nest, in brackets where it needs them."""
+        text = self.text(total.body, frame)
+        if not any(node.free == frozenset(frame) for node in walk(total.body)):
+            text = self._expanded(total.body, text, frame)
+        return text if _is_atom(text) else f"({text})"
+
+    def _in_order(self, text: str, frame: Frame, total: Binder, result: Frame) -> str:
+        """A reduced tensor with its dimensions in the order of its statement."""
+        left = tuple(index for index in frame if index not in total.indices)
+        return transposed(text, tuple(left.index(index) for index in result), "permute", "mT")
+
+    def _extreme(self, total: Reduce, result: Frame) -> str:
+        """The expression of a largest or smallest value, or of a product."""
+        others = product_of_others(total)
+        if others is not None:
+            self.used.add("others")
+            factor, position = others
+            return f"_others({self.text(factor, result)}, {result.index(position)})"
+        frame = _frame(total, result)
+        if total.operation != "prod":
+            return self._sum(total, result, f"a{total.operation}")
+        text = self._body(total, frame)
+        for position in reversed([n for n, index in enumerate(frame) if index in total.indices]):
+            text += f".prod({position})"
+        return self._in_order(text, frame, total, result)
+
+    def _contraction(self, total: Sum, result: Frame) -> str:
+        """A sum of products of tensors with different dimensions: a matrix product where it is one."""
+        frame = _frame(total, result)
+        groups = grouped(total.body)
+        if len(groups) == 1:
+            return self._sum(total, result, "sum")
+        operands = [self._operand(group, frame) for group in groups]
+        texts, frames = [text for text, _ in operands], [indices for _, indices in operands]
+        found = matrix_product(frames, result)
+        if found is None or found.result != tuple(range(len(found.result))):
+            return f'torch.einsum("{einsum_text(frames, result)}", {", ".join(texts)})'
+        texts = [text if _is_atom(text) else f"({text})" for text in texts]
+        left, right = (
+            transposed(texts[n], order, "permute", "mT")
+            for n, order in zip((found.left, 1 - found.left), found.orders, strict=True)
+        )
+        return f"{left} @ {right}"
+
+    def _operand(self, factor: Term, frame: Frame) -> tuple[str, Frame]:
+        """An operand in the kernel's own dtype, and its dimensions."""
+        if isinstance(factor, Entry):
+            cast = ".to(dtype)" if self.smalls.kinds.get(factor.name) == WIDE else ""
+            return factor.name + cast, factor.indices
+        own: tuple[Index, ...] = own_frame(factor, frame)
+        return self.text(factor, own), own
 
 
 def _is_atom(text: str) -> bool:
@@ -211,7 +291,7 @@ def _is_atom(text: str) -> bool:
     return True
 
 
-def _frame(total: Sum, result: Frame) -> Frame:
+def _frame(total: Binder, result: Frame) -> Frame:
     """The indices of a sum's body, in the order of its first array that has them all."""
     for node in walk(total.body):
         if isinstance(node, Entry) and node.free == total.body.free and len(node.indices) == len(node.free):
