@@ -96,7 +96,9 @@ Style = Callable[[Layer, Tensor, Kind, Random, Shape], Array]
 def sample(layer: Layer, lengths: Lengths, kinds: Mapping[str, str], random: Random, style: Style) -> dict[str, Array]:
     """An array of float64 for each tensor of a layer."""
     return {
-        t.name: np.asarray(style(layer, t, KINDS[kinds[t.name]], random, shape_of(t.indices, lengths)), dtype=np.float64)
+        t.name: np.asarray(
+            style(layer, t, KINDS[kinds[t.name]], random, shape_of(t.indices, lengths)), dtype=np.float64
+        )
         for t in layer.tensors
     }
 

@@ -25,11 +25,13 @@ class Reference:
         compute: from tensors and constants to the outputs; for a network also what lies between
             its layers, by name.
         kinds: what the numbers of a tensor are, where they cannot be any (see samples.KINDS).
+        article: whether it is one of the article's layers, to be run on the article's data too.
     """
 
     label: str
     compute: Callable[[Any], Outputs]
     kinds: Mapping[str, str] = field(default_factory=dict)
+    article: bool = False
 
 
 Rows = dict[str, Reference]
@@ -58,15 +60,13 @@ def _normalization(torch: Any, nn: Any) -> Rows:
         return torch._weight_norm(t.v.reshape(len(t.v), -1), t.g[:, None], 0).reshape(t.v.shape)
 
     return {
-        "batch_norm": Reference("torch F.batch_norm", lambda t: _batch_norm(nn, t)),
+        "batch_norm": Reference("torch F.batch_norm", lambda t: _batch_norm(nn, t), article=True),
         "batch_norm_eval": Reference(
             "torch F.batch_norm, training=False",
             lambda t: nn.batch_norm(t.x, t.mu, t.var, t.w, t.beta, training=False, eps=t.eps),
             {"var": "positive"},
         ),
-        "layer_norm": Reference(
-            "torch F.layer_norm", lambda t: nn.layer_norm(t.x, t.x.shape[-1:], t.w, t.beta, t.eps)
-        ),
+        "layer_norm": Reference("torch F.layer_norm", lambda t: nn.layer_norm(t.x, t.x.shape[-1:], t.w, t.beta, t.eps)),
         "rms_norm": Reference("torch F.rms_norm", lambda t: nn.rms_norm(t.x, t.x.shape[-1:], t.w, t.eps)),
         "instance_norm": Reference("torch.instance_norm", per_sample),
         "group_norm": Reference("torch.group_norm", groups),
@@ -85,7 +85,7 @@ _NO_THRESHOLD = 40.0
 
 def _activations(torch: Any, nn: Any) -> Rows:
     return {
-        "sigmoid": Reference("torch.sigmoid", lambda t: torch.sigmoid(t.y)),
+        "sigmoid": Reference("torch.sigmoid", lambda t: torch.sigmoid(t.y), article=True),
         "tanh": Reference("torch.tanh", lambda t: torch.tanh(t.x)),
         "relu": Reference("torch F.relu", lambda t: nn.relu(t.x)),
         "leaky_relu": Reference("torch F.leaky_relu", lambda t: nn.leaky_relu(t.x, t.slope)),
@@ -118,7 +118,7 @@ def _gates(torch: Any, nn: Any) -> Rows:
 
 def _errors(torch: Any, nn: Any) -> Rows:  # noqa: ARG001 - a family takes both
     return {
-        "mse": Reference("torch F.mse_loss", lambda t: nn.mse_loss(t.z, t.t)),
+        "mse": Reference("torch F.mse_loss", lambda t: nn.mse_loss(t.z, t.t), article=True),
         "l1": Reference("torch F.l1_loss", lambda t: nn.l1_loss(t.z, t.t)),
         "huber": Reference("torch F.huber_loss", lambda t: nn.huber_loss(t.z, t.t, delta=t.delta)),
         "smooth_l1": Reference("torch F.smooth_l1_loss", lambda t: nn.smooth_l1_loss(t.z, t.t, beta=t.beta)),
@@ -242,7 +242,7 @@ def _networks(torch: Any, nn: Any) -> Rows:
         return u + nn.linear(nn.silu(nn.linear(m, t.w_gate)) * nn.linear(m, t.w_up), t.w_down)
 
     return {
-        "batch_norm_sigmoid_mse": Reference("torch batch_norm, sigmoid, mse", article),
-        "mlp_classifier": Reference("torch linear, layer_norm, gelu, linear, cross_entropy", classifier, {"q": "share"}),
+        "batch_norm_sigmoid_mse": Reference("torch batch_norm, sigmoid, mse", article, article=True),
+        "mlp_classifier": Reference("torch linear, layer_norm, gelu, cross_entropy", classifier, {"q": "share"}),
         "transformer_block": Reference("torch rms_norm, attention, silu and products", block),
     }

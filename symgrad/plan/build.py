@@ -9,11 +9,13 @@ from functools import cached_property
 from symgrad.algebra.binding import transform_children
 from symgrad.algebra.terms import ZERO, Binder, Entry, Index, Pow, Term, mul, walk
 from symgrad.errors import SymgradError
-from symgrad.notation.layer import Layer
-from symgrad.plan.formula import equation
+from symgrad.notation.layer import Definition, Layer
+from symgrad.plan.formula import equation, formula
+from symgrad.plan.named import through_definitions
 from symgrad.plan.names import describing_name, free_name, python_names
 from symgrad.plan.records import FULL, REDUCTION, SMALL, Procedure, Statement, is_full
 from symgrad.plan.rules import code_form
+from symgrad.plan.shift import shifted
 from symgrad.plan.share import (
     Sums,
     reduction,
@@ -44,6 +46,8 @@ class Builder:
         self.constants = {constant.name for constant in layer.constants}
         self.bodies: dict[str, Body] = {}
         self.sums = Sums(verdict)
+        self.shifts: set[str] = set()
+        self.invented: dict[Term, Entry] = {}
 
     def build(self, results: Sequence[tuple[str, str]]) -> Procedure:
         """The procedure that returns `results`: for each what it is, and the name that holds it."""
@@ -66,6 +70,8 @@ class Builder:
             raise SymgradError(f"layer {self.layer.name}: the plan needs {name}, which has no equation.")
         indices, body = self.original[name]
         body = with_canonical_letters(self._without_zeros(code_form(self._with_names(body, name), self.verdict)))
+        body = through_definitions(body, self._solvable(name), self.verdict, lambda t: code_form(t, self.verdict))
+        body = shifted(body, self.verdict, self.shifts, self._largest, self._logarithm)
         for used in sorted(body.names):
             self._require(used)
         self.bodies[name] = (indices, code_form(self._without_zeros(body), self.verdict))
@@ -77,6 +83,27 @@ class Builder:
             if name != own:
                 body = replace_term(body, form, self.layer.entry(name))
         return body
+
+    def _solvable(self, own: str) -> list[Definition]:
+        """The definitions whose values the equation of `own` may use."""
+        usable = {*self.original, *self.given} - {own}
+        return [d for d in reversed(self.layer.definitions) if d.name in usable and d.body.binds]
+
+    def _largest(self, extreme: Term) -> Entry:
+        """The name of the largest exponent of a sum of exponentials."""
+        entry = self._invented_once(with_canonical_letters(extreme), "largest")
+        self.shifts.add(entry.name)
+        return entry
+
+    def _logarithm(self, body: Term) -> Entry:
+        """The name of the logarithm of a sum of exponentials."""
+        return self._invented_once(body, "log_sum_exp")
+
+    def _invented_once(self, body: Term, otherwise: str) -> Entry:
+        """A statement for a term, the same one each time."""
+        if body not in self.invented:
+            self.invented[body] = self._new(body, otherwise)
+        return self.invented[body]
 
     @cached_property
     def _forms(self) -> dict[str, Term]:
@@ -136,7 +163,7 @@ class Builder:
 
     def _new(self, body: Term, otherwise: str) -> Entry:
         """A new statement for a term, with a name that says what it is."""
-        wanted = describing_name(body, self.constants, otherwise)
+        wanted = describing_name(body, self.constants | self.shifts, otherwise)
         name = free_name(wanted, {*python_names([*self._all_names(), *self.bodies]).values()})
         indices = self._in_order(body)
         self.bodies[name] = (indices, body)
@@ -197,7 +224,7 @@ class Builder:
         Names of other equations stay: each of them is proved by itself.
         """
         if name in self.original:
-            composed = unfold(self.bodies[name][1], self._invented())
+            composed = unfold(self.bodies[name][1], self._invented())  # shifts stay free variables
             self.verdict.require(composed, self.original[name][1], name)
 
     def _procedure(self, order: list[str], results: Sequence[tuple[str, str]]) -> Procedure:
@@ -221,16 +248,23 @@ class Builder:
 
     def _statement(self, name: str, names: Mapping[str, str], needed_by: tuple[str, ...]) -> Statement:
         indices, body = self.bodies[name]
-        shown = self.original[name] if name in self.original else (indices, unfold(body, self._invented()))
+        shown = with_names(self._shown(name, unfold(body, self._invented())), names)
         kind = REDUCTION if reduction(body) is not None else FULL if is_full(indices, self.layer) else SMALL
         return Statement(
             names[name], indices, with_names(body, names), kind,
-            equation(names[name], shown[0], with_names(shown[1], names)), needed_by,
+            equation(names[name], indices, shown), needed_by,
         )  # fmt: skip
 
+    def _shown(self, name: str, computed: Term) -> Term:
+        """What the comment says: the equation, or what is computed for it where that is far shorter."""
+        if name not in self.original:
+            return computed
+        equation = self.original[name][1]
+        return computed if 3 * len(formula(computed)) < 2 * len(formula(equation)) else equation
+
     def _invented(self) -> dict[str, Body]:
-        """The statements that are not equations of the layer."""
-        return {name: body for name, body in self.bodies.items() if name not in self.original}
+        """The statements that are not equations of the layer, but for shifts, which may have any value."""
+        return {n: body for n, body in self.bodies.items() if n not in self.original and n not in self.shifts}
 
 
 def with_names(term: Term, names: Mapping[str, str]) -> Term:

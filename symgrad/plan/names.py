@@ -10,7 +10,7 @@ from fractions import Fraction
 from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Mul, Num, Pow, Reduce, Size, Sum, Term, Where
 from symgrad.plan.infix import split_sign
 
-LONGEST = 32
+LONGEST = 24
 """A describing name longer than this says less than a short one with a comment."""
 WORDS = {Fraction(1): "one", Fraction(2): "two", Fraction(1, 2): "half"}
 EMITTED = frozenset(

@@ -35,18 +35,19 @@ def make_plan(
     Raises:
         PlanError: a gradient, composed back from the plan, is not proved equal to its adjoint.
     """
-    backward = _backward(layer, adjoints, layer.outputs, check_equal)
+    verdict = Verdict(layer, check_equal, {})
+    backward = _backward(layer, adjoints, layer.outputs, verdict)
     statistics = [d for d in layer.definitions if d.name not in layer.outputs and _is_result_of_sum(d)]
     names = python_names([*(t.name for t in layer.tensors), *(c.name for c in layer.constants),
                           *(d.name for d in layer.definitions)])  # fmt: skip
     kept = [d.name for d in statistics if names[d.name] in backward.reads and d.name in statistic_adjoints]
     branches = tuple(
-        (names[name], _backward(layer, statistic_adjoints[name], (name,), check_equal)) for name in kept
+        (names[name], _backward(layer, statistic_adjoints[name], (name,), verdict)) for name in kept
     )
     saved = _saved(layer, names, [backward, *(branch for _, branch in branches)])
     return KernelPlan(
         layer, names, saved, tuple(names[d.name] for d in statistics if names[d.name] in saved),
-        _forward(layer, names, saved, check_equal), backward, branches,
+        _forward(layer, names, saved, verdict), backward, branches,
     )  # fmt: skip
 
 
@@ -55,16 +56,15 @@ def _is_result_of_sum(definition: Definition) -> bool:
     return definition.body.binds
 
 
-def _backward(layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], check_equal: Equal) -> Procedure:
+def _backward(layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], verdict: Verdict) -> Procedure:
     """The gradients of all inputs from the cotangents of `seeds`."""
     declared = _at_declared_letters(layer, adjoints)
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
     kept = [d.name for d in layer.definitions if _is_result_of_sum(d) or d.name in layer.outputs]
     given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants), *kept, *(f"d_{s}" for s in seeds)]
     recomputed = {name: body for name, body in definitions.items() if name not in kept}
-    verdict = Verdict(layer, check_equal, declared)
     results = [(t.name, f"d_{t.name}") for t in layer.differentiable if _is_wanted(t.name, declared, seeds, layer)]
-    return Builder(layer, {**recomputed, **declared}, given, verdict).build(results)
+    return Builder(layer, {**recomputed, **declared}, given, verdict.knowing(declared)).build(results)
 
 
 def _is_wanted(name: str, declared: Mapping[str, Body], seeds: Sequence[str], layer: Layer) -> bool:
@@ -97,10 +97,10 @@ def _saved(layer: Layer, names: Mapping[str, str], procedures: Sequence[Procedur
     return tuple(name for name in names.values() if name in read)
 
 
-def _forward(layer: Layer, names: Mapping[str, str], saved: Sequence[str], check_equal: Equal) -> Procedure:
+def _forward(layer: Layer, names: Mapping[str, str], saved: Sequence[str], verdict: Verdict) -> Procedure:
     """The outputs, and what is saved."""
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
     given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants)]
     wanted = [d.name for d in layer.definitions if d.name not in layer.outputs and names[d.name] in saved]
     results = [(names[name], name) for name in (*wanted, *layer.outputs)]
-    return Builder(layer, definitions, given, Verdict(layer, check_equal, {})).build(results)
+    return Builder(layer, definitions, given, verdict.knowing({})).build(results)

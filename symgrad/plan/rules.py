@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from symgrad.algebra.binding import rename, transform_children
 from symgrad.algebra.terms import ZERO, Add, Delta, Mul, Pow, Size, Sum, Term, add, mul, power, sum_over, walk
 from symgrad.plan.safe import safe_form
+from symgrad.plan.stable import difference_form, log_form
 from symgrad.plan.verdict import Verdict
 
 
@@ -150,6 +151,13 @@ DOWNWARD = (
         "Shrinks: fewer exponentials.",
         safe_form,
     ),
+    Rule(
+        "logarithm",
+        "log(exp(u) a / b) = u + log(a) - log(b), log(1 + exp(u)) = softplus(u), log(1 + u) = log1p(u)",
+        "Shrinks: an exponential leaves the logarithm, or the logarithm of a sum is gone.",
+        log_form,
+    ),
+    Rule("difference", "exp(u) - 1 = expm1(u)", "Shrinks: one exponential less.", difference_form),
 )
 UPWARD = (
     Rule("hoist", "Σ_k a b_k = a Σ_k b_k", "Shrinks: the sum's body loses a factor.", _hoist),

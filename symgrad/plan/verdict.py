@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symgrad.algebra.binding import instantiate, substitute, transform_children
 from symgrad.algebra.terms import Entry, Index, Sum, Term, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
+from symgrad.plan.guess import Guess
 from symgrad.plan.records import Equal
 
 Body = tuple[tuple[Index, ...], Term]
@@ -27,19 +28,26 @@ class Verdict:
         layer: whose names the prover knows.
         check_equal: the prover.
         known: equations for names that are not the layer's: adjoints, statements of the plan.
+        guess: numbers that rule out wrong guesses before the prover is asked.
     """
 
     layer: Layer
     check_equal: Equal
     known: Mapping[str, Body]
-    _asked: dict[tuple[Term, Term], bool] = field(default_factory=dict)
+    guess: Guess = field(default_factory=lambda: Guess())
+    asked: dict[tuple[Term, Term], bool] = field(default_factory=dict)
+
+    def knowing(self, known: Mapping[str, Body]) -> Verdict:
+        """The same prover, with what it has answered, for other equations."""
+        return replace(self, known=known)
 
     def equal(self, left: Term, right: Term) -> bool:
         """Whether both terms are proved equal, whatever the adjoints in them are."""
         pair = (left, right)
-        if pair not in self._asked:
-            self._asked[pair] = left == right or self.check_equal(left, right, self.layer)
-        return self._asked[pair]
+        if pair not in self.asked:
+            differ = left != right and self.guess.differ(self.layer, left, right)
+            self.asked[pair] = left == right or (not differ and self.check_equal(left, right, self.layer))
+        return self.asked[pair]
 
     def require(self, left: Term, right: Term, what: str) -> None:
         """Raise unless both terms are proved equal; adjoints are replaced by their equations only if needed."""

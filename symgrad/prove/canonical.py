@@ -30,7 +30,7 @@ from fractions import Fraction
 from itertools import combinations, count
 
 from symgrad.algebra.binding import rename
-from symgrad.algebra.terms import Add, Call, Delta, Entry, Index, Mul, Num, Pow, Size, Sum, Term, power, walk
+from symgrad.algebra.terms import Add, Call, Delta, Entry, Index, Mul, Num, Pow, Size, Sum, Term, power
 from symgrad.errors import DerivationError, TooLargeError
 from symgrad.primitives import PRIMITIVES
 from symgrad.prove.labelling import alike_names, canonical_sum, mixes_letters, same_divisors
@@ -69,8 +69,8 @@ from symgrad.prove.powers import (
 )
 
 MAX_TERMS = 20_000
-MAX_WORK = 20_000
-"""How many monomials may be brought into normal form for one question."""
+MAX_WORK = 10_000
+"""How many monomials may be brought into normal form for one question; long ones count more."""
 MAX_REPEATED = 4_096
 MAX_REMEMBERED = 20_000
 ONE: Poly = {UNIT: Fraction(1)}
@@ -130,11 +130,12 @@ class Canonical:
             case Pow(Mul(factors), exponent) if exponent.denominator == 1:
                 return self.product(*(self.poly(power(factor, exponent)) for factor in factors))
             case Pow(base, exponent):
+                if exponent < 0:
+                    self._check_divisor(base)
                 return self.power(self.poly(base), exponent)
             case Call(name, arguments):
                 return self.call(name, arguments)
             case Sum(indices, body):
-                self._check_divisors(indices, body)
                 return self.sum(*self._apart(indices, body))
             case _:
                 raise DerivationError(
@@ -153,19 +154,17 @@ class Canonical:
         """Letters that nothing else has; like canonical ones they come after those that are written."""
         return {index: Index(f"~~{next(self._fresh)}", index.axis) for index in indices}
 
-    def _check_divisors(self, indices: tuple[Index, ...], body: Term) -> None:
-        """A sum over k of f / (x_k - x_i) has a term without value, and is not simplified.
+    def _check_divisor(self, base: Term) -> None:
+        """Refuse 1/(x_k - x_i): it has no value at k = i, where a delta may make a product 0.
 
-        Only deltas can keep the term k = i out; where they do, cancelling is right or fails by itself.
+        `where(k != i, (x_k - x_i)/(x_k - x_i), 0)` is 1 - delta_ki, and cancelling would make it 1.
         """
-        for node in walk(body):
-            if isinstance(node, Delta):
-                return
-        for node in walk(body):
-            if isinstance(node, Pow) and node.exponent < 0:
-                for one, other in combinations(sorted(node.base.free), 2):
-                    if one.axis == other.axis and not {one, other}.isdisjoint(indices):
-                        self.power(self.poly(rename(node.base, {one: other})), node.exponent)
+        for one, other in combinations(sorted(base.free), 2):
+            if one.axis == other.axis and frozenset((one, other)) not in self.distinct:
+                equal = rename(base, {one: other})
+                if not self.poly(equal):
+                    raise DerivationError(f"a divisor is 0 where {one.name} = {other.name}")
+                self._check_divisor(equal)
 
     def delta(self, left: Index, right: Index) -> Poly:
         """Delta of two indices."""
@@ -180,6 +179,8 @@ class Canonical:
         row = PRIMITIVES[name]
         if row.elementary is not None:
             return self.poly(row.elementary(*arguments))
+        if name == "log":
+            self._check_divisor(*arguments)
         return self.function(name, [self.poly(argument) for argument in arguments])
 
     def function(self, name: str, arguments: list[Poly]) -> Poly:
@@ -252,7 +253,7 @@ class Canonical:
 
     def normal(self, exponents: dict[Atom, Fraction]) -> Poly:
         """The polynomial that a product of powers of atoms stands for."""
-        self._work += 1
+        self._work += 1 + len(exponents) // 8
         if self._work > MAX_WORK:
             raise TooLargeError(f"an expression takes more than {MAX_WORK} steps to bring into canonical form")
         for atom, exponent in sorted(exponents.items(), key=lambda item: item[0]):

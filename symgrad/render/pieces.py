@@ -39,19 +39,22 @@ class _Cutter(Printer):
     def pieces(self, sign: str, term: Term, room: int) -> list[str]:
         """One top-level term, cut inside its widest brackets where it is long."""
         whole = sign + self.unsigned(term)
-        if letters_in(whole) <= room:
-            return [whole]
+        cut = self.cut(sign, term, room) if letters_in(whole) > room else []
+        return cut if len(cut) > 1 else [whole]
+
+    def cut(self, sign: str, term: Term, room: int) -> list[str]:
+        """A long term in pieces; fewer than two where there is nowhere to cut it."""
         opened = self.opened(term)
         if isinstance(term, Mul) and (opened is None or sum(self.is_long(f, room // 2) for f in term.factors) > 1):
             return self.product(sign, term, room)
-        return [whole] if opened is None else self.bracketed(sign + opened[0], opened[1], room)
+        return [] if opened is None else self.bracketed(sign + opened[0], opened[1], room)
 
     def product(self, sign: str, term: Mul, room: int) -> list[str]:
         """A product with several long factors: each of them in brackets, after the short ones."""
         long = [f for f in term.factors if self.is_long(f, room // 2) or reaches_on(f)]
         short = [f for f in term.factors if f not in long]
         if not any(self.is_long(f, room // 2) for f in long):
-            return [sign + self.unsigned(term)]
+            return []
         head = sign + (self.unsigned(mul(*short)) if short else "")
         return [piece for at, f in enumerate(long) for piece in self.bracketed("" if at else head, f, room)]
 

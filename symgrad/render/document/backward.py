@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from symgrad.algebra.binding import alpha_equal
-from symgrad.algebra.terms import Diff, Entry, Mul, Sum, Term
+from symgrad.algebra.terms import Diff, Entry
 from symgrad.derive.records import Derivation, Gradient
 from symgrad.prove.study import Found
 from symgrad.render.document.blocks import Block, Chain, Section, Text
-from symgrad.render.document.chains import chain, one_line, trivial
+from symgrad.render.document.chains import chain, factors, first_use, last_number, one_line, trivial
 from symgrad.render.document.context import Context
 from symgrad.render.document.figures import paths
 from symgrad.render.document.markup import counted, listed, math, plain
@@ -72,8 +72,13 @@ def _tensor(context: Context, found: Found, solutions: tuple[int, ...]) -> Itera
 def _gradient(context: Context, found: Found, solutions: tuple[int, ...]) -> Iterator[Block]:
     """A gradient for which both routes go the same way, or an upstream one."""
     derivation = found.paths.derivation
-    if found.jacobian is not None and two_solutions(context, found) and 2 not in solutions:
-        yield from _jacobian(context, found, found.jacobian)
+    if found.jacobian is not None and two_solutions(context, found):
+        if 1 in solutions:
+            yield Text(rf"\passage{{Solution 1 for {math(context.gradient(found.name))}.}}")
+            yield from _jacobian(context, found, found.jacobian)
+        if 2 in solutions:
+            yield Text(rf"\passage{{Solution 2 for {math(context.gradient(found.name))}.}}")
+            yield from _by_paths(context, found)
         return
     if trivial(context, derivation):
         yield from _only_lemma(context, derivation)
@@ -99,7 +104,7 @@ def _only_lemma(context: Context, derivation: Derivation) -> Iterator[Block]:
 def _jacobian(context: Context, found: Found, gradient: Gradient) -> Iterator[Block]:
     """Solution 1: the chain rule over all entries, the Jacobian's cases, their contraction."""
     derivation = gradient.derivation
-    cut = _first_use(derivation)
+    cut = first_use(derivation)
     yield Text(
         "All intermediates follow the entry by which the derivative is taken. "
         "The chain rule over all that it reaches gives"
@@ -109,25 +114,25 @@ def _jacobian(context: Context, found: Found, gradient: Gradient) -> Iterator[Bl
     for lemma in context.distinct(derivation.lemmas):
         yield from _lemma(context, lemma)
     yield Text(f"{_substituting(context, derivation.lemmas, head)} gives")
-    yield from _with_forms(context, derivation, found, cut, _last_number(head))
+    yield from _with_forms(context, derivation, found, cut, last_number(head))
 
 
 def _by_paths(context: Context, found: Found) -> Iterator[Block]:
     """Solution 2: the contribution paths, each factor on its own, their sum."""
     derivation = found.paths.derivation
-    cut = _first_use(derivation)
+    cut = first_use(derivation)
     head = chain(context, derivation, derivation.steps[:cut])
     ways = counted(derivation.lemmas, "path", "paths")
     yield Text(f"Adding up the direct contribution {ways}, with every other named quantity held, gives")
     yield head
     yield Text("The factors are derived one by one, in the order in which they stand.")
-    for place, factor in enumerate(_factors(derivation.steps[0].after), start=1):
+    for place, factor in enumerate(factors(derivation.steps[0].after), start=1):
         first, *rest = _factor(context, derivation, factor)
         assert isinstance(first, Text)
         yield Text(rf"\passage{{Factor {place}.}} {first.latex}")
         yield from rest
     yield Text(f"{_substituting(context, derivation.lemmas, head)} gives")
-    yield from _with_forms(context, derivation, found, cut, _last_number(head))
+    yield from _with_forms(context, derivation, found, cut, last_number(head))
 
 
 def _factor(context: Context, derivation: Derivation, factor: Entry | Diff) -> Iterator[Block]:
@@ -151,12 +156,12 @@ def _intermediate(context: Context, found: Found) -> Iterator[Block]:
     """The gradient of an intermediate inside a layer."""
     derivation = found.paths.derivation
     if len(derivation.lemmas) > 1:
-        cut = _first_use(derivation)
+        cut = first_use(derivation)
         name = context.inline(context.layer.entry(found.name))
         yield Text(f"{name} has direct contribution paths of its own:")
         head = chain(context, derivation, derivation.steps[:cut])
         yield head
-        after = _last_number(head)
+        after = last_number(head)
     else:
         cut, after = 0, ""
     for lemma in context.distinct(derivation.lemmas):
@@ -204,18 +209,13 @@ def _with_forms(context: Context, derivation: Derivation, found: Found, cut: int
         )
 
 
-def _first_use(derivation: Derivation) -> int:
-    """The place of the first step that puts lemmas in."""
-    return next((at for at, step in enumerate(derivation.steps) if "derived before" in step.rules), 0)
-
-
 def _substituting(context: Context, lemmas: tuple[Derivation, ...], head: Chain) -> str:
     if not lemmas:
         return "This"
     last = references(
         [context.result(lemma) for lemma in lemmas[-2:] if len(lemmas) > 1] or [context.result(lemmas[0])]
     )
-    into = _last_number(head)
+    into = last_number(head)
     if len({context.result(lemma) for lemma in lemmas}) > 2 and not any(
         _CASE.fullmatch(lemma.title) for lemma in lemmas
     ):
@@ -223,27 +223,8 @@ def _substituting(context: Context, lemmas: tuple[Derivation, ...], head: Chain)
     return f"Substituting {last}" + (f" into {references([into])}" if into else "")
 
 
-def _last_number(shown: Chain) -> str:
-    numbers = [line.number for line in shown.lines if line.number]
-    return numbers[-1] if numbers else ""
-
-
 def _hidden(context: Context, derivation: Derivation) -> bool:
     """Whether a gradient uses one of an intermediate that was not shown."""
-    factors = _factors(derivation.steps[0].after) if derivation.steps else []
-    found = [context.found(f.name[2:]) for f in factors if isinstance(f, Entry)]
+    parts = factors(derivation.steps[0].after) if derivation.steps else []
+    found = [context.found(f.name[2:]) for f in parts if isinstance(f, Entry)]
     return any(f is not None and not context.result(f.paths.derivation) for f in found)
-
-
-def _factors(term: Term) -> list[Entry | Diff]:
-    """The gradients and derivatives in a sum of products, in order, each once."""
-    match term:
-        case Diff():
-            return [term]
-        case Entry(name):
-            return [term] if name.startswith("d_") else []
-        case Sum(_, body):
-            return _factors(body)
-        case _:
-            inner = [factor for child in term.children for factor in _factors(child)]
-            return list(dict.fromkeys(inner)) if isinstance(term, Mul) or len(inner) > 1 else inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from symgrad.algebra.terms import Entry, Term
+from symgrad.algebra.terms import Diff, Entry, Mul, Sum, Term
 from symgrad.derive.records import Derivation, Step
 from symgrad.render.document.blocks import Chain, Line
 from symgrad.render.document.context import Context
@@ -91,6 +91,31 @@ def trivial(context: Context, derivation: Derivation) -> bool:
         and context.latex(derivation.lemmas[0].target) == context.latex(derivation.target)
         and context.latex(derivation.lemmas[0].result) == context.latex(derivation.result)
     )
+
+
+def first_use(derivation: Derivation) -> int:
+    """The place of the first step that puts lemmas in."""
+    return next((at for at, step in enumerate(derivation.steps) if "derived before" in step.rules), 0)
+
+
+def last_number(shown: Chain) -> str:
+    """The last number of a chain, or an empty string."""
+    numbers = [line.number for line in shown.lines if line.number]
+    return numbers[-1] if numbers else ""
+
+
+def factors(term: Term) -> list[Entry | Diff]:
+    """The gradients and derivatives in a sum of products, in order, each once."""
+    match term:
+        case Diff():
+            return [term]
+        case Entry(name):
+            return [term] if name.startswith("d_") else []
+        case Sum(_, body):
+            return factors(body)
+        case _:
+            inner = [factor for child in term.children for factor in factors(child)]
+            return list(dict.fromkeys(inner)) if isinstance(term, Mul) or len(inner) > 1 else inner
 
 
 def _steps(context: Context, derivation: Derivation, steps: tuple[Step, ...], after: str) -> list[Shown]:

@@ -18,6 +18,7 @@ from symgrad.render.kernels.products import (
     matrix_product,
     own_frame,
     product_of_others,
+    scaled,
     transposed,
 )
 from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, raw
@@ -211,8 +212,7 @@ class NumpyLines:
         """A reduction's expression times numbers and sizes."""
         if coefficient == ONE:
             return text
-        factors = coefficient.factors if isinstance(coefficient, Mul) else (coefficient,)
-        return self.smalls.text(mul(*factors, raw(f"({text})" if " @ " in text else text)), ())
+        return self.smalls.text(scaled(raw(text), coefficient), ())
 
 
 def _is_square(term: Term) -> bool:

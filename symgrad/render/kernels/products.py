@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import rename
-from symgrad.algebra.terms import ONE, Delta, Index, Mul, Reduce, Sum, Term, Where, mul
+from symgrad.algebra.terms import ONE, Delta, Entry, Index, Mul, Pow, Reduce, Sum, Term, Where, mul
 from symgrad.notation.layer import Layer
 from symgrad.plan.records import is_full
 from symgrad.render.kernels.layout import Frame
@@ -122,3 +122,11 @@ def product_of_others(total: Reduce) -> tuple[Term, Index] | None:
         return None
     position = same.right if same.left == bound else same.left
     return None if position in factor.free else (rename(factor, {bound: position}), position)
+
+
+def scaled(value: Entry, coefficient: Term) -> Term:
+    """A reduction's expression times numbers and sizes; a matrix product stands before what divides it."""
+    factors = coefficient.factors if isinstance(coefficient, Mul) else (coefficient,)
+    if all(isinstance(factor, Pow) and factor.exponent < 0 for factor in factors):
+        return mul(value, coefficient)
+    return mul(coefficient, Entry(f"({value.name})") if " @ " in value.name else value)

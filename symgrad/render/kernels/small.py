@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Index, Mul, Num, Position, Pow, Term, mul, walk
+from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Index, Mul, Num, Position, Pow, Term, mul, power, walk
 from symgrad.plan.infix import Spelling, condition, infix
 from symgrad.plan.records import KernelPlan
 from symgrad.primitives import PRIMITIVES
@@ -58,9 +58,9 @@ class Smalls:
     def plain(self, term: Term) -> Term:
         """The term with functions and roots of mere numbers written for Python's own floats."""
         if isinstance(term, (Call, Pow)) and not term.free and all(self.kinds.get(n) == PYTHON for n in term.names):
-            whole = isinstance(term, Pow) and term.exponent.denominator == 1
-            if not whole:
-                return raw(infix(term, PLAIN))
+            if isinstance(term, Call) or term.exponent.denominator != 1:
+                below = isinstance(term, Pow) and term.exponent < 0
+                return power(raw(infix(power(term, -1) if below else term, PLAIN)), -1 if below else 1)
         return transform_children(term, self.plain)
 
     def coefficient(self, term: Term, frame: Frame) -> str:

@@ -9,7 +9,6 @@ from itertools import groupby
 
 from symgrad.algebra.terms import (
     MINUS_ONE,
-    ONE,
     ZERO,
     Add,
     Binder,
@@ -43,6 +42,7 @@ from symgrad.render.kernels.products import (
     matrix_product,
     own_frame,
     product_of_others,
+    scaled,
     transposed,
 )
 from symgrad.render.kernels.small import OWN, WIDE, Smalls, centred, fraction_text, raw, split_product
@@ -215,9 +215,7 @@ class TorchLines:
             mean = mean_of(statement.term)
             inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",))
             coefficient = mul(*mean[1]) if mean is not None else coefficient
-        if coefficient != ONE and " @ " in inside:
-            inside = f"({inside})"
-        return self.smalls.text(mul(coefficient, raw(inside)), ())
+        return self.smalls.text(scaled(raw(inside), coefficient), ())
 
     def _sum(self, total: Binder, result: Frame, method: str, more: tuple[str, ...] = ()) -> str:
         """A sum over some dimensions."""
