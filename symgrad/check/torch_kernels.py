@@ -114,8 +114,8 @@ def _data(
     tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
     cotangents = tuple(tensors.pop(f"d_{o}") for o in layer.outputs)
     shapes: list[list[int]] = [list(tensors[t.name].shape) for t in layer.tensors]
-    shown = "×".join(map(str, max(shapes, key=len)))
-    return Data(f"{name}, {shown}" + ("" if double else ", float32"), tensors, cotangents, double)
+    largest = max(shapes, key=len)
+    return Data(f"{name}, {'×'.join(map(str, largest))}" + ("" if double else ", float32"), tensors, cotangents, double)
 
 
 Results = dict[str, Any]

@@ -45,14 +45,36 @@ class Segment:
 
 
 def segments(layer: Layer) -> tuple[Segment, ...]:
-    """The layer's definitions, cut where the layer call changes."""
+    """The layer's definitions, cut where the layer call changes and at bottlenecks.
+
+    After a bottleneck d nothing that was defined before d is used any more, nor an input that d
+    depends on: whatever came before reaches the outputs through d alone. Long chains fall into
+    short pieces there, and the length of a derivation stays linear in that of the chain.
+    """
     groups: list[list[Definition]] = []
     for definition in separated(layer):
         if groups and groups[-1][-1].call == definition.call:
             groups[-1].append(definition)
         else:
             groups.append([definition])
-    return tuple(_segment(layer, group) for group in groups)
+    pieces = [piece for group in groups for piece in _cut_at_bottlenecks(layer, group)]
+    return tuple(_segment(layer, piece) for piece in pieces)
+
+
+def _cut_at_bottlenecks(layer: Layer, group: list[Definition]) -> list[list[Definition]]:
+    """A stretch of definitions, cut after each bottleneck."""
+    inputs = {tensor.name for tensor in layer.tensors if tensor.role == "input"}
+    last_use = {name: place for place, d in enumerate(group) for name in d.body.names}
+    pieces: list[list[Definition]] = [[]]
+    reach = -1
+    for place, definition in enumerate(group):
+        pieces[-1].append(definition)
+        used = [name for name in definition.body.names if name in inputs or place > 0]
+        earlier = {d.name for d in group[:place]} | inputs
+        reach = max([reach, *(last_use[name] for name in used if name in earlier)])
+        if reach <= place and place + 1 < len(group):
+            pieces.append([])
+    return [piece for piece in pieces if piece]
 
 
 def _segment(layer: Layer, group: list[Definition]) -> Segment:
@@ -60,7 +82,7 @@ def _segment(layer: Layer, group: list[Definition]) -> Segment:
     used_outside = {name for d in layer.definitions if d.name not in inside for name in d.body.names}
     exports = tuple(d.name for d in group if d.name in used_outside or d.name in layer.outputs)
     constants = {constant.name for constant in layer.constants}
-    order = [*(t.name for t in layer.tensors), *(d.name for d in layer.definitions)]
+    order = list(dict.fromkeys([*(t.name for t in layer.tensors), *(d.name for d in layer.definitions)]))
     names = {name for d in group for name in d.body.names} - inside - constants
     return Segment(tuple(group), exports, tuple(name for name in order if name in names))
 

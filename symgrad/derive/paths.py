@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.simplify import settle
 from symgrad.algebra.terms import Diff, Entry, Term, add, mul, sum_over
-from symgrad.derive.dependence import derivative_of, direct_alignment, open_indices, separated
+from symgrad.derive.dependence import derivative_of, direct_alignment, open_indices, segments, separated
 from symgrad.derive.local import derive_local
 from symgrad.derive.records import Derivation, Gradient
 from symgrad.derive.recorder import Recorder
@@ -42,6 +42,7 @@ class _Paths:
         self.context = Context(self.by_name, {})
         self.gradients: dict[str, Gradient] = {}
         self.live = _live(self.layer)
+        self.public = {name for part in segments(self.layer) for name in part.exports}
 
     def run(self) -> tuple[Gradient, ...]:
         for definition in reversed(self.definitions):
@@ -54,7 +55,7 @@ class _Paths:
     def consumers(self, name: str) -> list[Definition]:
         """The definitions that use `name`; those that end a layer call come first."""
         users = [d for d in self.definitions if d.name in self.live and name in d.body.names]
-        return sorted(users, key=lambda d: not _public(self.layer, d.name))
+        return sorted(users, key=lambda d: d.name not in self.public)
 
     def derive(self, entry: Entry) -> None:
         """Derive d_entry and keep it."""
@@ -92,18 +93,13 @@ class _Paths:
 
         def replace(entry: Entry) -> Term | None:
             found = self.gradients.get(entry.name)
-            if found is None or _public(self.layer, entry.name.removeprefix("d_")):
+            if found is None or entry.name.removeprefix("d_") in self.public:
                 return None
             return instantiate(found.derivation.result, found.entry.indices, entry.indices)
 
         closed = substitute(recorder.term, replace)
         recorder.note(("derived before",), settle(closed), "the gradients of the intermediates were derived before")
         recorder.apply(*PULL)
-
-
-def _public(layer: Layer, name: str) -> bool:
-    """Whether a definition is the result of a layer call, or an output."""
-    return name in layer.outputs or any(call.result == name for call in layer.calls)
 
 
 def _live(layer: Layer) -> frozenset[str]:

@@ -18,6 +18,7 @@ from fractions import Fraction
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.simplify import separate_letters
 from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative
+from symgrad.derive.dependence import segments
 from symgrad.derive.records import Condition, Gradient
 from symgrad.errors import DerivationError, SymgradError, TooLargeError
 from symgrad.notation.layer import Layer
@@ -79,7 +80,8 @@ class Prover:
 
     def __init__(self, layer: Layer, gradients: tuple[Gradient, ...] = (), look_through: bool = False) -> None:
         self.layer = layer
-        self.look_through = look_through
+        parts = () if look_through else segments(layer)
+        self.upstream = frozenset(name for part in parts for name in part.exports)
         self.bodies: dict[str, tuple[tuple[Index, ...], Term]] = {}
         for definition in layer.definitions:
             self.bodies[definition.name] = (definition.indices, definition.body)
@@ -98,7 +100,7 @@ class Prover:
         if self.layer.definition(name) is not None:
             return 1
         plain = name.removeprefix("d_")
-        return 0 if not self.look_through and any(call.result == plain for call in self.layer.calls) else 2
+        return 0 if plain in self.upstream else 2
 
     def decide(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> Proof:
         """The verdict on `left = right`.
