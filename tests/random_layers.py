@@ -6,126 +6,117 @@ Every formula is smooth and tame on the whole real line: divisors, roots and log
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
-
-from hypothesis import strategies as st
 
 AXES = ("s", "c", "k")
 BOUND = {"s": "a", "c": "b", "k": "m"}
 """A second letter for each axis."""
-Draw = st.DrawFn
+NUMBERS = ("2", "0.5", "3", "1.25", "1")
+FUNCTIONS = ("sigmoid({})", "tanh({})", "exp(tanh({}))", "sin({})", "log(1 + {}**2)", "sqrt({}**2 + eps)",
+             "rsqrt({}**2 + eps)", "-{}")  # fmt: skip
+LEAVES = ("entry", "entry", "entry", "number", "constant")
+NODES = ("sum", "product", "product", "difference", "function", "function", "quotient", "power", "reduction",
+         "reduction")  # fmt: skip
+Free = dict[str, str]
+"""For each free axis, the letter that runs over it."""
+
+
+def random_layer(seed: int, outputs: int = 1) -> str:
+    """The text of a layer with at most so many outputs; the same for the same seed."""
+    return _Sketch(random.Random(seed)).text(outputs)
 
 
 @dataclass
-class Sketch:
-    """A layer as far as it is written: the indices of each tensor, and which letters are declared."""
+class _Sketch:
+    """A layer as far as it is written; `tensors` holds the axes of each name."""
 
-    tensors: dict[str, tuple[str, ...]]
-    variadic: bool
-    lines: list[str] = field(default_factory=list)
+    rng: random.Random
+    tensors: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    axes: tuple[str, ...] = AXES
 
-    def declared(self, names: list[str]) -> str:
-        return ", ".join(self._entry(name) for name in names)
+    def text(self, outputs: int) -> str:
+        self.axes = AXES[: self.rng.randint(1, 3)]
+        self.tensors = {"x": self.axes, "t": self.some(), "w": self.some()}
+        variadic = self.rng.random() < 0.3
+        lines = [
+            f"input {self.declared('x', variadic)}",
+            f"{self.rng.choice(('target', 'input'))} {self.declared('t', variadic)}",
+            f"parameter {self.declared('w', variadic)}",
+            "constant eps = 0.5",
+            *(self.definition(f"u{number}") for number in range(self.rng.randint(1, 4))),
+        ]
+        defined = [name for name in self.tensors if name.startswith("u")]
+        chosen = {defined[-1], *self.rng.sample(defined, min(len(defined), self.rng.randint(1, outputs)) - 1)}
+        return "\n".join([*lines, f"output {', '.join(sorted(chosen))}", ""])
 
-    def _entry(self, name: str) -> str:
-        letters = [f"{i}..." if i == "k" and self.variadic else i for i in self.tensors[name]]
-        return f"{name}[{', '.join(letters)}]" if letters else name
+    def some(self) -> tuple[str, ...]:
+        return tuple(axis for axis in self.axes if self.rng.random() < 0.6)
 
+    def declared(self, name: str, variadic: bool) -> str:
+        return _indexed(name, [f"{i}..." if i == "k" and variadic else i for i in self.tensors[name]])
 
-@st.composite
-def layers(draw: Draw) -> str:
-    """The text of a layer."""
-    axes = AXES[: draw(st.integers(1, 3))]
-    some = st.sets(st.sampled_from(axes)).map(lambda chosen: tuple(axis for axis in axes if axis in chosen))
-    sketch = Sketch({"x": axes, "w": draw(some), "t": draw(some)}, draw(st.booleans()))
-    head = [f"input {sketch.declared(['x'])}", f"parameter {sketch.declared(['w'])}", "constant eps = 0.5"]
-    target = draw(st.booleans())
-    head.insert(1, f"{'target' if target else 'input'} {sketch.declared(['t'])}")
-    for number in range(draw(st.integers(1, 4))):
-        _define(draw, sketch, f"u{number}", draw(some))
-    defined = [name for name in sketch.tensors if name.startswith("u")]
-    outputs = draw(st.lists(st.sampled_from(defined), min_size=1, max_size=2, unique=True))
-    return "\n".join([*head, *sketch.lines, f"output {', '.join(outputs)}", ""])
+    def definition(self, name: str) -> str:
+        axes = self.some()
+        body = self.formula({axis: axis for axis in axes}, 2) + self.rng.choice((" + ", " - ")) + self.covering(axes)
+        self.tensors[name] = axes
+        return f"{_indexed(name, axes)} = {body}"
 
+    def covering(self, axes: tuple[str, ...]) -> str:
+        """The entry of x, reduced to `axes`, so that each index of the left side stands on the right."""
+        bound = [axis for axis in self.axes if axis not in axes]
+        entry = _indexed("x", self.axes)
+        inner = self.rng.choice(("{}", "tanh({})", "{}**2", "({} - 1)*sigmoid({})")).replace("{}", entry)
+        return f"{_indexed('mean', bound)}({inner})" if bound else inner
 
-def _define(draw: Draw, sketch: Sketch, name: str, free: tuple[str, ...]) -> None:
-    body = _formula(draw, sketch, {axis: axis for axis in free}, 2)
-    body += _covering(draw, sketch, body, free)
-    left = f"{name}[{', '.join(free)}]" if free else name
-    sketch.lines.append(f"{left} = {body}")
-    sketch.tensors[name] = free
+    def formula(self, free: Free, depth: int) -> str:
+        kind = self.rng.choice(NODES if depth == 2 or (depth and self.rng.random() < 0.6) else LEAVES)
+        return str(getattr(self, f"_{kind}")(free, depth - 1))
 
+    def _entry(self, free: Free, depth: int) -> str:
+        fitting = [name for name, axes in self.tensors.items() if set(axes) <= set(free)]
+        if not fitting:
+            return "eps"
+        name = self.rng.choice(fitting)
+        return _indexed(name, [free[axis] for axis in self.tensors[name]])
 
-def _covering(draw: Draw, sketch: Sketch, body: str, free: tuple[str, ...]) -> str:
-    """A term with the entry of x summed down to the free indices, so that each of them stands on the right."""
-    bound = [axis for axis in sketch.tensors["x"] if axis not in free]
-    entry = f"x[{', '.join(sketch.tensors['x'])}]"
-    sign = draw(st.sampled_from((" + ", " - ")))
-    return sign + (f"mean[{', '.join(bound)}]({entry})" if bound else entry)
+    def _number(self, free: Free, depth: int) -> str:
+        return self.rng.choice(NUMBERS)
 
-
-def _formula(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-    """A formula over letters `free`, axis to letter."""
-    kinds = ["entry", "entry", "number", "constant"]
-    if depth > 0:
-        kinds += ["sum", "product", "difference", "function", "quotient", "power", "reduction", "reduction"]
-    return _KINDS[draw(st.sampled_from(kinds))](draw, sketch, free, depth - 1)
-
-
-def _entry(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-    fitting = [name for name, axes in sketch.tensors.items() if set(axes) <= set(free)]
-    if not fitting:
+    def _constant(self, free: Free, depth: int) -> str:
         return "eps"
-    name = draw(st.sampled_from(fitting))
-    letters = [free[axis] for axis in sketch.tensors[name]]
+
+    def _sum(self, free: Free, depth: int) -> str:
+        return f"({self.formula(free, depth)} + {self.formula(free, depth)})"
+
+    def _difference(self, free: Free, depth: int) -> str:
+        return f"({self.formula(free, depth)} - {self.formula(free, depth)})"
+
+    def _product(self, free: Free, depth: int) -> str:
+        return f"{self.formula(free, depth)}*{self.formula(free, depth)}"
+
+    def _function(self, free: Free, depth: int) -> str:
+        return self.rng.choice(FUNCTIONS).format(f"({self.formula(free, depth)})")
+
+    def _quotient(self, free: Free, depth: int) -> str:
+        return f"({self.formula(free, depth)})/(({self.formula(free, depth)})**2 + eps)"
+
+    def _power(self, free: Free, depth: int) -> str:
+        return f"({self.formula(free, depth)})**{self.rng.choice((2, 3))}"
+
+    def _reduction(self, free: Free, depth: int) -> str:
+        """A sum or mean over one axis or two, under the axis' own letter (which hides it) or under another."""
+        chosen = self.rng.sample(self.axes, min(len(self.axes), self.rng.randint(1, 2)))
+        inner = dict(free)
+        for axis in chosen:
+            taken = {letter for other, letter in inner.items() if other != axis}
+            inner[axis] = self.rng.choice([letter for letter in (axis, BOUND[axis]) if letter not in taken])
+        missing = [axis for axis in self.axes if axis not in inner]
+        entry = _indexed("x", [inner.get(axis, axis) for axis in self.axes])
+        entry = f"mean[{', '.join(missing)}]({entry})" if missing else entry
+        body = self.formula(inner, depth) + self.rng.choice(("*", " + ")) + entry
+        return f"{_indexed(self.rng.choice(('sum', 'mean')), [inner[axis] for axis in chosen])}({body})"
+
+
+def _indexed(name: str, letters: list[str] | tuple[str, ...]) -> str:
     return f"{name}[{', '.join(letters)}]" if letters else name
-
-
-def _number(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-    return draw(st.sampled_from(("2", "0.5", "3", "1.25", "1")))
-
-
-def _two(between: str) -> object:
-    def write(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-        return f"({_formula(draw, sketch, free, depth)}{between}{_formula(draw, sketch, free, depth)})"
-
-    return write
-
-
-def _function(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-    shape = draw(st.sampled_from(("sigmoid({})", "tanh({})", "exp(tanh({}))", "sin({})", "log(1 + {}**2)",
-                                  "sqrt({}**2 + eps)", "rsqrt({}**2 + eps)", "-{}")))  # fmt: skip
-    return shape.format(f"({_formula(draw, sketch, free, depth)})")
-
-
-def _quotient(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-    return f"{_formula(draw, sketch, free, depth)}/(({_formula(draw, sketch, free, depth)})**2 + eps)"
-
-
-def _power(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-    return f"({_formula(draw, sketch, free, depth)})**{draw(st.sampled_from((2, 3)))}"
-
-
-def _reduction(draw: Draw, sketch: Sketch, free: dict[str, str], depth: int) -> str:
-    """A sum or mean over one axis or two, under the axis' own letter (which hides it) or under another."""
-    chosen = draw(st.lists(st.sampled_from(sketch.tensors["x"]), min_size=1, max_size=2, unique=True))
-    inner = dict(free)
-    for axis in chosen:
-        taken = {letter for other, letter in inner.items() if other != axis}
-        inner[axis] = draw(st.sampled_from([letter for letter in (axis, BOUND[axis]) if letter not in taken]))
-    entry = f"x[{', '.join(inner.get(axis, axis) for axis in sketch.tensors['x'])}]"
-    body = _formula(draw, sketch, inner, depth)
-    if all(axis in inner for axis in sketch.tensors["x"]):
-        body = f"{body}*{entry}" if draw(st.booleans()) else body + f" + {entry}"
-    elif "x" in sketch.tensors:
-        missing = [axis for axis in sketch.tensors["x"] if axis not in inner]
-        body += f" + sum[{', '.join(missing)}]({entry})"
-    reduce = draw(st.sampled_from(("sum", "mean")))
-    return f"{reduce}[{', '.join(inner[axis] for axis in chosen)}]({body})"
-
-
-_KINDS = {
-    "entry": _entry, "number": _number, "constant": lambda draw, sketch, free, depth: "eps",
-    "sum": _two(" + "), "difference": _two(" - "), "product": _two("*"), "function": _function,
-    "quotient": _quotient, "power": _power, "reduction": _reduction,
-}  # fmt: skip

@@ -65,7 +65,9 @@ def test_derive_shows_both_solutions_the_proof_and_a_table(capsys):
         "Proof: Solution 1 = Solution 2, for every size and value",
     ):
         assert f"\n{heading}" in out
-    head, rule, *rows = out.rstrip().split("\n\n")[-1].split("\n")
+    *_, closing, last = out.rstrip().split("\n\n")
+    assert last == "`symgrad generate batch_norm_sigmoid_mse` writes the files."
+    head, rule, *rows = closing.split("\n")
     assert head.split("  ")[0] == "gradient"
     assert set(rule) == {"─", " "}
     for row, name in zip(rows, ("∂L/∂x[s,c,k]", "∂L/∂w[c]", "∂L/∂β[c]"), strict=True):
@@ -188,7 +190,8 @@ def test_a_wrong_claim_is_refuted_with_numbers_and_the_nearest_right_form(capsys
     left, right = (line.split("= ")[1] for line in out.split("\n") if "side =" in line)
     assert left != right
     assert "\n        d_y   " in out
-    assert out.endswith("    nearest right form: d_beta[c] = sum[s, k](d_y[s, c, k])\n    (changed: a factor dropped)\n")
+    nearest = "    nearest right form: d_beta[c] = sum[s, k](d_y[s, c, k])\n    (changed: a factor dropped)\n"
+    assert out.endswith(nearest)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +237,8 @@ def test_the_worst_verdict_is_the_exit_status(undecidable, capsys):
     assert run(capsys, "prove", undecidable, RIGHT, OPEN)[0] == 3
     status, out = run(capsys, "prove", undecidable, RIGHT, OPEN, WRONG)
     assert status == 1
-    assert [line.split()[1] for line in out.split("\n") if line[:1] in tuple("✓✗?")] == ["proved", "undecided", "refuted"]
+    verdicts = [line.split()[1] for line in out.split("\n") if line[:1] in tuple("✓✗?")]
+    assert verdicts == ["proved", "undecided", "refuted"]
 
 
 def test_the_upstream_gradient_of_a_loss_is_stated(capsys):
@@ -263,7 +267,8 @@ def test_generate_writes_what_check_then_accepts(capsys, tmp_path):
 def test_generate_takes_backends(capsys, tmp_path):
     status, _ = run(capsys, "generate", "sigmoid", "mse", "--backend", "numpy", "--out", str(tmp_path))
     assert status == 0
-    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.py")) == ["numpy/mse.py", "numpy/sigmoid.py"]
+    written = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.py"))
+    assert written == ["numpy/mse.py", "numpy/sigmoid.py"]
 
 
 @pytest.fixture
@@ -412,12 +417,20 @@ def test_an_unknown_backend(capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["differentiate"], ["derive", "--solution", "3"], ["prove", "mse"]])
+@pytest.mark.parametrize("arguments", [["differentiate"], ["derive", "--solution", "3"], ["prove", "mse"]])
 def test_a_wrong_command_line(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
     assert "usage: symgrad" in capsys.readouterr().err
+
+
+def test_no_command_at_all_shows_the_help(capsys):
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: symgrad")
+    assert "    derive " in err
 
 
 def test_every_command_has_help(capsys):
@@ -481,4 +494,5 @@ def test_formulas_are_utf8_under_any_locale(root):
 
 
 def test_a_table_is_aligned():
-    assert table(("a", "bc"), [("xyz", "1"), ("x\u0302", "22")]).split("\n") == ["a    bc", "───  ──", "xyz  1", "x\u0302    22"]
+    lines = table(("a", "bc"), [("xyz", "1"), ("x\u0302", "22")]).split("\n")
+    assert lines == ["a    bc", "───  ──", "xyz  1", "x\u0302    22"]

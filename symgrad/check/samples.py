@@ -43,13 +43,18 @@ def _share(random: Random, shape: Shape) -> Array:
 
 KINDS: dict[str, Kind] = {
     "any": Kind(lambda random, shape: random.normal(size=shape), (0, 1, -1, LARGE, -LARGE), free=True),
+    "score": Kind(lambda random, shape: random.normal(size=shape), (0, 1, -1, 30, -30)),
     "positive": Kind(lambda random, shape: random.uniform(0.1, 3, shape), (1 / LARGE, 1, LARGE)),
     "unit": Kind(lambda random, shape: random.uniform(0.01, 0.99, shape), (1e-6, 0.5, 1 - 1e-6)),
     "share": Kind(_share, (0, 0.5, 1)),
     "sign": Kind(lambda random, shape: random.choice((-1.0, 1.0), shape)),
     "count": Kind(lambda random, shape: random.poisson(2, shape).astype(float), (0, 1, 100)),
 }
-"""`share` is a probability that may be 0; `sign` is the label 1 or -1."""
+"""`share` is a probability that may be 0; `sign` is the label 1 or -1.
+
+`score` is for what is multiplied and then exponentiated: 30 * 30 is beyond what exp holds, and far
+larger scores would be nothing but their rounding after it.
+"""
 
 
 def kinds_of(layer: Layer, known: Mapping[str, str]) -> dict[str, str]:
@@ -148,3 +153,18 @@ def point_of(layer: Layer, lengths: Lengths, arrays: Mapping[str, Array]) -> Poi
         name: {key: Fraction(float(array[key])) for key in np.ndindex(*array.shape)} for name, array in arrays.items()
     }
     return Point(sizes, values | {c.name: {(): c.default} for c in layer.constants})
+
+
+def sensible_point(
+    layer: Layer, sizes: Mapping[str, int], seed: int = 0, known: Mapping[str, str] | None = None
+) -> Point:
+    """Ordinary numbers for everything that a layer is given, of kinds for which it has values.
+
+    Upstream gradients are included, and are not 0 or 1: one that is left out shows.
+    """
+    random = np.random.default_rng(seed)
+    lengths = {name: (length,) for name, length in sizes.items()}
+    arrays = sample(layer, lengths, kinds_of(layer, known or {}), random, ordinary)
+    for name in layer.outputs:
+        arrays[f"d_{name}"] = np.asarray(random.normal(2, 0.5, shape_of(layer.indices(name) or (), lengths)))
+    return point_of(layer, lengths, arrays)

@@ -7,13 +7,13 @@ derivative row of the table of primitives, which dual numbers share, and a wrong
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from symgrad.algebra.terms import Index
 from symgrad.check.kernels import telling_point
 from symgrad.check.records import Check
 from symgrad.derive.records import Derivation, Step
-from symgrad.notation.layer import Layer
 from symgrad.prove.evaluate import Evaluator
 from symgrad.prove.floats import Floats
 from symgrad.prove.numbers import EvaluationError
@@ -35,7 +35,7 @@ def check_steps(study: Study, lengths: tuple[int, ...] = LENGTHS) -> Iterator[Ch
         worst = 0.0
         for derivation in all_derivations(study):
             for step in derivation.steps:
-                error = step_error(step, layer, evaluator, sizes)
+                error = step_error(step, evaluator, sizes)
                 if error is not None:
                     worst = max(worst, error)
         where = ", ".join(f"N_{name} = {n}" for name, n in sizes.items())
@@ -58,8 +58,11 @@ def _with_lemmas(derivation: Derivation) -> Iterator[Derivation]:
     yield derivation
 
 
-def step_error(step: Step, layer: Layer, evaluator: Evaluator, sizes: Mapping[str, int]) -> float | None:
-    """The relative difference of both sides at one place; None where the step has no value there."""
+def step_error(step: Step, evaluator: Evaluator, sizes: Mapping[str, int]) -> float | None:
+    """The relative difference of both sides at one place; None where the step has no value there.
+
+    Where one side only overflows or is no number, the difference is infinite.
+    """
     at = _places(sorted(step.before.free | step.after.free), step, sizes)
     if at is None:
         return None
@@ -67,7 +70,10 @@ def step_error(step: Step, layer: Layer, evaluator: Evaluator, sizes: Mapping[st
         before, after = (float(evaluator.value(side, at)) for side in (step.before, step.after))
     except EvaluationError:
         return None
-    return abs(before - after) / max(1.0, abs(before))
+    finite = math.isfinite(before), math.isfinite(after)
+    if not any(finite):
+        return None
+    return abs(before - after) / max(1.0, abs(before)) if all(finite) else math.inf
 
 
 def _places(indices: list[Index], step: Step, sizes: Mapping[str, int]) -> dict[Index, int] | None:

@@ -195,11 +195,14 @@ def _mixing(torch: Any, nn: Any) -> Rows:
         "log_softmax": Reference("torch F.log_softmax", lambda t: nn.log_softmax(t.x, -1)),
         "logsumexp": Reference("torch.logsumexp", lambda t: torch.logsumexp(t.x, -1)),
         "attention": Reference(
-            "torch F.scaled_dot_product_attention", lambda t: nn.scaled_dot_product_attention(t.q, t.k, t.v)
+            "torch F.scaled_dot_product_attention",
+            lambda t: nn.scaled_dot_product_attention(t.q, t.k, t.v),
+            {"q": "score", "k": "score"},
         ),
         "causal_attention": Reference(
             "torch F.scaled_dot_product_attention, is_causal",
             lambda t: nn.scaled_dot_product_attention(t.q, t.k, t.v, is_causal=True),
+            {"q": "score", "k": "score"},
         ),
         "rope": Reference("torch.polar, a complex product", turned),
         "cumsum": Reference("torch.cumsum", lambda t: torch.cumsum(t.x, -1)),

@@ -20,7 +20,11 @@ WRONG_INPUT = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
-    options = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given:
+        parser().print_help(sys.stderr)
+        return WRONG_INPUT
+    options = parser().parse_args(given)
     _unicode()
     try:
         status = int(options.run(options))

@@ -66,6 +66,7 @@ def _print(options: argparse.Namespace, found: Study, checks: list[Check]) -> No
     for section in terminal(found, article_book(found.layer), shown):
         print(section + "\n")
     print(closing_table(found, checks))
+    print(f"\n`symgrad generate {options.layer}` writes the files.")
 
 
 def closing_table(found: Study, checks: list[Check]) -> str:

@@ -1,4 +1,4 @@
-"""`symgrad prove`: is this formula right?"""
+"""`symgrad prove`: whether a formula is right."""
 
 from __future__ import annotations
 

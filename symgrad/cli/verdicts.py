@@ -53,7 +53,7 @@ def condition(found: Condition, names: Names) -> str:
 
 
 def equation(left: Term, right: Term, layer: Layer) -> str:
-    """left = right in the notation, as a person would claim it."""
+    """The claim `left = right` in the notation, as a person would write it."""
     return shortened(f"{unparse(left, layer)} = {unparse(right, layer)}", layer)
 
 

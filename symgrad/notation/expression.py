@@ -45,10 +45,12 @@ from symgrad.notation.names import NAME, NOT_YET, REDUCTIONS, check_name, did_yo
 from symgrad.notation.numbers import MAX_DIGITS, MAX_EXPONENT, exact_number, no_value, too_large
 from symgrad.primitives import ALIASES, PI, PRIMITIVES
 
-MAX_PARTS = 4_000
+MAX_PARTS = 10_000
+MAX_OPERATIONS = 2_000
 MAX_NESTING = 100
 _DOTS = re.compile(r"(?<=[A-Za-z0-9_])[ \t]*\.\.\.(?=\s*[\],])")
 _LONG_NUMBER = re.compile(rf"(?<!\w)\d{{{MAX_DIGITS + 1},}}")
+_OPERATION = re.compile(r"\*\*|[-+*/%@&|^~]")
 _PART = re.compile(r"\w+|[^\w\s]")
 _SPLIT = "Split it: give parts names of their own, on lines before."
 
@@ -99,6 +101,8 @@ class Reader:
             raise too_large(self.statement.origin(self.base + long.start()))
         if sum(1 for _ in _PART.finditer(text)) > MAX_PARTS:
             raise InputError(f"this formula has more than {MAX_PARTS} parts.", start, _SPLIT)
+        if sum(1 for _ in _OPERATION.finditer(text)) > MAX_OPERATIONS:
+            raise InputError(f"this formula has more than {MAX_OPERATIONS} operations.", start, _SPLIT)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python's remarks on style
@@ -361,8 +365,9 @@ class Reader:
         if not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
             self.fail(node, "conditions other than == and != are not supported yet.", WHERE)
         sides = [self.index_letters(side)[0] for side in (node.left, node.comparators[0])]
+        if not any(letter in self.scope.letters.parents for letter, _ in sides):
+            self.known_index(*sides[0])
         for letter, place in sides:
-            self.known_index(letter, place)
             self.note(letter, place)
         (left, _), (right, _) = sides
         self.scope.letters.join(left, right, self.origin(node), "the other side")
@@ -380,6 +385,8 @@ class Reader:
         wrt = self.term(node.args[1])
         if not isinstance(wrt, Entry):
             self.fail(node.args[1], "a derivative is taken by an entry.", "Write total(y[c, k], x[c, i]).")
+        if wrt.name.startswith("d_"):
+            self.fail(node.args[1], "a derivative by a gradient has no meaning.", "Write total(y[c, k], x[c, i]).")
         return Diff(self.term(node.args[0]), wrt, total)
 
 

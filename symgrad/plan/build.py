@@ -7,9 +7,10 @@ from fractions import Fraction
 from functools import cached_property
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import ZERO, Binder, Entry, Index, Pow, Term, mul, walk
+from symgrad.algebra.terms import ZERO, Binder, Delta, Entry, Index, Pow, Term, mul, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Definition, Layer
+from symgrad.plan.choices import chosen, guarded
 from symgrad.plan.formula import equation, formula
 from symgrad.plan.named import through_definitions
 from symgrad.plan.names import describing_name, free_name, python_names
@@ -27,6 +28,9 @@ from symgrad.plan.share import (
     with_root,
 )
 from symgrad.plan.verdict import Body, Verdict, unfold
+
+SHORT = 60
+"""An equation of at most this length stands in comments as it is."""
 
 
 class Builder:
@@ -53,6 +57,7 @@ class Builder:
         """The procedure that returns `results`: for each what it is, and the name that holds it."""
         for _, name in results:
             self._require(name)
+        self.bodies = {name: (indices, chosen(body)) for name, (indices, body) in self.bodies.items()}
         self._share_sums()
         self._share_roots()
         self._share_terms()
@@ -72,6 +77,7 @@ class Builder:
         body = with_canonical_letters(self._without_zeros(code_form(self._with_names(body, name), self.verdict)))
         body = through_definitions(body, self._solvable(name), self.verdict, lambda t: code_form(t, self.verdict))
         body = shifted(body, self.verdict, self.shifts, self._largest, self._logarithm)
+        body = self._own(name, indices, body)
         for used in sorted(body.names):
             self._require(used)
         self.bodies[name] = (indices, code_form(self._without_zeros(body), self.verdict))
@@ -98,6 +104,14 @@ class Builder:
     def _logarithm(self, body: Term) -> Entry:
         """The name of the logarithm of a sum of exponentials."""
         return self._invented_once(body, "log_sum_exp")
+
+    def _own(self, name: str, indices: tuple[Index, ...], body: Term) -> Term:
+        """The body, where it is nothing but the name of a new statement: that statement's own."""
+        if not isinstance(body, Entry) or body not in self.invented.values() or set(body.indices) != set(indices):
+            return body
+        found = self.bodies.pop(body.name)[1]
+        self.invented[found] = Entry(name, indices)
+        return found
 
     def _invented_once(self, body: Term, otherwise: str) -> Entry:
         """A statement for a term, the same one each time."""
@@ -251,7 +265,7 @@ class Builder:
         shown = with_names(self._shown(name, unfold(body, self._invented())), names)
         kind = REDUCTION if reduction(body) is not None else FULL if is_full(indices, self.layer) else SMALL
         return Statement(
-            names[name], indices, with_names(body, names), kind,
+            names[name], indices, with_names(guarded(body), names), kind,
             equation(names[name], indices, shown), needed_by,
         )  # fmt: skip
 
@@ -260,11 +274,17 @@ class Builder:
         if name not in self.original:
             return computed
         equation = self.original[name][1]
-        return computed if 3 * len(formula(computed)) < 2 * len(formula(equation)) else equation
+        shorter = len(formula(computed)) / len(formula(equation))
+        fewer = _sums_and_deltas(computed) < _sums_and_deltas(equation)
+        return computed if shorter < (1 if fewer else 2 / 3) and len(formula(equation)) > SHORT else equation
 
     def _invented(self) -> dict[str, Body]:
         """The statements that are not equations of the layer, but for shifts, which may have any value."""
         return {n: body for n, body in self.bodies.items() if n not in self.original and n not in self.shifts}
+
+
+def _sums_and_deltas(term: Term) -> int:
+    return sum(isinstance(node, (Binder, Delta)) for node in walk(term))
 
 
 def with_names(term: Term, names: Mapping[str, str]) -> Term:

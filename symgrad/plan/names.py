@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from collections.abc import Collection, Iterable
 from fractions import Fraction
 
@@ -52,7 +53,7 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 def describing_name(term: Term, constants: Collection[str], otherwise: str) -> str:
     """A name that says what a term is: x_minus_mu, rsqrt_var; constants in sums are left out."""
-    name = _describe(term, constants).strip("_")
+    name = re.sub("__+", "_", _describe(term, constants)).strip("_")
     return name if 0 < len(name) <= LONGEST and name.isidentifier() else otherwise
 
 

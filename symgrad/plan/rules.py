@@ -6,11 +6,13 @@ and a guess that it does not prove is dropped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import rename, transform_children
 from symgrad.algebra.terms import ZERO, Add, Delta, Mul, Pow, Size, Sum, Term, add, mul, power, sum_over, walk
+from symgrad.plan.choices import masked_exponential, masked_sum
 from symgrad.plan.safe import safe_form
 from symgrad.plan.stable import difference_form, log_form
 from symgrad.plan.verdict import Verdict
@@ -121,6 +123,13 @@ def _split(term: Term, _: Verdict) -> Term | None:
     return None
 
 
+def _square(term: Term, _: Verdict) -> Term | None:
+    if not isinstance(term, Mul) or len(set(term.factors)) == len(term.factors):
+        return None
+    counts = Counter(term.factors)
+    return mul(*(power(factor, count) for factor, count in counts.items()))
+
+
 def _vanish(term: Term, verdict: Verdict) -> Term | None:
     if not isinstance(term, Sum) or not any(isinstance(node, Add) for node in (term.body, *term.body.children)):
         return None
@@ -160,9 +169,17 @@ DOWNWARD = (
     Rule("difference", "exp(u) - 1 = expm1(u)", "Shrinks: one exponential less.", difference_form),
 )
 UPWARD = (
+    Rule(
+        "masked exponential",
+        "where(c, exp(u) a, 0) = exp(where(c, u, -inf)) a",
+        "Shrinks: the choice moves inwards.",
+        masked_exponential,
+    ),
     Rule("hoist", "Σ_k a b_k = a Σ_k b_k", "Shrinks: the sum's body loses a factor.", _hoist),
     Rule("count", "Σ_k a = N_k a", "Shrinks: a sum loses an index.", _count),
     Rule("cancel", "N_k a / N_k = a", "Shrinks: two factors less.", _cancel),
+    Rule("mask", "Σ_k where(c, a, 0) b = Σ_k [c] a b", "Shrinks: one choice less.", masked_sum),
+    Rule("square", "a a = a^2", "Shrinks: one factor less.", _square),
     Rule("pick", "Σ_i δ_ij a_i = a_j", "Shrinks: a sum loses an index.", _pick),
     Rule("split", "Σ_i (a δ_ij + b) c = Σ_i a δ_ij c + Σ_i b c", "Shrinks: δ leaves an Add, then the sum.", _split),
     Rule("vanish", "Σ_k (x_k - mean(x)) = 0, and any sum proved zero", "Shrinks: a sum disappears.", _vanish),

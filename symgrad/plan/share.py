@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -21,6 +21,7 @@ from symgrad.algebra.terms import (
     Reduce,
     Sum,
     Term,
+    Where,
     divide,
     mul,
     walk,
@@ -135,6 +136,14 @@ def repeated_roots(bodies: Iterable[Term]) -> list[Term]:
 
 def repeated(bodies: Iterable[Term], wanted: Callable[[Term], bool]) -> Term | None:
     """The largest sum or call that occurs more than once and is wanted, or None."""
-    counts = Counter(node for body in bodies for node in walk(body) if isinstance(node, (Add, Call)) and wanted(node))
+    nodes = (node for body in bodies for node in _walk_outside_choices(body))
+    counts = Counter(node for node in nodes if isinstance(node, (Add, Call)) and wanted(node))
     found = [term for term, count in counts.items() if count > 1]
     return max(found, key=lambda term: sum(1 for _ in walk(term)), default=None)
+
+
+def _walk_outside_choices(term: Term) -> Iterator[Term]:
+    """Every node but those below a choice: there a value may exist in one branch only."""
+    yield term
+    for child in () if isinstance(term, Where) else term.children:
+        yield from _walk_outside_choices(child)

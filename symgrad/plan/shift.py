@@ -10,12 +10,10 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import ZERO, Call, Entry, Reduce, Sum, Term, Where, add, negative, walk
+from symgrad.algebra.terms import Call, Entry, Reduce, Sum, Term, add, negative, walk
 from symgrad.plan.matching import exponents, match, replace_exponentials
 from symgrad.plan.verdict import Verdict
 
-LOWEST = Entry("-math.inf")
-"""What is never the largest; the shift is a free variable in proofs, so that this never stands in one."""
 FREE = "%shift"
 """The name of the shift in proofs."""
 Name = Callable[[Term], Entry]
@@ -75,12 +73,4 @@ def _families(term: Term, shifts: Collection[str]) -> Iterator[tuple[Sum, Term, 
         for argument in exponents(node.body) if isinstance(node, Sum) else ():
             if not argument.free.isdisjoint(node.indices) and argument.names.isdisjoint(shifts):
                 assert isinstance(node, Sum)
-                yield node, argument, Reduce("max", node.indices, _where_counted(node.body, argument))
-
-
-def _where_counted(body: Term, argument: Term) -> Term:
-    """The exponent, or -inf where a condition leaves its exponential out of the sum."""
-    for node in walk(body):
-        if isinstance(node, Where) and node.otherwise == ZERO and argument in exponents(node.then):
-            return Where(node.condition, argument, LOWEST)
-    return argument
+                yield node, argument, Reduce("max", node.indices, argument)

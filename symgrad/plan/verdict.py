@@ -9,6 +9,7 @@ from symgrad.algebra.binding import instantiate, substitute, transform_children
 from symgrad.algebra.terms import Entry, Index, Sum, Term, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
+from symgrad.plan.choices import as_choice
 from symgrad.plan.guess import Guess
 from symgrad.plan.records import Equal
 
@@ -43,7 +44,7 @@ class Verdict:
 
     def equal(self, left: Term, right: Term) -> bool:
         """Whether both terms are proved equal, whatever the adjoints in them are."""
-        pair = (left, right)
+        pair = left, right = (as_choice(left), as_choice(right))
         if pair not in self.asked:
             differ = left != right and self.guess.differ(self.layer, left, right)
             self.asked[pair] = left == right or (not differ and self.check_equal(left, right, self.layer))

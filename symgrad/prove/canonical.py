@@ -11,7 +11,8 @@ identity of the reals on the domain where both sides are defined:
   choices of them);
 * exp(a + b) = exp(a) exp(b); exp(q m) = exp(m)^q for rational q; functions that are elementary
   (sigmoid, tanh, ...) are written through exp;
-* log(ab) = log a + log b for positive factors; exp(log u) = u; sin^2 = 1 - cos^2;
+* log(ab) = log a + log b for positive factors; exp(log u) = u; sin^2 = 1 - cos^2; odd and even
+  functions of -u are those of u;
 * a root of a product takes out what is positive, what stands under a root itself, and even powers,
   as powers of absolute values: (a^2 b)^(1/2) = |a| b^(1/2);
 * B^e with several terms in B keeps only exponents e <= 0 as an atom: B^(e+1) = B * B^e, and
@@ -63,6 +64,7 @@ from symgrad.prove.powers import (
     factor_integer,
     is_whole,
     lead_of,
+    order_key,
     root_content,
     split_leading,
     tail_of,
@@ -73,6 +75,8 @@ MAX_WORK = 10_000
 """How many monomials may be brought into normal form for one question; long ones count more."""
 MAX_REPEATED = 4_096
 MAX_REMEMBERED = 20_000
+PARITY = {"sin": -1, "atan": -1, "asinh": -1, "erf": -1, "cos": 1}
+"""f(-u) = -f(u) or f(u)."""
 ONE: Poly = {UNIT: Fraction(1)}
 
 
@@ -189,10 +193,15 @@ class Canonical:
             return self.exp(arguments[0])
         if name == "log":
             return self.log(arguments[0])
+        if name in PARITY and arguments[0]:
+            (argument,) = arguments
+            if argument[max(argument, key=order_key)] < 0:
+                turned = call_atom(name, (freeze(_scaled(argument, Fraction(-1))),))
+                return _scaled(_single(turned), Fraction(PARITY[name]))
         return _single(call_atom(name, tuple(map(freeze, arguments))))
 
     def exp(self, argument: Poly) -> Poly:
-        """exp(sum of c m) = product of exp(m)^c; exp(c log u) = u^c."""
+        """The exponential of a sum: a product of exp(m)^c for its terms c m, and of u^c for c log u."""
         exponents: dict[Atom, Fraction] = {}
         powers = []
         for monomial, coefficient in argument.items():
@@ -204,7 +213,7 @@ class Canonical:
         return self.product({monomial_of(exponents): Fraction(1)}, *powers)
 
     def log(self, argument: Poly) -> Poly:
-        """log(a^p b^q u) = p log a + q log b + log u where each is positive; log exp(m) = m."""
+        """A product's logarithm is the sum of p log a for positive factors a^p, where log a is m for a = exp(m)."""
         if not argument:
             raise ZeroDivisionError("the logarithm of 0")
         (value, monomial), inside = root_content(argument)
@@ -299,7 +308,7 @@ class Canonical:
         return {monomial_of(exponents): Fraction(1)}
 
     def _taken_apart(self, atom: Atom, exponent: Fraction, quotient: dict[Atom, Fraction], part: Lead | Tail) -> Poly:
-        """m part B^-r = m (B^(1-r) - rest B^-r) for a term `part` of B, leading or lowest."""
+        """The rule m part B^-r = m (B^(1-r) - rest B^-r) for a term `part` of B, leading or lowest."""
         total = _scaled(self.normal({**quotient, atom: exponent + 1}), 1 / part.coefficient)
         for monomial, coefficient in part.rest.items():
             exponents = dict(quotient)
@@ -309,7 +318,7 @@ class Canonical:
         return total
 
     def power(self, base: Poly, exponent: Fraction) -> Poly:
-        """base ** exponent, on the domain where it is defined."""
+        """The power base ** exponent, on the domain where it is defined."""
         if exponent == 0:
             return ONE
         if not base:
@@ -403,11 +412,11 @@ class Canonical:
         if not mixes_letters(indices, body):
             found = canonical_sum(indices, body, self.rename)
             if found is not None:
-                return _single(found)
+                return found
         return self._averaged(indices, body)
 
     def _averaged(self, indices: tuple[Index, ...], body: Monomial) -> Poly:
-        """sum f = sum (f + f' + ...) / n over the ways to name letters that look alike.
+        """The rule sum f = sum (f + f' + ...) / n over the ways to name letters that look alike.
 
         In x_i / (x_i + x_k) the leading term of the divisor depends on the letters, so that a name
         cannot be chosen before dividing. The mean over all names does not depend on a choice. A term
@@ -503,12 +512,12 @@ def _whole_part(atom: Atom, exponent: Fraction) -> Fraction:
     return Fraction(0)
 
 
-def _rename_entry(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
+def _rename_entry(_: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
     name, indices = atom.data
     return {((entry_atom(name, tuple(mapping.get(i, i) for i in indices)), exponent),): Fraction(1)}
 
 
-def _rename_delta(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
+def _rename_delta(canon: Canonical, atom: Atom, _: Fraction, mapping: Mapping[Index, Index]) -> Poly:
     left, right = (mapping.get(i, i) for i in atom.data)
     return canon.delta(left, right)
 

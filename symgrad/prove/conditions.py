@@ -17,6 +17,7 @@ def conditions_of(terms: Iterable[Term], layer: Layer) -> tuple[Condition, ...]:
     for term in terms:
         for condition in _needs(term):
             if not any(_implied(condition, known) for known in (*own, *found)):
+                found = [known for known in found if not _implied(known, condition)]
                 found.append(condition)
     return tuple(found)
 
@@ -27,6 +28,7 @@ def domain_of(layer: Layer) -> tuple[Condition, ...]:
     for definition in layer.definitions:
         for condition in _needs(definition.body):
             if not any(_implied(condition, known) for known in found):
+                found = [known for known in found if not _implied(known, condition)]
                 found.append(condition)
     return tuple(found)
 

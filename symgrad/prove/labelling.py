@@ -10,7 +10,7 @@ from typing import Any
 
 from symgrad.algebra.terms import Index
 from symgrad.errors import TooLargeError
-from symgrad.prove.monomials import Atom, Monomial, Poly, PolyLike, level_of, sum_atom
+from symgrad.prove.monomials import Monomial, Poly, PolyLike, level_of, sum_atom
 
 MAX_ORDERS = 720
 MAX_AVERAGED = 24
@@ -18,24 +18,26 @@ Rename = Callable[[PolyLike, Mapping[Index, Index]], Poly]
 Names = dict[Index, Index]
 
 
-def canonical_sum(indices: tuple[Index, ...], body: Monomial, rename: Rename) -> Atom | None:
-    """The sum over `indices`, the same atom for every choice of their letters.
+def canonical_sum(indices: tuple[Index, ...], body: Monomial, rename: Rename) -> Poly | None:
+    """The sum over `indices`, as a number times the same atom for every choice of their letters.
 
     The letters are numbered in the order that gives the smallest body; only indices that look
     alike are permuted. Letters carry the nesting level, so that an inner sum never binds an outer
-    one's letter. None where a renamed body is no longer a single monomial.
+    one's letter. A body that changes its sign when letters are exchanged sums to 0. None where a
+    renamed body is no longer a single monomial.
     """
-    best: tuple[Monomial, tuple[Index, ...]] | None = None
+    found: dict[tuple[Monomial, tuple[Index, ...]], set[Fraction]] = {}
     for order in _orders(indices, body, rename):
         names = _names(order, body)
         renamed = rename({body: Fraction(1)}, names)
-        if list(renamed.values()) != [1]:
+        if len(renamed) != 1:
             return None
-        candidate = (next(iter(renamed)), tuple(names[index] for index in order))
-        if best is None or candidate < best:
-            best = candidate
-    assert best is not None
-    return sum_atom(best[1], best[0])
+        ((monomial, coefficient),) = renamed.items()
+        found.setdefault((monomial, tuple(names[index] for index in order)), set()).add(coefficient)
+    best = min(found)
+    if len(found[best]) > 1:
+        return {}
+    return {((sum_atom(best[1], best[0]), Fraction(1)),): found[best].pop()}
 
 
 def alike_names(indices: tuple[Index, ...], body: Monomial) -> list[Names]:

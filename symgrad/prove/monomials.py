@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Union, cast
+from typing import Any, cast
 
 from symgrad.algebra.terms import Index
 
@@ -76,7 +76,7 @@ class Atom:
 Monomial = tuple[tuple[Atom, Fraction], ...]
 Poly = dict[Monomial, Fraction]
 Frozen = tuple[tuple[Monomial, Fraction], ...]
-PolyLike = Union[Poly, Frozen]
+PolyLike = Poly | Frozen
 
 UNIT: Monomial = ()
 
@@ -143,7 +143,7 @@ def delta_atom(left: Index, right: Index) -> Atom:
 
 
 def exp_atom(monomial: Monomial) -> Atom:
-    """exp of a monomial with coefficient 1."""
+    """The exponential of a monomial with coefficient 1."""
     return Atom("exp", (monomial,), free_of(monomial), level_of(monomial))
 
 

@@ -58,7 +58,7 @@ class _Page:
         return f"{words}\n{'─' * min(len(words), self.options.width)}"
 
     def line(self, left: str, right: Term, target: Term, after: str = "") -> str:
-        """left = right, broken to the width, with the equation's number."""
+        """The line `left = right`, broken to the width, with the equation's number."""
         tag = self.number(target, right, after)
         return wrapped(f"  {left} = ", text(right, self.names), self.options.width, tag)
 
@@ -79,7 +79,8 @@ class _Page:
             lines.append(self.line(self.show(definition.entry), definition.body, definition.entry))
         sizes = ", ".join(f"N_{axis.name}" for axis in self.study.merge.layer.axes)
         conditions = [f"{sizes} ≥ 1" if sizes else "", *(self.condition(c) for c in self.study.domain)]
-        lines.append("  for " + " and ".join(c for c in conditions if c))
+        if any(conditions):
+            lines.append("  for " + " and ".join(c for c in conditions if c))
         return "\n".join(lines)
 
     def condition(self, condition: Condition) -> str:
@@ -128,7 +129,7 @@ class _Page:
             yield lemma
 
     def chain(self, derivation: Derivation, target: Term, after: str = "") -> Iterator[str]:
-        """left = … = result: every step with its rules, or the first and the last line."""
+        """The chain `left = … = result`: every step with its rules, or the first and the last line."""
         left = self.show(derivation.target)
         shown = list(derivation.steps) if self.options.steps else self.selected(derivation, target, after)
         if self.options.steps:
@@ -138,7 +139,9 @@ class _Page:
             if self.options.steps:
                 words = ", ".join(step.rules) + (f": {step.reason}" if step.reason else "")
                 margin = " " * (width(left) + 7)
-                yield textwrap.fill(f"[{words}]", self.options.width, initial_indent=margin, subsequent_indent=margin + " ")
+                yield textwrap.fill(
+                    f"[{words}]", self.options.width, initial_indent=margin, subsequent_indent=margin + " "
+                )
 
     def selected(self, derivation: Derivation, target: Term, after: str) -> list[Step]:
         """The first step, those with a number, and the last; not those that only name a derivative."""

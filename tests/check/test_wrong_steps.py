@@ -69,7 +69,7 @@ def test_mutated_steps_are_seen_where_they_change_the_value(network):
             edit = edits[number % len(edits)]
             if not edit.term.free <= step.before.free:
                 continue
-            error = step_error(replace(step, after=edit.term), layer, evaluator, SIZES)
+            error = step_error(replace(step, after=edit.term), evaluator, SIZES)
             if error is not None and error > 1e-9:
                 seen += 1
             elif error is not None:
@@ -86,4 +86,17 @@ def test_a_step_that_has_no_value_at_a_size_does_not_count(network):
     evaluator = Evaluator(layer, telling_point(layer, sizes, 1, positive=True), Floats())
     steps = [step for derivation in all_derivations(network) for step in derivation.steps if step.distinct]
     assert steps
-    assert all(step_error(step, layer, evaluator, sizes) is None for step in steps)
+    assert all(step_error(step, evaluator, sizes) is None for step in steps)
+
+
+def test_a_side_that_is_no_number_is_seen(network):
+    """max() of a number and NaN may be the number: a step must not pass that way."""
+
+    class Broken(Evaluator):
+        def value(self, term, at):
+            return float("nan") if term is step.after else 1.0
+
+    layer = network.merge.layer
+    step = network.gradient("w").paths.derivation.steps[0]
+    evaluator = Broken(layer, telling_point(layer, SIZES, 1), Floats())
+    assert step_error(step, evaluator, SIZES) == float("inf")

@@ -77,6 +77,11 @@ TRUE = {
         "log(exp(x[i])/sum[p](exp(x[p]))) = x[i] - a - log(sum[p](exp(x[p] - a)))",
         "exp(2*log(a) + b) = a**2*exp(b)",
         "sin(a)**4 - cos(a)**4 = 1 - 2*cos(a)**2",
+        "sin(a - b) + sin(b - a) = 0*a",
+        "cos(a - b) = cos(b - a)",
+        "sum[i, p](sin(x[i] - x[p])) = 0",
+        "sum[i, p](w[i]*sin(x[i] - x[p])) = sum[i, p](w[p]*sin(x[p] - x[i]))",
+        "sum[i, p]((x[i] - x[p])*cos(x[p] - x[i])) = 0",
     ),
     "roots take out what is positive, and even powers as absolute values": (
         "sqrt(a**2)**2 = a**2",
@@ -141,6 +146,9 @@ NOT_PROVED = {
         "log(a**2) = 2*a",
         "exp(log(a)*log(b)) = a*b",
         "sin(a)**2 - cos(a)**2 = 1",
+        "sin(a - b) = sin(b - a)",
+        "sum[i, p](w[i]*sin(x[i] - x[p])) = sum[i, p](w[i]*sin(x[p] - x[i]))",
+        "sum[i, p](x[i]*cos(x[i] - x[p])) = 0",
     ),
     "roots take out what is positive, and even powers as absolute values": (
         "sqrt(a**2) = a",

@@ -75,7 +75,8 @@ class FullWriter:
         """Compute a term into `name`, or for a part of a statement into a dying buffer's own name."""
         self.taken.add(name)
         write = _Value(self, name, frame, is_target)
-        if term.free != frozenset(frame) or not any(map(self.is_large(frame), term.children or (term,))):
+        scattered = not any(map(self.is_large(frame), term.children or (term,)))
+        if term.free != frozenset(frame) or (scattered and not isinstance(term, (Where, Compare))):
             return write.broadcast(term)
         match term:
             case Entry():
@@ -174,7 +175,10 @@ class _Value:
         entries = [f for f in factors if isinstance(f, Entry)]
         dying: list[Term] = [f for f in entries if uses[f.name] == 1 and owned.get(f.name) == self.frame]
         first = (dying or [factor for factor in factors if not isinstance(factor, Entry)] or factors)[:1]
-        return first + [factor for factor in factors if factor not in first]
+        rest = list(factors)
+        for factor in first:
+            rest.remove(factor)
+        return first + rest
 
     def _first(self, term: Term) -> Operand:
         """The term that the value starts from, under the value's own name if it is computed."""
@@ -196,9 +200,8 @@ class _Value:
         """A scalar function of each element."""
         row = PRIMITIVES[function]
         operand = self.writer.temporary(argument, self.frame)
-        if row.ufunc is None:
-            self.writer.used.add(function)
-        return self._function(f"{row.ufunc or '_' + function}({{0}}{{1}})", operand.text, operand)
+        template = f"{row.ufunc}({{0}}{{1}})" if row.ufunc else f"{row.numpy[:-1]}{{1}})"
+        return self._function(template, operand.text, operand)
 
     def where(self, condition: Term, then: Term, otherwise: Term) -> str:
         """One of two values by a condition."""

@@ -15,11 +15,18 @@ from symgrad.render.kernels.small import OWN, PYTHON
 from symgrad.render.kernels.words import argument_lines, call_lines, header, output_text, signature
 
 
+HELPERS = ("sigmoid", "erf", "erfc", "lgamma", "digamma")
+"""Functions that NumPy lacks; the template has them."""
+
+
 def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
     """The text of a NumPy kernel, ready to be laid out."""
     used: set[str] = set()
     forward, backward = _forward(plan, used), _backward(plan, used)
-    uses_math = any("math." in line for line in (*forward.lines, *backward.lines))
+    lines = (*forward.lines, *backward.lines)
+    used.update(helper for helper in HELPERS if any(f"_{helper}(" in line for line in lines))
+    used.update(["erf"] if "erfc" in used else [])
+    uses_math = used & {"lgamma", "digamma"} or any("math." in line for line in lines)
     imports = (*(["import math"] if uses_math else []), "from typing import NamedTuple", "", "import numpy as np")
     layer = plan.layer
     constants = {plan.names[constant.name] for constant in layer.constants}
@@ -61,12 +68,13 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
     cotangents = [(f"d_{plan.names[name]}", layer.entry(name).indices) for name in layer.outputs]
     arrays = [(name, indices) for name, indices in cotangents if indices]
     saved = [(name, plan.indices(name)) for name in plan.saved]
-    first = next(name for name, indices in [*saved, *arrays] if is_full(indices, layer))
+    first = next((name for name, indices in [*saved, *arrays] if is_full(indices, layer)), None)
+    first = first or next((name for name, indices in arrays), plan.saved[0] if plan.saved else "")
     results = plan.backward.results
     writer = NumpyLines(plan, plan.backward, (*(name for _, name in results), *plan.saved), first, used)
     body = writer.write({**kinds_of(plan), **{name: OWN if i else PYTHON for name, i in cotangents}})
     shapes = _shapes(plan, body, used)
-    lines = [f"{_unpacked(list(plan.saved))} = saved"]
+    lines = [f"{_unpacked(list(plan.saved))} = saved"] if plan.saved else []
     for name, indices in saved:
         lines += shapes.unpack(name, indices, check=False) if _has_new(indices, shapes) else []
     if arrays:

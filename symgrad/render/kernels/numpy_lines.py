@@ -28,9 +28,9 @@ from symgrad.render.kernels.words import comment
 def smalls_for(plan: KernelPlan) -> Smalls:
     """Small expressions as NumPy writes them."""
     return Smalls(
-        plan, _call, lambda name, order: f"{name}.transpose({', '.join(map(str, order))})",
+        plan, "np", _call, lambda name, order: f"{name}.transpose({', '.join(map(str, order))})",
         lambda text: f"{text}.astype(dtype)", lambda size: f"np.eye({size}, dtype=dtype)",
-        lambda size: f"np.arange({size})", "np.where({0}, {1}, {2})", "np.asarray({0}, dtype)",
+        lambda size: f"np.arange({size})", "np.where({0}, {1}, {2})", "{0}", "np.asarray({0}, dtype)",
     )  # fmt: skip
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Index, Mul, Num, Position, Pow, Term, mul, power, walk
+from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Index, Mul, Num, Position, Pow, Term, Where, mul, power, walk
 from symgrad.plan.infix import Spelling, condition, infix
 from symgrad.plan.records import KernelPlan
 from symgrad.primitives import PRIMITIVES
-from symgrad.render.kernels.layout import Frame, place
+from symgrad.render.kernels.layout import Frame, einsum_text, place
 
 PYTHON, OWN, WIDE = "python", "own", "wide"
 """What a name holds: a Python number, an array in the kernel's own dtype, one in the wider type."""
@@ -24,29 +24,33 @@ class Smalls:
 
     Attributes:
         plan: whose names are written.
+        library: the name of the backend's module.
         function: the spelling of a scalar function call in this backend.
         permute: the spelling of a permutation of dimensions.
         cast: the spelling of a cast to the kernel's own dtype.
         eye: the spelling of an identity matrix.
         arange: the spelling of the places of an index, 0, 1, ...
         choice: the spelling of a choice by a condition.
+        fixed: the spelling of a condition that is the same for all elements, where a choice needs an array.
         truth: the spelling of a condition as a number.
         kinds: for each name PYTHON, OWN or WIDE.
     """
 
     plan: KernelPlan
+    library: str
     function: Callable[[str, str], str]
     permute: Callable[[str, tuple[int, ...]], str]
     cast: Callable[[str], str]
     eye: Callable[[str], str]
     arange: Callable[[str], str]
     choice: str
+    fixed: str
     truth: str
     kinds: dict[str, str] = field(default_factory=dict)
 
     def kind(self, term: Term) -> str:
         """What a small expression is made of."""
-        kinds = {self.kinds[name] for name in term.names}
+        kinds = {self.kinds.get(name, PYTHON) for name in term.names}
         if any(isinstance(node, (Position, Delta, Compare)) for node in walk(term)):
             kinds.add(OWN)
         return WIDE if WIDE in kinds else OWN if OWN in kinds else PYTHON
@@ -57,10 +61,13 @@ class Smalls:
 
     def plain(self, term: Term) -> Term:
         """The term with functions and roots of mere numbers written for Python's own floats."""
-        if isinstance(term, (Call, Pow)) and not term.free and all(self.kinds.get(n) == PYTHON for n in term.names):
-            if isinstance(term, Call) or term.exponent.denominator != 1:
+        simple = isinstance(term, (Call, Pow, Where, Compare)) and not term.free
+        if simple and all(self.kinds.get(n) == PYTHON for n in term.names):
+            if not isinstance(term, Pow) or term.exponent.denominator != 1:
                 below = isinstance(term, Pow) and term.exponent < 0
                 return power(raw(infix(power(term, -1) if below else term, PLAIN)), -1 if below else 1)
+        if isinstance(term, Where):
+            return Where(term.condition, self.plain(term.then), self.plain(term.otherwise))
         return transform_children(term, self.plain)
 
     def coefficient(self, term: Term, frame: Frame) -> str:
@@ -92,10 +99,9 @@ class Smalls:
         return self.arange(f"n_{item.index.axis}") + place((item.index,), frame).suffix
 
     def where(self, condition: Term, text: str, then: str, otherwise: str) -> str:
-        """A choice; one that is made once for all elements is Python's own."""
-        if self.kind_of_condition(condition) == PYTHON:
-            return f"({then} if {text} else {otherwise})"
-        return self.choice.format(text, then, otherwise)
+        """A choice for each element, by a condition on some of the arrays or on constants."""
+        once = self.kind_of_condition(condition) == PYTHON
+        return self.choice.format(self.fixed.format(text) if once else text, then, otherwise)
 
     def number(self, condition: Term, text: str) -> str:
         """A condition as 1 or 0."""
@@ -107,16 +113,18 @@ class Smalls:
         return PYTHON if not placed and all(self.kinds.get(n) == PYTHON for n in condition.names) else OWN
 
     def placed(self, item: Entry, frame: Frame) -> str:
-        """An array's name, seen in a frame."""
-        where = place(item.indices, frame)
-        name = item.name if where.order is None else self.permute(item.name, where.order)
-        return name + where.suffix
+        """An array's name, seen in a frame; of one with an index twice, its diagonal."""
+        name, indices = item.name, tuple(dict.fromkeys(item.indices))
+        if len(indices) < len(item.indices):
+            name = f'{self.library}.einsum("{einsum_text([item.indices], indices)}", {name})'
+        where = place(indices, frame)
+        return (name if where.order is None else self.permute(name, where.order)) + where.suffix
 
 
 def _python_call(function: str, arguments: str) -> str:
     """A function of a float."""
-    if function == "pi":
-        return "math.pi"
+    if function == "pi" or (function, arguments) == ("log", "0"):
+        return "math.pi" if function == "pi" else "-math.inf"
     if function in ("exp", "log", "sqrt") or function in PRIMITIVES and hasattr(math, function):
         return f"math.{function}({arguments})"
     return f"float({PRIMITIVES[function].numpy.format(arguments)})"

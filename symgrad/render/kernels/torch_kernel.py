@@ -135,8 +135,8 @@ def _setup(plan: KernelPlan) -> Function:
         names = [name if name in saved else "_" for name in outputs]
         lines.append(f"{_left(names)} = output" if len(outputs) > 1 else f"{outputs[0]} = output")
     lines += [
-        f"ctx.save_for_backward({', '.join(saved)})",
-        *(["ctx.set_materialize_grads(False)"] if len(plan.layer.outputs) == 1 else []),
+        *([f"ctx.save_for_backward({', '.join(saved)})"] if saved else []),
+        *(["ctx.set_materialize_grads(False)"] if saved and len(plan.layer.outputs) == 1 else []),
         f"ctx.dtypes = {_left([f'{name}.dtype' for name in tensors])}",
         *(f"ctx.{name} = {name}" for name in _saved_constants(plan)),
     ]
@@ -205,13 +205,13 @@ def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
     results = [what for what, _ in plan.backward.results]
     saved = _saved_tensors(plan)
     cotangents = [f"d_{name}" for name in (*_outputs(plan), *plan.statistics)]
-    lines = [f"{_left(saved)} = ctx.saved_tensors", *(f"{n} = ctx.{n}" for n in _saved_constants(plan))]
+    lines = [*([f"{_left(saved)} = ctx.saved_tensors"] if saved else []), *(f"{n} = ctx.{n}" for n in _saved_constants(plan))]
     if len(results) > 1:
         places = [f"ctx.needs_input_grad[{tensors.index(what)}]" for what in results]
         first = results == tensors[: len(results)]
         lines.append(f"needs = {f'ctx.needs_input_grad[:{len(results)}]' if first else _left(places)}")
     names = _dtype_names([function.signature for function in gradients])
-    lines.append(f"{names} = _compute_dtypes({saved[0]}.device, *ctx.dtypes)")
+    lines.append(f"{names} = _compute_dtypes({[*saved, *cotangents][0]}.device, *ctx.dtypes)")
     lines.append(" = ".join(f"d_{what}" for what in results) + " = None")
     condition = " or ".join(f"d_{name} is not None" for name in _outputs(plan))
     assigned = ", ".join(f"d_{what}" for what in results)

@@ -54,9 +54,10 @@ METHODS = {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})
 def smalls_for(plan: KernelPlan, like: str) -> Smalls:
     """Small expressions as PyTorch writes them; what is made anew lies on the device of `like`."""
     return Smalls(
-        plan, _call, lambda name, order: f"{name}.permute({', '.join(map(str, order))})",
+        plan, "torch", _call, lambda name, order: f"{name}.permute({', '.join(map(str, order))})",
         lambda text: f"{text}.to(dtype)", lambda size: f"torch.eye({size}, dtype=dtype, device={like}.device)",
-        lambda size: f"torch.arange({size}, device={like}.device)", "torch.where({0}, {1}, {2})", "({0}).to(dtype)",
+        lambda size: f"torch.arange({size}, device={like}.device)", "torch.where({0}, {1}, {2})",
+        f"torch.tensor({{0}}, device={like}.device)", "({0}).to(dtype)",
     )  # fmt: skip
 
 
@@ -113,6 +114,8 @@ class TorchLines:
         else:
             self.smalls.kinds[statement.name] = self.smalls.kind(statement.term)
             text = self.smalls.text(statement.term, statement.indices)
+            if not statement.term.names and not statement.term.free:
+                text = self._expanded(statement.term, text, statement.indices)
         return [*comment(statement.formula), *assignment(statement.name, text)]
 
     def _full(self, statement: Statement) -> str:
@@ -127,7 +130,7 @@ class TorchLines:
 
     def _expanded(self, term: Term, text: str, frame: Frame) -> str:
         """An expression with fewer indices than its statement has, repeated along the others."""
-        shape = f"{self.like}.shape" if is_whole(self.layer) else tuple_text(flat_items(frame))
+        shape = f"{self.like}.shape" if is_whole(self.layer) and frame else tuple_text(flat_items(frame))
         if not term.names:
             return f"torch.full({shape}, {text}, dtype=dtype, device={self.like}.device)"
         return f"{text if _is_atom(text) else f'({text})'}.expand({shape})"

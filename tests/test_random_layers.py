@@ -1,0 +1,51 @@
+"""Random layers go through the whole pipeline: both routes agree, and the kernel computes what was proved."""
+
+from __future__ import annotations
+
+import pytest
+from random_layers import random_layer
+
+from symgrad import pipeline
+from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
+from symgrad.notation.layer import Layer
+from symgrad.notation.library import from_text
+from symgrad.notation.unparse import unparse_layer
+
+SEEDS = range(20)
+SEVERAL = range(100, 106)
+"""Seeds of layers that may have several outputs."""
+
+
+def passes(layer: Layer) -> None:
+    study = pipeline.derive(layer)
+    assert [f.name for f in study.found if f.jacobian is not None and not f.proved] == []
+    numpy, torch = pipeline.emit(study, ["numpy", "torch"])
+    checks = check_kernel(layer, load_kernel(numpy), sizes_of(layer))
+    assert [(check.what, check.error) for check in checks if not check.passed] == []
+    compile(torch.text, torch.path, "exec", dont_inherit=True)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_random_layer_is_derived_proved_emitted_and_right_in_numbers(seed: int) -> None:
+    passes(from_text(random_layer(seed)))
+
+
+@pytest.mark.parametrize("seed", SEVERAL)
+def test_a_random_layer_with_several_outputs(seed: int) -> None:
+    passes(from_text(random_layer(seed, outputs=3)))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_random_layer_reads_back_from_its_own_notation(seed: int) -> None:
+    layer = from_text(random_layer(seed, outputs=2))
+    again = from_text(unparse_layer(layer))
+    assert [d.name for d in again.definitions] == [d.name for d in layer.definitions]
+    assert unparse_layer(again) == unparse_layer(layer)
+
+
+def test_the_layers_differ() -> None:
+    texts = [random_layer(seed, outputs=2) for seed in range(200)]
+    assert len(set(texts)) == len(texts)
+    everything = "".join(texts)
+    for construct in ("sum[", "mean[", "tanh(", "**2", "rsqrt(", "k...", "target", "output u0, u", "[a", "))/(("):
+        assert construct in everything
