@@ -24,6 +24,33 @@ def passes(layer: Layer) -> None:
     assert [(check.what, check.error) for check in checks if not check.passed] == []
     compile(torch.text, torch.path, "exec", dont_inherit=True)
 
+HEAD = "input x[s], v[s]\nparameter w\nconstant eps = 0.5\n"
+FOUND = (
+    "y[s] = x[s]\noutput y",
+    "y[s] = 3*x[s]\noutput y",
+    "y = w*w\noutput y",
+    "y[s] = x[s]*x[s]\noutput y",
+    "y[s] = exp(x[s])*exp(x[s])\noutput y",
+    "y[s] = (x[s] + v[s])*(x[s] + v[s]) + tanh(x[s])\noutput y",
+    "y[s] = tanh(2)*sigmoid(x[s])*pi\noutput y",
+    "y = size[s]*w\noutput y",
+    "y[s] = sum[k](where(k != s, x[k], 0))\noutput y",
+    "y[s] = mean[s](v[s] + x[s])*sigmoid(x[s])\noutput y",
+    "u[s] = mean[a](x[a]) - tanh(x[s])\ny[s] = u[s]*u[s] + 2\noutput y",
+    "y = sum[a](eps/(x[a]**2 + eps)) + mean[s](x[s])\noutput y",
+    "y = w + mean[s](x[s])\nz = w + mean[s](x[s])\noutput y",
+    "y[s] = x[s]**2\nz[s] = sin(x[s])\noutput y, z",
+    "y[s] = x[s]**2\nz = sum[s](x[s]**2)\noutput z, y",
+    "y[s] = exp(x[s])\nz[s] = y[s]*x[s]\noutput y, z",
+    "y = sum[s](x[s])\nz[s] = y - x[s]\noutput y, z",
+)
+"""Layers that went wrong once."""
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_a_layer_that_went_wrong_once(text: str) -> None:
+    passes(from_text(f"{HEAD}{text}\n"))
+
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_random_layer_is_derived_proved_emitted_and_right_in_numbers(seed: int) -> None:

@@ -72,7 +72,7 @@ def torch_checks(layer: Layer, modules: Mapping[str, ModuleType], parts: Parts) 
                     yield from _compare(f"{backend}, layer by layer", row.label, data, found, exact, own)
 
 
-_SMALL = (((3, 2, 5), (4,)), ((4, 3, 2), (2, 2)), ((7, 2, 3), ()), ((2, 5, 3), (1, 3)))
+_SMALL = (((3, 2, 5), (4,)), ((4, 3, 6), (2, 2)), ((7, 2, 3), ()), ((5, 2, 3), (1, 3)))
 """Lengths of the first plain axes, never all alike, and the dimensions of a variadic one."""
 
 _EXTREME = (5, 4, 7)

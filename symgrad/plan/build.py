@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -10,23 +11,25 @@ from symgrad.algebra.binding import transform_children
 from symgrad.algebra.terms import ZERO, Binder, Delta, Entry, Index, Pow, Term, mul, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Definition, Layer
+from symgrad.plan.cancel import without_poles
 from symgrad.plan.choices import chosen, guarded
 from symgrad.plan.formula import equation, formula
 from symgrad.plan.named import through_definitions
 from symgrad.plan.names import describing_name, free_name, python_names
 from symgrad.plan.records import FULL, REDUCTION, SMALL, Procedure, Statement, is_full
 from symgrad.plan.rules import code_form
-from symgrad.plan.shift import shifted
 from symgrad.plan.share import (
+    Places,
     Sums,
+    outside_choices,
     reduction,
     register,
-    repeated,
     repeated_roots,
     replace_term,
     with_canonical_letters,
     with_root,
 )
+from symgrad.plan.shift import shifted
 from symgrad.plan.verdict import Body, Verdict, unfold
 
 SHORT = 60
@@ -55,8 +58,10 @@ class Builder:
 
     def build(self, results: Sequence[tuple[str, str]]) -> Procedure:
         """The procedure that returns `results`: for each what it is, and the name that holds it."""
-        for _, name in results:
+        for name in self._reachable(name for _, name in results):
             self._require(name)
+        needed = self._ordered([name for _, name in results])
+        self.bodies = {name: self.bodies[name] for name in self.bodies if name in set(needed)}
         self.bodies = {name: (indices, chosen(body)) for name, (indices, body) in self.bodies.items()}
         self._share_sums()
         self._share_roots()
@@ -67,6 +72,16 @@ class Builder:
             self._prove(name)
         return self._procedure(order, results)
 
+    def _reachable(self, results: Iterable[str]) -> list[str]:
+        """The equations that the results may need, in their order, so that none is brought in deep inside another."""
+        found, waiting = set[str](), list(results)
+        while waiting:
+            name = waiting.pop()
+            if name not in found and name not in self.given:
+                found.add(name)
+                waiting.extend(self.original[name][1].names if name in self.original else ())
+        return [*(n for n in self.original if n in found), *sorted(found - self.original.keys())]
+
     def _require(self, name: str) -> None:
         """Bring the equation of `name`, and of all that it uses, into code form."""
         if name in self.bodies or name in self.given:
@@ -76,6 +91,7 @@ class Builder:
         indices, body = self.original[name]
         body = with_canonical_letters(self._without_zeros(code_form(self._with_names(body, name), self.verdict)))
         body = through_definitions(body, self._solvable(name), self.verdict, lambda t: code_form(t, self.verdict))
+        body = code_form(without_poles(body, self.original, self.verdict), self.verdict)
         body = shifted(body, self.verdict, self.shifts, self._largest, self._logarithm)
         body = self._own(name, indices, body)
         for used in sorted(body.names):
@@ -84,16 +100,24 @@ class Builder:
 
     def _with_names(self, body: Term, own: str) -> Term:
         """The body's code form with subterms that are a definition's code form replaced by its name."""
-        body = code_form(body, self.verdict)
-        for name, form in self._forms.items():
-            if name != own:
-                body = replace_term(body, form, self.layer.entry(name))
-        return body
+        return self._named(code_form(body, self.verdict), own)
+
+    def _named(self, term: Term, own: str) -> Term:
+        found = self._by_form.get(term)
+        if found is not None and found != own:
+            return self.layer.entry(found)
+        return transform_children(term, lambda child: self._named(child, own))
+
+    @cached_property
+    def _by_form(self) -> dict[Term, str]:
+        """The first definition with each code form."""
+        return {form: name for name, form in reversed(self._forms.items())}
 
     def _solvable(self, own: str) -> list[Definition]:
         """The definitions whose values the equation of `own` may use."""
         usable = {*self.original, *self.given} - {own}
-        return [d for d in reversed(self.layer.definitions) if d.name in usable and d.body.binds]
+        found = [d for d in reversed(self.layer.definitions) if d.name in usable and d.body.binds]
+        return [replace(d, body=self._forms.get(d.name, d.body)) for d in found]
 
     def _largest(self, extreme: Term) -> Entry:
         """The name of the largest exponent of a sum of exponentials."""
@@ -201,12 +225,19 @@ class Builder:
                     self.bodies[name] = (indices, with_root(body, base, root))
 
     def _share_terms(self) -> None:
-        """Name sums of terms and calls that occur more than once."""
-        while (term := repeated((body for _, body in self.bodies.values()), self._worth_a_name)) is not None:
+        """Name sums of terms, calls and choices that occur more than once, the largest first."""
+        places = Places()
+        for name, (_, body) in self.bodies.items():
+            places.add(name, body, self._worth_a_name)
+        for term in places.candidates():
+            names = [name for name in places.of(term) if term in set(outside_choices(self.bodies[name][1]))]
+            if sum(list(outside_choices(self.bodies[name][1])).count(term) for name in names) < 2:
+                continue
             entry = self._new(term, "shared")
-            for name, (indices, body) in list(self.bodies.items()):
-                if name != entry.name:
-                    self.bodies[name] = (indices, replace_term(body, term, entry))
+            places.add(entry.name, term, self._worth_a_name)
+            for name in names:
+                indices, body = self.bodies[name]
+                self.bodies[name] = (indices, replace_term(body, term, entry))
 
     def _worth_a_name(self, term: Term) -> bool:
         return is_full(tuple(term.free), self.layer) or (bool(term.names) and not term.free)
@@ -214,16 +245,15 @@ class Builder:
     def _ordered(self, results: Sequence[str]) -> list[str]:
         """What is computed for the results, each after what it uses."""
         order: dict[str, None] = {}
-
-        def visit(name: str) -> None:
-            if name in order or name not in self.bodies:
-                return
-            for used in self._used_in_order(self.bodies[name][1]):
-                visit(used)
-            order[name] = None
-
-        for name in results:
-            visit(name)
+        for result in results:
+            stack = [(result, False)]
+            while stack:
+                name, is_ready = stack.pop()
+                if is_ready:
+                    order[name] = None
+                elif name not in order and name in self.bodies:
+                    stack.append((name, True))
+                    stack.extend((used, False) for used in reversed(self._used_in_order(self.bodies[name][1])))
         return list(order)
 
     def _indices(self, name: str) -> tuple[Index, ...]:

@@ -124,7 +124,7 @@ def _solved(definition: Definition) -> Iterator[Solved]:
 
 
 def _factored(term: Term) -> Term:
-    """a b + a c = a (b + c) for a factor a with all indices."""
+    """A b + a c = a (b + c) for a factor a with all indices."""
     if not isinstance(term, Add):
         return term
     parts = [factors_of(part) for part in term.terms]

@@ -134,16 +134,30 @@ def repeated_roots(bodies: Iterable[Term]) -> list[Term]:
     return [base for base, count in counts.items() if count > 1]
 
 
-def repeated(bodies: Iterable[Term], wanted: Callable[[Term], bool]) -> Term | None:
-    """The largest sum or call that occurs more than once and is wanted, or None."""
-    nodes = (node for body in bodies for node in _walk_outside_choices(body))
-    counts = Counter(node for node in nodes if isinstance(node, (Add, Call)) and wanted(node))
-    found = [term for term, count in counts.items() if count > 1]
-    return max(found, key=lambda term: sum(1 for _ in walk(term)), default=None)
+@dataclass
+class Places:
+    """In which statements subterms stand, for those that occur more than once."""
+
+    _names: dict[Term, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, body: Term, wanted: Callable[[Term], bool]) -> None:
+        """Note the sums, calls and choices in a statement."""
+        for node in outside_choices(body):
+            if isinstance(node, (Add, Call, Where)) and (node in self._names or wanted(node)):
+                self._names.setdefault(node, []).append(name)
+
+    def of(self, term: Term) -> list[str]:
+        """The statements that held the term, each once."""
+        return list(dict.fromkeys(self._names[term]))
+
+    def candidates(self) -> list[Term]:
+        """What occurs more than once, the largest first."""
+        found = [term for term, names in self._names.items() if len(names) > 1]
+        return sorted(found, key=lambda term: -sum(1 for _ in walk(term)))
 
 
-def _walk_outside_choices(term: Term) -> Iterator[Term]:
+def outside_choices(term: Term) -> Iterator[Term]:
     """Every node but those below a choice: there a value may exist in one branch only."""
     yield term
     for child in () if isinstance(term, Where) else term.children:
-        yield from _walk_outside_choices(child)
+        yield from outside_choices(child)

@@ -70,7 +70,16 @@ def shifted(term: Term, verdict: Verdict, shifts: Collection[str], largest: Name
 def _families(term: Term, shifts: Collection[str]) -> Iterator[tuple[Sum, Term, Reduce]]:
     """The sums of exponentials in a term, an exponent in each, and the largest value that it has."""
     for node in walk(term):
-        for argument in exponents(node.body) if isinstance(node, Sum) else ():
+        if not isinstance(node, Sum):
+            continue
+        for argument in _own_exponents(node.body):
             if not argument.free.isdisjoint(node.indices) and argument.names.isdisjoint(shifts):
-                assert isinstance(node, Sum)
                 yield node, argument, Reduce("max", node.indices, argument)
+
+
+def _own_exponents(body: Term) -> Iterator[Term]:
+    """The arguments of the exponentials in a sum's body that stand in no sum inside it."""
+    if isinstance(body, Call) and body.function == "exp":
+        yield body.arguments[0]
+    for child in () if isinstance(body, Sum) else body.children:
+        yield from _own_exponents(child)

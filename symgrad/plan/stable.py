@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.terms import (
-    MINUS_ONE,
     ONE,
     Add,
     Call,
@@ -21,7 +20,6 @@ from symgrad.algebra.terms import (
     add,
     mul,
     negative,
-    power,
     walk,
 )
 from symgrad.plan.matching import exponents
@@ -103,7 +101,7 @@ def _near_one(argument: Term) -> Iterator[Term]:
 
 
 def difference_form(term: Term, verdict: Verdict) -> Term | None:
-    """c exp(u) - c = c expm1(u)."""
+    """C exp(u) - c = c expm1(u)."""
     if not isinstance(term, Add):
         return None
     for number in term.terms:

@@ -201,7 +201,7 @@ class Canonical:
         return _single(call_atom(name, tuple(map(freeze, arguments))))
 
     def exp(self, argument: Poly) -> Poly:
-        """The exponential of a sum: a product of exp(m)^c for its terms c m, and of u^c for c log u."""
+        """The exponential of a sum: powers of exponentials of its terms, and u^c for a term c log u."""
         exponents: dict[Atom, Fraction] = {}
         powers = []
         for monomial, coefficient in argument.items():

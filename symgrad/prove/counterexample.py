@@ -19,7 +19,7 @@ from functools import cached_property
 from symgrad.algebra.terms import Call, Index, Term, walk
 from symgrad.notation.layer import Layer
 from symgrad.prove.evaluate import Evaluator, Key, Point, exact_point, random_point, reachable
-from symgrad.prove.numbers import Exact, NotExact, Number, Real, Undefined
+from symgrad.prove.numbers import Bounds, EvaluationError, Exact, NotExact, Number, Real, Undefined
 
 LARGEST = 4
 """The longest axis that is tried."""
@@ -135,6 +135,13 @@ class _Search:
         bodies = [definition.body for definition in self.layer.definitions if definition.name in self.needed]
         return any(isinstance(node, Call) for term in (self.left, self.right, *bodies) for node in walk(term))
 
+    @cached_property
+    def unbounded(self) -> bool:
+        """Whether a function without interval bounds stands in a side or in what it depends on."""
+        bodies = [definition.body for definition in self.layer.definitions if definition.name in self.needed]
+        nodes = [node for term in (self.left, self.right, *bodies) for node in walk(term)]
+        return any(isinstance(node, Call) and node.function in _UNBOUNDED for node in nodes)
+
     def compare(self, point: Point, exact: bool) -> Counterexample | None:
         """Compare both sides at every place of the free indices.
 
@@ -157,10 +164,19 @@ class _Search:
         return None
 
     def differ(self, point: Point, assignment: Mapping[Index, int], sides: tuple[Number, Number]) -> bool:
-        """Whether a difference is more than rounding: large enough, and there with more digits too."""
+        """Whether a difference is more than rounding: large enough, and certain by interval bounds.
+
+        Where a function has no bounds (erf, lgamma), it has to be there with more digits too.
+        """
         first = sides[0] - sides[1]
         scale = max(1, abs(sides[0]), abs(sides[1]))
         if abs(first) * THRESHOLD.denominator <= scale:
+            return False
+        bounds = Evaluator(self.layer, point, Bounds(MORE_DIGITS))
+        with suppress(EvaluationError, TypeError):
+            gap = bounds.value(self.left, assignment) - bounds.value(self.right, assignment)
+            return bool(gap.a > 0 or gap.b < 0)
+        if not self.unbounded:
             return False
         precise = Evaluator(self.layer, point, Real(MORE_DIGITS))
         try:
@@ -187,6 +203,9 @@ class _Search:
                 found.append(assignment)
         step = -(-len(found) // MOST_ASSIGNMENTS) or 1
         return found[::step]
+
+
+_UNBOUNDED = frozenset(("erf", "erfc", "atan", "asinh", "lgamma", "digamma"))
 
 
 def _sizes(layer: Layer) -> Iterator[dict[str, int]]:

@@ -177,6 +177,45 @@ class Real:
 _IN_MPMATH = {"lgamma": "loggamma"}
 
 
+class Bounds:
+    """Interval arithmetic: each number is a pair of bounds that surely hold the true value.
+
+    Two values whose intervals are disjoint do differ, whatever was lost to cancellation on the way.
+    Functions that mpmath's intervals do not have, and have no elementary form, cannot be bounded.
+    """
+
+    def __init__(self, digits: int) -> None:
+        from mpmath.ctx_iv import MPIntervalContext
+
+        self.context = MPIntervalContext()
+        self.context.dps = digits
+
+    def number(self, value: Fraction) -> Number:
+        """An interval around the rational."""
+        return self.context.mpf(value.numerator) / value.denominator
+
+    def power(self, base: Number, exponent: Fraction) -> Number:
+        """The power; a root only of what is surely positive."""
+        if (exponent.denominator != 1 and not base.a > 0) or (exponent < 0 and 0 in base):
+            raise EvaluationError("a power of an interval around 0 cannot be bounded")
+        if exponent.denominator == 1:
+            return base**exponent.numerator
+        if exponent.denominator == 2:
+            return self.context.sqrt(base) ** exponent.numerator
+        return self.context.exp(self.number(exponent) * self.context.log(base))
+
+    def call(self, function: str, argument: Number) -> Number:
+        """A function, or its elementary form."""
+        if function == "pi":
+            return +self.context.pi
+        elementary = PRIMITIVES[function].elementary
+        if elementary is not None:
+            return apply(elementary, argument, self)
+        if function not in ("exp", "log", "sin", "cos") or (function == "log" and not argument.a > 0):
+            raise EvaluationError(f"{function} of an interval cannot be bounded")
+        return getattr(self.context, function)(argument)
+
+
 @dataclass(frozen=True)
 class Dual:
     """value + tangent·ε with ε² = 0; the tangent is None where nothing depends on the direction."""
@@ -259,7 +298,10 @@ def fold(term: Term, arithmetic: Arithmetic, leaf: Callable[[Term], Number]) -> 
             return fold(chosen, arithmetic, leaf)
         case Compare(relation, left, right):
             sides = (real_part(fold(side, arithmetic, leaf)) for side in (left, right))
-            return arithmetic.number(Fraction(int(_RELATIONS[relation](*sides))))
+            holds = _RELATIONS[relation](*sides)
+            if holds is None:
+                raise EvaluationError("a comparison of overlapping intervals is open")
+            return arithmetic.number(Fraction(int(holds)))
         case _:
             return leaf(term)
 

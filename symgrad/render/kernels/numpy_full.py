@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Mul, Pow, Term, Where, mul, power
+from symgrad.algebra.terms import MINUS_ONE, Add, Call, Compare, Delta, Entry, Mul, Pow, Term, Where, mul, power
 from symgrad.errors import SymgradError
 from symgrad.plan.infix import split_sign
 from symgrad.plan.names import describing_name, free_name
@@ -162,6 +162,9 @@ class _Value:
         below = [power(f.base, -f.exponent) for f in large if isinstance(f, Pow) and _is_below(f)]
         current = self._first(above.pop(0)) if above else self._small(mul(*coefficients))
         for coefficient in coefficients if current.name else []:
+            if coefficient == MINUS_ONE:
+                current = self._named(self._function("np.negative({0}{1})", current.text, current))
+                continue
             current = self._named(self._apply("multiply", current, self._small(coefficient)))
         for operation, factors in (("multiply", above), ("divide", below)):
             for factor in factors:

@@ -14,7 +14,6 @@ from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, PYTHON
 from symgrad.render.kernels.words import argument_lines, call_lines, header, output_text, signature
 
-
 HELPERS = ("sigmoid", "erf", "erfc", "lgamma", "digamma")
 """Functions that NumPy lacks; the template has them."""
 

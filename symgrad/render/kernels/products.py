@@ -110,7 +110,7 @@ def own_frame(term: Term, frame: Frame) -> tuple[Index, ...]:
 
 
 def product_of_others(total: Reduce) -> tuple[Term, Index] | None:
-    """f and the free index k of prod_j where(j == k, 1, f_j), with f at k; None for another product.
+    """F and the free index k of prod_j where(j == k, 1, f_j), with f at k; None for another product.
 
     It is computed from the products before and after k, so that no factor is divided out: one may be 0.
     """

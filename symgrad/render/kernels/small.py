@@ -8,7 +8,23 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symgrad.algebra.binding import transform_children
-from symgrad.algebra.terms import Add, Call, Compare, Delta, Entry, Index, Mul, Num, Position, Pow, Term, Where, mul, power, walk
+from symgrad.algebra.terms import (
+    Add,
+    Call,
+    Compare,
+    Delta,
+    Entry,
+    Index,
+    Mul,
+    Num,
+    Position,
+    Pow,
+    Term,
+    Where,
+    mul,
+    power,
+    walk,
+)
 from symgrad.plan.infix import Spelling, condition, infix
 from symgrad.plan.records import KernelPlan
 from symgrad.primitives import PRIMITIVES
@@ -125,7 +141,7 @@ def _python_call(function: str, arguments: str) -> str:
     """A function of a float."""
     if function == "pi" or (function, arguments) == ("log", "0"):
         return "math.pi" if function == "pi" else "-math.inf"
-    if function in ("exp", "log", "sqrt") or function in PRIMITIVES and hasattr(math, function):
+    if function in ("exp", "log", "sqrt") or (function in PRIMITIVES and hasattr(math, function)):
         return f"math.{function}({arguments})"
     return f"float({PRIMITIVES[function].numpy.format(arguments)})"
 

@@ -205,7 +205,8 @@ def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
     results = [what for what, _ in plan.backward.results]
     saved = _saved_tensors(plan)
     cotangents = [f"d_{name}" for name in (*_outputs(plan), *plan.statistics)]
-    lines = [*([f"{_left(saved)} = ctx.saved_tensors"] if saved else []), *(f"{n} = ctx.{n}" for n in _saved_constants(plan))]
+    lines = [f"{_left(saved)} = ctx.saved_tensors"] if saved else []
+    lines += [f"{n} = ctx.{n}" for n in _saved_constants(plan)]
     if len(results) > 1:
         places = [f"ctx.needs_input_grad[{tensors.index(what)}]" for what in results]
         first = results == tensors[: len(results)]

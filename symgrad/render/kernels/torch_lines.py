@@ -250,8 +250,8 @@ class TorchLines:
         if total.operation != "prod":
             return self._sum(total, result, f"a{total.operation}")
         text = self._body(total, frame)
-        for position in reversed([n for n, index in enumerate(frame) if index in total.indices]):
-            text += f".prod({position})"
+        for axis in reversed([n for n, index in enumerate(frame) if index in total.indices]):
+            text += f".prod({axis})"
         return self._in_order(text, frame, total, result)
 
     def _contraction(self, total: Sum, result: Frame) -> str:
