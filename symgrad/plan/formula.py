@@ -89,6 +89,6 @@ def _size(term: Size) -> str:
 
 NOTATION = Spelling(
     entry=_entry, size=_size, call=lambda f, a: f"{f}({a})" if a else f, fraction=str, delta=_delta,
-    position=_position, where=_where, truth=lambda term, condition: _where(term, condition, "1", "0"), both=" and ", no="not ",
-    reduction=_reduction,
+    position=_position, where=_where, truth=lambda term, condition: _where(term, condition, "1", "0"),
+    both=" and ", no="not ", reduction=_reduction,
 )  # fmt: skip

@@ -14,9 +14,11 @@ from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
 from symgrad.prove.evaluate import Evaluator, Point
 from symgrad.prove.floats import Floats
-from symgrad.prove.numbers import EvaluationError, Number, Undefined
+from symgrad.prove.numbers import Number
 
 TOLERANCE = 1e-7
+FAILURES = (SymgradError, ArithmeticError, RecursionError, TypeError, ValueError, KeyError)
+"""Terms without a value here; nothing is known of them then."""
 Key = tuple[int, ...]
 
 
@@ -46,7 +48,7 @@ class Guess:
         at = {index: place % 2 for place, index in enumerate(sorted(left.free | right.free))}
         try:
             a, b = float(values.value(left, at)), float(values.value(right, at))
-        except (EvaluationError, Undefined, SymgradError, ArithmeticError, RecursionError, TypeError, ValueError, KeyError):
+        except FAILURES:
             return False
         return not abs(a - b) <= TOLERANCE * max(1.0, abs(a), abs(b))
 
@@ -63,5 +65,5 @@ class Guess:
         for key in values.point.keys(indices):
             try:
                 values.entry(name, key)
-            except (EvaluationError, Undefined, ArithmeticError):
+            except FAILURES:
                 return

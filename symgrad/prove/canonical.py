@@ -31,9 +31,27 @@ from fractions import Fraction
 from itertools import combinations, count
 
 from symgrad.algebra.binding import rename
-from symgrad.algebra.terms import Add, Call, Delta, Entry, Index, Mul, Num, Pow, Size, Sum, Term, power
+from symgrad.algebra.terms import (
+    Add,
+    Call,
+    Compare,
+    Delta,
+    Entry,
+    Index,
+    Mul,
+    Num,
+    Position,
+    Pow,
+    Reduce,
+    Size,
+    Sum,
+    Term,
+    Where,
+    power,
+)
 from symgrad.errors import DerivationError, TooLargeError
 from symgrad.primitives import PRIMITIVES
+from symgrad.prove.indicators import apply_sign, compare, reduce, rename_position, rename_reduce, rename_sign
 from symgrad.prove.labelling import alike_names, canonical_sum, mixes_letters, same_divisors
 from symgrad.prove.monomials import (
     UNIT,
@@ -51,6 +69,7 @@ from symgrad.prove.monomials import (
     log_atom,
     logarithm_in,
     monomial_of,
+    position_atom,
     pow_atom,
     prime_atom,
     size_atom,
@@ -141,10 +160,23 @@ class Canonical:
                 return self.call(name, arguments)
             case Sum(indices, body):
                 return self.sum(*self._apart(indices, body))
+            case Where(condition, then, otherwise):
+                return self.where(self.poly(condition), self.poly(then), self.poly(otherwise))
+            case Compare(relation, left, right):
+                return compare(relation, add_into(dict(self.poly(left)), self.poly(right), Fraction(-1)))
+            case Position(index):
+                return _single(position_atom(index))
+            case Reduce(operation, indices, body):
+                return reduce(self, operation, *self._apart(indices, body))
             case _:
                 raise DerivationError(
                     f"the prover has no canonical form for a {type(term).__name__}; add one in prove/canonical.py."
                 )
+
+    def where(self, chosen: Poly, then: Poly, otherwise: Poly) -> Poly:
+        """c a + (1 - c) b; what is not chosen counts as 0 even where it has no value."""
+        rest = add_into(dict(ONE), chosen, Fraction(-1))
+        return add_into(dict(self.product(chosen, then)), self.product(rest, otherwise))
 
     def _apart(self, indices: tuple[Index, ...], body: Term) -> tuple[tuple[Index, ...], Poly]:
         """A sum's indices and body, where its letters are not those of free indices that differ."""
@@ -270,6 +302,8 @@ class Canonical:
                 del exponents[atom]
             elif atom.kind == "delta":
                 return self._apply_delta(atom, exponents)
+            elif atom.kind == "sign" and (found := apply_sign(self, atom, exponents)) is not None:
+                return found
             elif whole := _whole_part(atom, exponent):
                 exponents[atom] = exponent - whole
                 return self.product(self.normal(exponents), self.power(dict(atom.data[0]), whole))
@@ -558,4 +592,7 @@ _RENAME: dict[str, Callable[[Canonical, Atom, Fraction, Mapping[Index, Index]], 
     "pow": _rename_pow,
     "abs": _rename_abs,
     "sum": _rename_sum,
+    "sign": rename_sign,
+    "position": rename_position,
+    "reduce": rename_reduce,
 }

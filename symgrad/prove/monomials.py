@@ -183,10 +183,10 @@ def position_atom(index: Index) -> Atom:
     return Atom("position", (index,), frozenset((index,)), 0)
 
 
-def sign_atom(relation: str, base: Poly) -> Atom:
-    """1 where a polynomial is positive (">") or zero ("=="), else 0."""
+def sign_atom(base: Poly) -> Atom:
+    """1 where a polynomial is positive, else 0."""
     frozen = freeze(base)
-    return Atom("sign", (relation, frozen), free_of_poly(frozen), level_of_poly(frozen))
+    return Atom("sign", (frozen,), free_of_poly(frozen), level_of_poly(frozen))
 
 
 def reduce_atom(operation: str, indices: tuple[Index, ...], body: Poly) -> Atom:

@@ -78,6 +78,16 @@ def _root_content_of_product(base: Poly) -> tuple[tuple[Fraction, Monomial], Pol
     return (value, monomial_of(leaving)), {monomial_of(odd): sign}
 
 
+def positive_rest(base: Poly) -> Poly:
+    """The polynomial over its positive number and the positive atoms that all terms share."""
+    if not base:
+        return base
+    exponents = {atom: min(found) for atom, found in _exponents(base).items() if atom.positive}
+    rest = _divided(base, exponents)
+    value = _common_number(rest)
+    return {monomial: c / value for monomial, c in rest.items()}
+
+
 def ceiling(value: Fraction) -> Fraction:
     """The smallest whole number that is not below."""
     return Fraction(-((-value).__floor__()))

@@ -77,14 +77,19 @@ class Smalls:
 
     def plain(self, term: Term) -> Term:
         """The term with functions and roots of mere numbers written for Python's own floats."""
-        simple = isinstance(term, (Call, Pow, Where, Compare)) and not term.free
-        if simple and all(self.kinds.get(n) == PYTHON for n in term.names):
-            if not isinstance(term, Pow) or term.exponent.denominator != 1:
-                below = isinstance(term, Pow) and term.exponent < 0
-                return power(raw(infix(power(term, -1) if below else term, PLAIN)), -1 if below else 1)
+        if self._is_plain(term):
+            below = isinstance(term, Pow) and term.exponent < 0
+            return power(raw(infix(power(term, -1) if below else term, PLAIN)), -1 if below else 1)
         if isinstance(term, Where):
             return Where(term.condition, self.plain(term.then), self.plain(term.otherwise))
         return transform_children(term, self.plain)
+
+    def _is_plain(self, term: Term) -> bool:
+        """Whether a term is a function, a root or a choice of mere numbers."""
+        if not isinstance(term, (Call, Pow, Where, Compare)) or term.free:
+            return False
+        whole = isinstance(term, Pow) and term.exponent.denominator == 1
+        return not whole and all(self.kinds.get(name) == PYTHON for name in term.names)
 
     def coefficient(self, term: Term, frame: Frame) -> str:
         """The expression as a coefficient of full-size arrays: in their dtype, broadcast."""
