@@ -12,6 +12,8 @@ The command line says the same: `symgrad derive`, `prove`, `generate`, `check`, 
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +38,17 @@ _HOMES = {
     "generate": "symgrad.pipeline",
     "prove": "symgrad.pipeline",
 }
+
+
+class _Package(ModuleType):
+    """Keeps `symgrad.derive` and `symgrad.prove` the functions when the folders of that name are imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

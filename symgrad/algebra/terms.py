@@ -225,7 +225,7 @@ class Reduce(Binder):
     body: Term
 
     def rebind(self, indices: tuple[Index, ...], body: Term) -> Term:
-        return Reduce(self.operation, indices, body)
+        return Reduce(self.operation, indices, body) if indices else body
 
 
 @_hash_once

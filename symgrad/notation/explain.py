@@ -10,7 +10,7 @@ from symgrad.errors import InputError, Origin
 
 FORMULAS = "Formulas are made of + - * / **, numbers, entries x[i], functions and sum[i](…), mean[i](…)."
 OPERATORS = "The operators are + - * / and ** (power)."
-WHERE = "Write where(k == i, a, b): a where k is i, b elsewhere."
+WHERE = "Write where(x[i] > 0, a, b), or with indices: where(k <= i, a, b)."
 _ONE_LETTER = "An index is one letter, as in x[i]."
 
 _KINDS: dict[type[ast.AST], str] = {

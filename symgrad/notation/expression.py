@@ -11,15 +11,14 @@ from fractions import Fraction
 from typing import NoReturn
 
 from symgrad.algebra.terms import (
-    ONE,
     Call,
     Diff,
     Entry,
     Index,
     Num,
+    Reduce,
     Term,
     add,
-    delta,
     divide,
     mul,
     negative,
@@ -28,6 +27,7 @@ from symgrad.algebra.terms import (
     sum_over,
 )
 from symgrad.errors import InputError, Origin, TooLargeError
+from symgrad.notation.conditions import PAIRS, choice, condition, raised
 from symgrad.notation.explain import (
     FORMULAS,
     OPERATORS,
@@ -175,18 +175,15 @@ class Reader:
         """a**n, with a number n."""
         if not isinstance(node.op, ast.Pow):
             self.fail(node, f"{kind(node.op)} has no meaning here.", hint(node.op))
-        return power(self.term(node.left), self.exponent(node.right))
+        return raised(self.term(node.left), self.exponent(node.right))
 
-    def exponent(self, node: ast.expr) -> Fraction:
-        """An exponent: a rational number of moderate size."""
+    def exponent(self, node: ast.expr) -> Term:
+        """An exponent: a rational number of moderate size, or a formula (for a positive base)."""
         value = self.term(node)
-        if not isinstance(value, Num):
-            way_out = "For a**b with a > 0 write exp(b*log(a))."
-            self.fail(node, "an exponent must be a number; others are not supported yet.", way_out)
-        if abs(value.value) > MAX_EXPONENT or value.value.denominator > MAX_EXPONENT:
+        if isinstance(value, Num) and max(abs(value.value), value.value.denominator) > MAX_EXPONENT:
             way_out = "Use a smaller one, or exp(b*log(a))."
             self.fail(node, f"an exponent, and its denominator, must not go beyond {MAX_EXPONENT}.", way_out)
-        return value.value
+        return value
 
     def sign(self, node: ast.UnaryOp) -> Term:
         """-a and +a."""
@@ -302,14 +299,25 @@ class Reader:
             return self.derivative(node, total=name == "total")
         if name in REDUCTIONS:
             self.fail(node, f"{name} needs the indices that it runs over.", f"Write {name}[i](…).")
+        if name in PAIRS:
+            return self.pair(node, name)
         if name not in PRIMITIVES and name not in ALIASES:
             self.no_function(node.func, name)
         if name == "pi":
-            self.fail(node.func, "pi is a number, not a function.", "Write it without brackets.")
+            if node.args:
+                self.fail(node.func, "pi is a number, not a function.", "Write it without brackets.")
+            return PI
         if len(node.args) != 1:
             self.fail(node, f"{name} takes one argument, and {len(node.args)} stand here.", f"Write {name}(…).")
         argument = self.term(node.args[0])
         return ALIASES[name](argument) if name in ALIASES else Call(name, (argument,))
+
+    def pair(self, node: ast.Call, name: str) -> Term:
+        """maximum(a, b), minimum(a, b) and pow(a, b)."""
+        if len(node.args) != 2:
+            self.fail(node, f"{name} takes two arguments, and {len(node.args)} stand here.", f"Write {name}(a, b).")
+        read = self.exponent if name == "pow" else self.term
+        return PAIRS[name](self.term(node.args[0]), read(node.args[1]))
 
     def no_function(self, node: ast.expr, name: str) -> NoReturn:
         """A call of something that is no function."""
@@ -319,7 +327,7 @@ class Reader:
             self.undefined(node, name)
         if name in ("total", "partial"):
             self.fail(node, f"{name}(…) stands in claims only.", "A layer says the forward pass only.")
-        way_out = did_you_mean(name, [*PRIMITIVES, *ALIASES, *REDUCTIONS])
+        way_out = did_you_mean(name, [*PRIMITIVES, *ALIASES, *PAIRS, *REDUCTIONS])
         if not self.scope.derivatives and NAME.fullmatch(name) and not way_out.startswith("Did you"):
             way_out = f"A layer is used on a line of its own, with whole tensors: y = {name}(x). {way_out}"
         self.fail(node, f"{name} is not a function.", way_out)
@@ -340,6 +348,8 @@ class Reader:
         body = self.term(node.args[0])
         del self.bound[len(self.bound) - len(names) :]
         indices = [self.known_index(letter, place) for letter, place in letters]
+        if name in ("max", "min", "prod"):
+            return Reduce(name, tuple(indices), body)
         total = sum_over(indices, body)
         if name == "mean":
             return mul(power(product_of_sizes(index.axis for index in indices), -1), total)
@@ -350,32 +360,21 @@ class Reader:
         if len(node.args) != 3:
             self.fail(node, f"where takes a condition and two values, and {len(node.args)} stand here.", WHERE)
         then, otherwise = self.term(node.args[1]), self.term(node.args[2])
-        same, equal = self.comparison(node.args[0])  # after the values, which say what the letters are
-        if not equal:
-            then, otherwise = otherwise, then
-        return add(mul(same, then), mul(add(ONE, negative(same)), otherwise))
+        chosen = condition(self, node.args[0])  # after the values, which say what the letters are
+        return choice(chosen, then, otherwise)
 
-    def comparison(self, node: ast.expr) -> tuple[Term, bool]:
-        """The delta of two compared indices, and whether they are to be equal."""
-        if not isinstance(node, ast.Compare) or len(node.ops) != 1:
-            self.fail(node, "a condition compares two indices.", WHERE)
-        for side in (node.left, node.comparators[0]):
-            if not isinstance(side, ast.Name) or self._is_value(side.id):
-                self.fail(side, "conditions on values are not supported yet.", WHERE)
-        if not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
-            self.fail(node, "conditions other than == and != are not supported yet.", WHERE)
-        sides = [self.index_letters(side)[0] for side in (node.left, node.comparators[0])]
-        if not any(letter in self.scope.letters.parents for letter, _ in sides):
+    def is_letter(self, name: str) -> bool:
+        """Whether a bare name in a condition is an index rather than a value."""
+        return name in self.scope.letters.parents or self.scope.lookup(name) is None
+
+    def meet(self, left: ast.expr, right: ast.expr, same: bool) -> None:
+        """Two letters are compared: a new one runs over the other's axis; equal ones over the same."""
+        sides = [self.index_letters(side)[0] for side in (left, right)]
+        new = [letter not in self.scope.letters.parents for letter, _ in sides]
+        if all(new):
             self.known_index(*sides[0])
-        for letter, place in sides:
-            self.note(letter, place)
-        (left, _), (right, _) = sides
-        self.scope.letters.join(left, right, self.origin(node), "the other side")
-        letters = self.scope.letters
-        return delta(letters.index(left), letters.index(right)), isinstance(node.ops[0], ast.Eq)
-
-    def _is_value(self, name: str) -> bool:
-        return name not in self.scope.letters.parents and self.scope.lookup(name) is not None
+        if any(new) or same:
+            self.scope.letters.join(sides[0][0], sides[1][0], self.origin(left), "the other side")
 
     def derivative(self, node: ast.Call, total: bool) -> Term:
         """total(y[c, k], x[c, i]) and partial(y[c, i], mu[c])."""

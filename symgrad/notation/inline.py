@@ -13,6 +13,7 @@ from symgrad.algebra.terms import (
     Entry,
     Index,
     Num,
+    Position,
     Size,
     Term,
     delta,
@@ -163,6 +164,14 @@ class _Translation:
             found[index] = tuple(group)
         return found
 
+    def single(self, group: tuple[Index, ...]) -> Index:
+        """The one index that stands for another; a comparison of places needs one."""
+        if len(group) == 1:
+            return group[0]
+        raise InputError(
+            f"{self.prefix}: a layer that compares places of an index needs one dimension for it, not {len(group)}."
+        )
+
     def term(self, term: Term, scope: dict[Index, tuple[Index, ...]], taken: set[str]) -> Term:
         """The caller's form of a term; `scope` says what each index in it has become."""
         match term:
@@ -176,6 +185,8 @@ class _Translation:
                 return product_of_sizes(index.axis for index in self.dimensions[axis])
             case Delta(left, right):
                 return mul(*(delta(a, b) for a, b in zip(scope[left], scope[right], strict=True)))
+            case Position(index):
+                return Position(self.single(scope[index]))
             case Binder(indices=indices, body=body):
                 bound = self.indices(indices, {i: scope[i] for i in scope if i in term.free})
                 inner = {**scope, **bound}

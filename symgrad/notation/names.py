@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from symgrad.errors import InputError, Origin
 from symgrad.primitives import ALIASES, PRIMITIVES
 
-REDUCTIONS = ("sum", "mean")
+REDUCTIONS = ("sum", "mean", "max", "min", "prod")
+PAIRED = ("maximum", "minimum", "pow")
 WORDS = ("input", "parameter", "target", "constant", "output", "label")
-RESERVED = frozenset((*REDUCTIONS, *WORDS, *PRIMITIVES, *ALIASES, "where", "size", "total", "partial", "max", "prod"))
+RESERVED = frozenset((*REDUCTIONS, *WORDS, *PRIMITIVES, *ALIASES, "where", "size", "total", "partial", *PAIRED))
 EMITTED = frozenset(("np", "torch", "forward", "backward", "saved", "ctx", "out", "axes", "Gradients", "self"))
 """Names that the emitted code uses for itself."""
 NOT_YET = frozenset(
@@ -21,7 +22,7 @@ NOT_YET = frozenset(
         *("max", "min", "prod", "abs", "sign", "maximum", "minimum", "pow", "erf", "erfc", "relu", "softplus"),
         *("tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "lgamma", "digamma", "floor", "ceil", "clip"),
     )
-) - {*PRIMITIVES, *ALIASES}
+) - {*PRIMITIVES, *ALIASES, *PAIRED, *REDUCTIONS}
 """Functions that people expect, and that have no derivation yet."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 MAX_NAME = 40

@@ -133,6 +133,8 @@ class _LayerReader:
             if letter.endswith("..."):
                 letter = letter[:-3].strip()
                 several.append(letter)
+            if declares and "=" in letter:
+                letter = self._second_letter(letter, origin)
             check_name(letter, origin, "index")
             if letter in names:
                 raise InputError(f"index {letter} stands twice in {what}[…].", origin, "Each dimension has its own.")
@@ -143,8 +145,20 @@ class _LayerReader:
                 raise InputError(f"{what} has more than {MAX_DIMENSIONS} dimensions.", origin, "Use fewer.")
         if declares:
             for letter in names:
-                self.letters.declare(letter, what)
+                if self.letters.parents.get(letter, letter) == letter:
+                    self.letters.declare(letter, what)
         return tuple(self.letters.index(letter) for letter in names)
+
+    def _second_letter(self, text: str, origin: Origin) -> str:
+        """`g = h` in a declaration: g is another letter for the dimension that h names."""
+        letter, _, known = (part.strip() for part in text.partition("="))
+        check_name(letter, origin, "index")
+        check_name(known, origin, "index")
+        if letter in self.letters.parents and self.letters.find(letter) != self.letters.find(known):
+            raise InputError(f"index {letter} names another dimension already.", origin, "Choose a new letter.")
+        self.letters.declare(known, letter)
+        self.letters.parents.setdefault(letter, self.letters.find(known))
+        return letter
 
     def _variadic(self, letter: str, origin: Origin, count: int, declares: bool) -> None:
         """`k...` in a declaration makes k stand for any number of dimensions."""

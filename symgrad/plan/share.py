@@ -141,10 +141,12 @@ class Places:
     _names: dict[Term, list[str]] = field(default_factory=dict)
 
     def add(self, name: str, body: Term, wanted: Callable[[Term], bool]) -> None:
-        """Note the sums, calls and choices in a statement."""
+        """Note the sums, calls, arguments of calls and choices in a statement."""
         for node in outside_choices(body):
-            if isinstance(node, (Add, Call, Where)) and (node in self._names or wanted(node)):
-                self._names.setdefault(node, []).append(name)
+            arguments = [a for a in node.children if isinstance(a, Mul)] if isinstance(node, Call) else []
+            for found in (*([node] if isinstance(node, (Add, Call, Where)) else []), *arguments):
+                if wanted(found):
+                    self._names.setdefault(found, []).append(name)
 
     def of(self, term: Term) -> list[str]:
         """The statements that held the term, each once."""

@@ -28,6 +28,23 @@ y[b, i] = g[i] * x[b, i] * r[b]
 output y""",
     "soft": "input x[b, v]\np[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))\noutput p",
     "linear": "input x[b, i]\nparameter w[o, i], h[o]\ny[b, o] = sum[i](w[o, i] * x[b, i]) + h[o]\noutput y",
+    "attention": """input q[b..., i, d], k[b..., j, d], v[b..., j, e]
+s[b, i, j] = sum[d](q[b, i, d] * k[b, j, d]) / sqrt(size[d])
+a[b, i, j] = exp(s[b, i, j]) / sum[j](exp(s[b, i, j]))
+y[b, i, e] = sum[j](a[b, i, j] * v[b, j, e])
+output y""",
+    "log_soft": "input x[b..., v]\ny[b, v] = x[b, v] - log(sum[v](exp(x[b, v])))\noutput y",
+    "log_sum": "input x[b..., v]\ny[b] = log(sum[v](exp(x[b, v])))\noutput y",
+    "cross_entropy": """input x[b, v]
+target t[b, v]
+p[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))
+L = -mean[b](sum[v](t[b, v] * log(p[b, v])))
+output L""",
+    "bce": """input x[i...]
+target t[i...]
+p[i] = 1 / (1 + exp(-x[i]))
+L = -mean[i](t[i] * log(p[i]) + (1 - t[i]) * log(1 - p[i]))
+output L""",
     "mean_loss": "input x[i...]\nL = mean[i](x[i])\noutput L",
     "logistic": "input x[b, i]\nparameter g\nL = sum[b, i](log(1 + exp(g * x[b, i])))\noutput L",
     "two": """input x[b, i]
@@ -48,7 +65,7 @@ y[s, c, g, k] = w[c, g] * (x[s, c, g, k] - mu[s, c]) / sqrt(v[s, c] + eps)
 output y""",
 }
 """Layers beside the gallery's, one for each thing that a plan or a printer must be able to do."""
-SIZES = {"b": (4,), "i": (3,), "o": (2,), "v": (5,), "j": (2,), "s": (4,), "c": (3,), "g": (2,), "k": (2, 2)}
+SIZES = {"b": (4,), "i": (3,), "o": (2,), "v": (5,), "j": (2,), "s": (4,), "c": (3,), "g": (2,), "k": (2, 2), "d": (3,), "e": (2,)}
 
 
 def layer_of(name: str):

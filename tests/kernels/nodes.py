@@ -26,6 +26,7 @@ from symgrad.algebra.terms import (
     divide,
     mul,
     negative,
+    number,
     power,
     where,
 )
@@ -73,6 +74,7 @@ def layer(name, tensors, definitions, outputs, variadic=(), constants=()) -> Lay
     )  # fmt: skip
 
 
+EIGHT = number(8)
 SMOOTH = ("erf", "erfc", "softplus", "atan", "asinh", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid")
 CORNERS = ("abs", "sign", "relu")
 softmax = divide(exp(x), total((i,), exp(x)))
@@ -96,7 +98,7 @@ LAYERS = (
           {"y": ((i, i2), add(entry("x", i, i2), negative(mul(Delta(i, i2), entry("x", i2, i)))))}, ("y",)),
     layer("gram", {"x": BOTH}, {"y": ((i, i2), total((b,), mul(x, entry("x", b, i2))))}, ("y",)),
     layer("functions", {"x": BOTH, "g": ()},
-          {"y": (BOTH, add(*(call(f, mul(entry("g"), x)) for f in (*SMOOTH, *CORNERS)))),
+          {"y": (BOTH, add(*(call(f, divide(mul(entry("g"), x), EIGHT)) for f in (*SMOOTH, *CORNERS)))),
            "z": (BOTH, call("lgamma", add(ONE, power(x, 2))))}, ("y", "z")),
     layer("small_functions", {"x": BOTH, "g": (b,)},
           {"y": (BOTH, mul(x, add(call("pi"), *(call(f, entry("g", b)) for f in SMOOTH))))}, ("y",)),
