@@ -47,10 +47,11 @@ KINDS: dict[str, Kind] = {
     "positive": Kind(lambda random, shape: random.uniform(0.1, 3, shape), (1 / LARGE, 1, LARGE)),
     "unit": Kind(lambda random, shape: random.uniform(0.01, 0.99, shape), (1e-6, 0.5, 1 - 1e-6)),
     "share": Kind(_share, (0, 0.5, 1)),
+    "binary": Kind(lambda random, shape: random.choice((0.0, 1.0), shape)),
     "sign": Kind(lambda random, shape: random.choice((-1.0, 1.0), shape)),
     "count": Kind(lambda random, shape: random.poisson(2, shape).astype(float), (0, 1, 100)),
 }
-"""`share` is a probability that may be 0; `sign` is the label 1 or -1.
+"""`share` is a probability that may be 0; `binary` and `sign` are labels.
 
 `score` is for what is multiplied and then exponentiated: 30 * 30 is beyond what exp holds, and far
 larger scores would be nothing but their rounding after it.

@@ -159,7 +159,7 @@ def _likelihoods(torch: Any, nn: Any) -> Rows:
             lambda t: nn.gaussian_nll_loss(t.mu, t.t, t.var, eps=t.eps),
             {"var": "positive"},
         ),
-        "focal": Reference("torch sigmoid and F.binary_cross_entropy_with_logits", focal, {"t": "share"}),
+        "focal": Reference("torch sigmoid and F.binary_cross_entropy_with_logits", focal, {"t": "binary"}),
     }
 
 

@@ -39,6 +39,13 @@ _RELATIONS: dict[type[ast.cmpop], tuple[str, bool]] = {
 
 def condition(reader: Reader, node: ast.expr) -> Term:
     """A condition as a term that is 0 or 1: comparisons of values or of indices, and, or, not."""
+    reader.enter(node)
+    found = _condition(reader, node)
+    reader.depth -= 1
+    return found
+
+
+def _condition(reader: Reader, node: ast.expr) -> Term:
     if isinstance(node, ast.BoolOp):
         parts = [condition(reader, value) for value in node.values]
         if isinstance(node.op, ast.And):
@@ -67,6 +74,8 @@ def _comparison(reader: Reader, node: ast.Compare, operator: ast.cmpop, left: as
 def _side(reader: Reader, node: ast.expr) -> Term:
     """A value, or the place of an index."""
     if isinstance(node, ast.Name) and reader.is_letter(node.id):
+        if node.id not in reader.scope.letters.parents:
+            reader.undefined(node, node.id)
         reader.note(node.id, node)
         return Position(reader.known_index(node.id, node))
     return reader.term(node)
@@ -90,7 +99,7 @@ def smaller(a: Term, b: Term) -> Term:
 
 
 def raised(base: Term, exponent: Term) -> Term:
-    """base ** exponent; exp(b log a), for a > 0, where the exponent is no number."""
+    """The power; exp(b log a), for a > 0, where the exponent is no number."""
     if isinstance(exponent, Num):
         return power(base, exponent.value)
     return Call("exp", (mul(exponent, Call("log", (base,))),))

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain, islice
 from typing import NoReturn
 
 from symgrad.algebra.terms import (
@@ -25,6 +26,7 @@ from symgrad.algebra.terms import (
     power,
     product_of_sizes,
     sum_over,
+    walk,
 )
 from symgrad.errors import InputError, Origin, TooLargeError
 from symgrad.notation.conditions import PAIRS, choice, condition, raised
@@ -47,6 +49,8 @@ from symgrad.primitives import ALIASES, PI, PRIMITIVES
 
 MAX_PARTS = 10_000
 MAX_OPERATIONS = 2_000
+MAX_CASES = 1_000
+"""The largest arguments of maximum and minimum, which repeat them in their cases."""
 MAX_NESTING = 100
 _DOTS = re.compile(r"(?<=[A-Za-z0-9_])[ \t]*\.\.\.(?=\s*[\],])")
 _LONG_NUMBER = re.compile(rf"(?<!\w)\d{{{MAX_DIGITS + 1},}}")
@@ -130,15 +134,19 @@ class Reader:
         handler = _HANDLERS.get(type(node))
         if handler is None:
             self.fail(node, f"{kind(node)} has no meaning here.", hint(node))
-        if self.depth >= MAX_NESTING:
-            self.fail(node, f"this formula is nested more than {MAX_NESTING} deep.", _SPLIT)
-        self.depth += 1
+        self.enter(node)
         try:
             found = handler(self, node)
         except TooLargeError as error:
             self.fail(node, f"{error}.", "Use a smaller exponent.")
         self.depth -= 1
         return self.valued(found, node)
+
+    def enter(self, node: ast.expr) -> None:
+        """One step deeper; whoever enters takes one off `depth` again."""
+        if self.depth >= MAX_NESTING:
+            self.fail(node, f"this formula is nested more than {MAX_NESTING} deep.", _SPLIT)
+        self.depth += 1
 
     def valued(self, term: Term, node: ast.expr) -> Term:
         """The term, unless it has no value whatever the tensors are."""
@@ -175,12 +183,19 @@ class Reader:
         """a**n, with a number n."""
         if not isinstance(node.op, ast.Pow):
             self.fail(node, f"{kind(node.op)} has no meaning here.", hint(node.op))
-        return raised(self.term(node.left), self.exponent(node.right))
+        return self.raised(node, self.term(node.left), self.exponent(node.right))
+
+    def raised(self, node: ast.expr, base: Term, exponent: Term) -> Term:
+        """The power, unless a number that is not positive is raised to what is no number."""
+        if isinstance(base, Num) and base.value <= 0 and not isinstance(exponent, Num):
+            hint = "a**b is exp(b*log(a)) where b is no number."
+            self.fail(node, "this power has no value: its base is not positive.", hint)
+        return raised(base, exponent)
 
     def exponent(self, node: ast.expr) -> Term:
         """An exponent: a rational number of moderate size, or a formula (for a positive base)."""
         value = self.term(node)
-        if isinstance(value, Num) and max(abs(value.value), value.value.denominator) > MAX_EXPONENT:
+        if isinstance(value, Num) and max(abs(value.value), Fraction(value.value.denominator)) > MAX_EXPONENT:
             way_out = "Use a smaller one, or exp(b*log(a))."
             self.fail(node, f"an exponent, and its denominator, must not go beyond {MAX_EXPONENT}.", way_out)
         return value
@@ -304,9 +319,7 @@ class Reader:
         if name not in PRIMITIVES and name not in ALIASES:
             self.no_function(node.func, name)
         if name == "pi":
-            if node.args:
-                self.fail(node.func, "pi is a number, not a function.", "Write it without brackets.")
-            return PI
+            self.fail(node.func, "pi is a number, not a function.", "Write it without brackets.")
         if len(node.args) != 1:
             self.fail(node, f"{name} takes one argument, and {len(node.args)} stand here.", f"Write {name}(…).")
         argument = self.term(node.args[0])
@@ -316,8 +329,13 @@ class Reader:
         """maximum(a, b), minimum(a, b) and pow(a, b)."""
         if len(node.args) != 2:
             self.fail(node, f"{name} takes two arguments, and {len(node.args)} stand here.", f"Write {name}(a, b).")
-        read = self.exponent if name == "pow" else self.term
-        return PAIRS[name](self.term(node.args[0]), read(node.args[1]))
+        one = self.term(node.args[0])
+        if name == "pow":
+            return self.raised(node, one, self.exponent(node.args[1]))
+        other = self.term(node.args[1])
+        if sum(1 for _ in islice(chain(walk(one), walk(other)), MAX_CASES + 1)) > MAX_CASES:
+            self.fail(node, f"the arguments of {name} are too long, or nested too deeply.", _SPLIT)
+        return PAIRS[name](one, other)
 
     def no_function(self, node: ast.expr, name: str) -> NoReturn:
         """A call of something that is no function."""

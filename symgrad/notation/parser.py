@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from symgrad.algebra.terms import Entry, Index, Num, Term
@@ -130,16 +130,18 @@ class _LayerReader:
         for part in text.split(","):
             letter, origin = part.strip(), statement.origin(place + len(part) - len(part.lstrip()))
             place += len(part) + 1
-            if letter.endswith("..."):
+            dots = letter.endswith("...")
+            if dots:
                 letter = letter[:-3].strip()
-                several.append(letter)
             if declares and "=" in letter:
-                letter = self._second_letter(letter, origin)
+                letter = self._second_letter(letter, names, origin)
+            if dots:
+                several.append(letter)
             check_name(letter, origin, "index")
             if letter in names:
                 raise InputError(f"index {letter} stands twice in {what}[…].", origin, "Each dimension has its own.")
             names.append(letter)
-            if letter in several[-1:]:
+            if dots:
                 self._variadic(letter, origin, len(several), declares)
             if len(names) > MAX_DIMENSIONS:
                 raise InputError(f"{what} has more than {MAX_DIMENSIONS} dimensions.", origin, "Use fewer.")
@@ -149,11 +151,13 @@ class _LayerReader:
                     self.letters.declare(letter, what)
         return tuple(self.letters.index(letter) for letter in names)
 
-    def _second_letter(self, text: str, origin: Origin) -> str:
+    def _second_letter(self, text: str, before: Collection[str], origin: Origin) -> str:
         """`g = h` in a declaration: g is another letter for the dimension that h names."""
         letter, _, known = (part.strip() for part in text.partition("="))
         check_name(letter, origin, "index")
         check_name(known, origin, "index")
+        if known not in self.letters.parents and known not in before:
+            raise InputError(f"no tensor has an index {known}.", origin, did_you_mean(known, self.letters.parents))
         if letter in self.letters.parents and self.letters.find(letter) != self.letters.find(known):
             raise InputError(f"index {letter} names another dimension already.", origin, "Choose a new letter.")
         self.letters.declare(known, letter)

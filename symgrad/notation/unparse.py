@@ -11,18 +11,24 @@ from symgrad.algebra.reading import inequality, signed_terms
 from symgrad.algebra.terms import (
     ONE,
     Add,
+    Binder,
     Call,
+    Compare,
     Delta,
     Diff,
     Entry,
     Index,
     Mul,
     Num,
+    Position,
     Pow,
+    Reduce,
     Size,
     Sum,
     Term,
+    Where,
     mul,
+    negative,
     power,
     product_of_sizes,
     sum_over,
@@ -73,7 +79,7 @@ class _Letters:
         for definition in layer.definitions:
             letters.claim(definition.indices)
             for node in walk(definition.body):
-                letters.claim(node.indices if isinstance(node, Sum) else ())
+                letters.claim(node.indices if isinstance(node, Binder) else ())
         return letters
 
     def claim(self, indices: Iterable[Index]) -> None:
@@ -92,10 +98,10 @@ class _Letters:
     def settle(self, term: Term) -> Term:
         """The term with each bound letter used for one axis only."""
         self.claim(sorted(term.free))
-        if isinstance(term, Sum):
+        if isinstance(term, Binder):
             mapping = {index: self.own(index) for index in term.indices}
             body = self.settle(rename(term.body, mapping))
-            return sum_over((mapping[index] for index in term.indices), body)
+            return term.rebind(tuple(mapping[index] for index in term.indices), body)
         return transform_children(term, self.settle)
 
 
@@ -208,13 +214,38 @@ def _factor(term: Term) -> str:
             return f"where({left.name} == {right.name}, 1, 0)"
         case Pow(base, exponent):
             return _power(base, str(exponent))
+        case Call(function, ()):
+            return function
         case Call(function, arguments):
             return f"{function}({', '.join(map(_write, arguments))})"
         case Sum():
             return _sum(term)
+        case Reduce(operation, indices, body):
+            return f"{_indexed(operation, indices)}({_write(body)})"
+        case Where(condition, then, otherwise):
+            return f"where({_condition(condition)}, {_write(then)}, {_write(otherwise)})"
+        case Compare():
+            return f"where({_condition(term)}, 1, 0)"
+        case Position(index):
+            return index.name
         case Diff(body, wrt, total):
             return f"{'total' if total else 'partial'}({_write(body)}, {_write(wrt)})"
     raise SymgradError(f"a {type(term).__name__} has no form in the notation; add one to {__name__}")
+
+
+def _condition(term: Term) -> str:
+    """A condition: comparisons joined by and, their opposites by not."""
+    if isinstance(term, Compare):
+        return f"{_write(term.left)} {term.relation} {_write(term.right)}"
+    if isinstance(term, Delta):
+        return f"{term.left.name} == {term.right.name}"
+    if (same := inequality(term)) is not None:
+        return f"{same.left.name} != {same.right.name}"
+    if isinstance(term, Mul):
+        return " and ".join(f"({_condition(factor)})" for factor in term.factors)
+    if isinstance(term, Add) and len(term.terms) == 2 and term.terms[0] == ONE:
+        return f"not ({_condition(negative(term.terms[1]))})"
+    raise SymgradError(f"a {type(term).__name__} is no condition of the notation; add one to {__name__}")
 
 
 def _sum(term: Sum) -> str:

@@ -6,7 +6,24 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from symgrad.algebra.reading import is_negative, signed_terms
-from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Size, Sum, Term
+from symgrad.algebra.terms import (
+    Add,
+    Call,
+    Compare,
+    Delta,
+    Diff,
+    Entry,
+    Index,
+    Mul,
+    Num,
+    Position,
+    Pow,
+    Reduce,
+    Size,
+    Sum,
+    Term,
+    Where,
+)
 from symgrad.errors import SymgradError
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.fractions import Range, is_quotient, ranges, reaches_on, split
@@ -88,10 +105,14 @@ class Printer:
                 return rf"\delta_{{{_letters((left, right))}}}"
             case Pow():
                 return self.power(term)
+            case Call(function, ()):
+                return PRIMITIVES[function].latex
             case Call():
                 return self.call(term)
             case Sum():
                 return self.sum(term)
+            case Reduce() | Where() | Compare() | Position():
+                return self.cases(term)
             case Diff():
                 return self.derivative(term)
         raise SymgradError(f"a {type(term).__name__} has no LaTeX form; add one to {__name__}")
@@ -149,6 +170,30 @@ class Printer:
             conditions = r",\, ".join(rf"{own} \ne {letter(other.name).latex}" for other in sign.excluded)
             return rf"\sum_{{{conditions}}}"
         return rf"\sum_{{{own}=1}}^{{N_{{{letter(sign.index.axis).latex}}}}}"
+
+    def cases(self, term: Reduce | Where | Compare | Position) -> str:
+        r"""\max_{k} body, a choice in braces, an indicator in brackets, the place of an index."""
+        match term:
+            case Reduce(operation, indices, body):
+                sign = {"max": r"\max", "min": r"\min", "prod": r"\prod"}[operation]
+                letters = ",".join(letter(index.name).latex for index in indices)
+                return rf"{sign}_{{{letters}}} {_parentheses(self.term(body))}"
+            case Where(condition, then, otherwise):
+                rows = rf"{self.term(then)} & \text{{if }} {self.condition(condition)} \\ {self.term(otherwise)} & \text{{else}}"
+                return rf"\begin{{cases}} {rows} \end{{cases}}"
+            case Compare():
+                return rf"\left[{self.condition(term)}\right]"
+            case Position(index):
+                return letter(index.name).latex
+
+    def condition(self, term: Term) -> str:
+        """A relation; anything else as the number that it is."""
+        if isinstance(term, Compare):
+            sign = {"<": "<", "<=": r"\le", "==": "=", "!=": r"\ne"}[term.relation]
+            return f"{self.term(term.left)} {sign} {self.term(term.right)}"
+        if isinstance(term, Delta):
+            return f"{letter(term.left.name).latex} = {letter(term.right.name).latex}"
+        return f"{self.term(term)} = 1"
 
     def derivative(self, term: Diff) -> str:
         """∂y/∂x, or ∂/∂x (body)."""

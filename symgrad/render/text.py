@@ -6,7 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symgrad.algebra.reading import is_negative, signed_terms
-from symgrad.algebra.terms import Add, Call, Delta, Diff, Entry, Index, Mul, Num, Pow, Size, Sum, Term
+from symgrad.algebra.terms import (
+    Add,
+    Call,
+    Compare,
+    Delta,
+    Diff,
+    Entry,
+    Index,
+    Mul,
+    Num,
+    Position,
+    Pow,
+    Reduce,
+    Size,
+    Sum,
+    Term,
+    Where,
+)
 from symgrad.errors import SymgradError
 from symgrad.render.fractions import Range, is_quotient, ranges, reaches_on, split
 from symgrad.render.names import Names, Symbol, escape_text, gradient_of, letter
@@ -86,10 +103,14 @@ class _Printer:
                 return f"{self.signs['delta']}[{self.letters((left, right))}]"
             case Pow():
                 return self.power(term)
+            case Call(function, ()):
+                return "π" if function == "pi" and self.unicode else escape_text(function)
             case Call(function, arguments):
                 return f"{escape_text(function)}({', '.join(map(self.term, arguments))})"
             case Sum():
                 return self.sum(term)
+            case Reduce() | Where() | Compare() | Position():
+                return self.cases(term)
             case Diff():
                 return self.derivative(term)
         raise SymgradError(f"a {type(term).__name__} has no text form; add one to {__name__}")
@@ -137,6 +158,27 @@ class _Printer:
             return f"{self.signs['sum']}_{own}"
         conditions = (f"{own}{self.signs['unequal']}{self.letters((other,))}" for other in sign.excluded)
         return f"{self.signs['sum']}_{{{','.join(conditions)}}}"
+
+    def cases(self, term: Reduce | Where | Compare | Position) -> str:
+        """max_k (body), where(condition, a, b), an indicator in brackets, the place of an index."""
+        match term:
+            case Reduce(operation, indices, body):
+                return f"{operation}_{self.letters(indices)} ({self.term(body)})"
+            case Where(condition, then, otherwise):
+                return f"where({self.condition(condition)}, {self.term(then)}, {self.term(otherwise)})"
+            case Compare():
+                return f"[{self.condition(term)}]"
+            case Position(index):
+                return self.show(letter(index.name))
+
+    def condition(self, term: Term) -> str:
+        """A relation; anything else as the number that it is."""
+        if isinstance(term, Compare):
+            sign = {"<=": "≤", "!=": "≠", "==": "="}.get(term.relation, term.relation) if self.unicode else term.relation
+            return f"{self.term(term.left)} {sign} {self.term(term.right)}"
+        if isinstance(term, Delta):
+            return f"{self.show(letter(term.left.name))} = {self.show(letter(term.right.name))}"
+        return self.term(term)
 
     def derivative(self, term: Diff) -> str:
         """∂y[c,k]/∂x[c,i], or ∂/∂x[c,i](body)."""

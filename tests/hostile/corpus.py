@@ -154,7 +154,7 @@ FORMULAS = (
         4,
         11,
     ),
-    formula("where without a condition", "where(x[s, c], 1, 2)", "a condition compares two indices.", 4, 17),
+    formula("where without a condition", "where(x[s, c], 1, 2)", "a condition compares two values or two indices.", 4, 17),
     formula(
         "where with an undeclared index",
         "where(q == c, x[s, c], 0)",
@@ -163,8 +163,8 @@ FORMULAS = (
         17,
     ),
     formula("where with two undeclared indices", "where(q == r, x[s, c], 0)", "no tensor has an index q.", 4, 17),
-    formula("where with a chain", "where(s == s == s, x[s, c], 0)", "a condition compares two indices.", 4, 17),
-    formula("where with and", "where(s == s and c == c, x[s, c], 0)", "a condition compares two indices.", 4, 17),
+    formula("where with is", "where(x[s, c] is w[c], x[s, c], 0)", "this comparison has no meaning here.", 4, 17),
+    formula("where with in", "where(x[s, c] in w[c], x[s, c], 0)", "this comparison has no meaning here.", 4, 17),
     formula("bare where", "x[s, c]*where", "where needs a condition and two values.", 4, 19),
     formula("where in brackets", "where[s](x[s, c])", "where is not a reduction.", 4, 11),
     formula("fixed entry", "x[s, 0]", "an index is a letter; entries at fixed places are not supported yet.", 4, 16),
@@ -405,27 +405,9 @@ FORMULAS = (
 )
 
 NOT_YET_FORMULAS = (
-    formula("maximum over an index", "x[s, c] - max[k](x[s, k])", "max is not supported yet.", 4, 21),
-    formula("product", "x[s, c]*prod[k](w[k])", "prod is not supported yet.", 4, 19),
-    formula("minimum over an index", "x[s, c] - min[k](x[s, k])", "min is not supported yet.", 4, 21),
-    formula("two-argument maximum", "maximum(x[s, c], 0)", "maximum is not supported yet.", 4, 11),
-    formula("pow", "pow(x[s, c], 2)", "pow is not supported yet.", 4, 11),
     formula("clip", "clip(x[s, c], 0, 1)", "clip is not supported yet.", 4, 11),
-    formula("where on values", "where(x[s, c] > 0, x[s, c], 0)", "conditions on values are not supported yet.", 4, 17),
-    formula(
-        "where with an order of indices",
-        "where(s <= c, x[s, c], 0)",
-        "conditions other than == and != are not supported yet.",
-        4,
-        17,
-    ),
-    formula("where on scalars", "where(g == eps, x[s, c], 0)", "conditions on values are not supported yet.", 4, 17),
     formula("shifted entry", "x[s, c + 1]", "shifted entries such as x[i + j] are not supported yet.", 4, 16),
     formula("entry by label", "x[s, w[c]]", "entries picked by a label, x[t[b]], are not supported yet.", 4, 16),
-    formula("variable exponent", "x[s, c]**g", "an exponent must be a number; others are not supported yet.", 4, 20),
-    formula(
-        "exponent that is an entry", "2**x[s, c]", "an exponent must be a number; others are not supported yet.", 4, 14
-    ),
 )
 
 STATEMENTS = (
@@ -638,7 +620,7 @@ STATEMENTS = (
     statement("output with an expression", "output x + 1", "'+' does not fit here.", 4, 10),
     statement("unknown layer", "z = nope(x)", "there is no function or layer nope.", 4, 5),
     statement("layer name misspelt", "z = batchnorm(x, w, w)", "there is no function or layer batchnorm.", 4, 5),
-    statement("unsupported function as a layer", "z = maximum(x, w)", "maximum is not supported yet.", 4, 5),
+    statement("unsupported function as a layer", "z = clip(x, w)", "clip is not supported yet.", 4, 5),
     statement("too few arguments", "z = batch_norm(x)", "batch_norm takes 4 arguments, and 1 stand here.", 4, 5),
     statement("no arguments", "z = sigmoid()", "sigmoid takes one argument, and 0 stand here.", 4, 5),
     statement("too many arguments", "z = sigmoid(x, w)", "sigmoid takes 1 argument, and 2 stand here.", 4, 5),
@@ -965,13 +947,6 @@ CLAIMS = (
 )
 
 NOT_YET_CLAIMS = (
-    claim(
-        "where on values",
-        "d_x[s, c, k] = where(x[s, c, k] > 0, 1, 0)",
-        "conditions on values are not supported yet.",
-        1,
-        22,
-    ),
     claim(
         "shifted entry",
         "d_x[s, c, k] = d_y[s, c, k + 1]",

@@ -126,6 +126,8 @@ def product_of_others(total: Reduce) -> tuple[Term, Index] | None:
 
 def scaled(value: Entry, coefficient: Term) -> Term:
     """A reduction's expression times numbers and sizes; a matrix product stands before what divides it."""
+    if coefficient == ONE:
+        return value
     factors = coefficient.factors if isinstance(coefficient, Mul) else (coefficient,)
     if all(isinstance(factor, Pow) and factor.exponent < 0 for factor in factors):
         return mul(value, coefficient)
