@@ -10,6 +10,7 @@ Only what is proved is planned, and only what is planned is emitted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.algebra.terms import Binder, Term, walk
@@ -17,6 +18,7 @@ from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
 from symgrad.check.records import Check, Report
 from symgrad.check.report import report
 from symgrad.derive.records import Gradient
+from symgrad.derive.tangents import derive_tangents, inner_products, with_backward
 from symgrad.errors import SymgradError
 from symgrad.notation.claim import Claim, parse_claim
 from symgrad.notation.layer import Layer
@@ -32,6 +34,38 @@ from symgrad.render.kernels.records import Rendered
 def derive(layer: Layer) -> Study:
     """Every gradient of a layer by both routes, and the proof that they agree."""
     return study(layer)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Tangents: how everything moves when some inputs do.
+
+    Attributes:
+        layer: whose definitions they belong to; for second order the layer that computes a gradient.
+        tangents: in the order of computation.
+        proof: that forward and reverse mode are adjoint, <d, J v> = <J^T d, v>; None for second order.
+    """
+
+    layer: Layer
+    tangents: tuple[Gradient, ...]
+    proof: Proof | None
+
+
+def jvp(found: Study, wrt: Sequence[str] = ()) -> Motion:
+    """Jacobian-vector products: the outputs' tangents from those of the tensors `wrt` (all by default)."""
+    layer = found.merge.layer
+    moving = list(wrt) or [tensor.name for tensor in layer.differentiable]
+    tangents = derive_tangents(layer, moving)
+    gradients = tuple(f.paths for f in found.found)
+    left, right = inner_products(layer, moving)
+    proof = Prover(layer, gradients + tangents, look_through=True).decide(left, right)
+    return Motion(layer, tangents, proof)
+
+
+def hvp(found: Study, wrt: str) -> Motion:
+    """Hessian-vector products: how the gradient of `wrt` moves when `wrt` does."""
+    layer = with_backward(found.merge.layer, tuple(f.paths for f in found.found), wrt)
+    return Motion(layer, derive_tangents(layer, [wrt]), None)
 
 
 def prove(found: Study, claims: Iterable[str], source: str = "<claim>") -> list[tuple[Claim, Proof]]:

@@ -28,6 +28,9 @@ def add(commands: Any) -> None:
     command.add_argument("--steps", action="store_true", help="show every step with its rules")
     command.add_argument("--latex", metavar="FILE", help="write a LaTeX document (- for standard output)")
     command.add_argument("--json", metavar="FILE", help="write the derivation as JSON (- for standard output)")
+    command.add_argument("--wrt", metavar="NAME", help="the input or parameter to differentiate by (default: all)")
+    command.add_argument("--mode", choices=("vjp", "jvp", "hvp"), default="vjp",
+                         help="reverse mode (default), forward mode, or second order (needs --wrt)")  # fmt: skip
     command.set_defaults(run=run)
 
 
@@ -38,6 +41,10 @@ def run(options: argparse.Namespace) -> int:
     from symgrad.notation.library import load
 
     progress = Progress()
+    if options.mode != "vjp" or options.wrt:
+        from symgrad.cli.modes import run_mode
+
+        return run_mode(options.layer, options.mode, options.wrt)
     progress.say(f"deriving {options.layer} by two routes, proving them equal")
     found = pipeline.derive(load(options.layer))
     if "-" in (options.latex, options.json):

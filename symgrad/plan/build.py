@@ -202,10 +202,16 @@ class Builder:
     def _new(self, body: Term, otherwise: str) -> Entry:
         """A new statement for a term, with a name that says what it is."""
         wanted = describing_name(body, self.constants | self.shifts, otherwise)
-        name = free_name(wanted, {*python_names([*self._all_names(), *self.bodies]).values()})
+        name = free_name(wanted, self._taken)
+        self._taken.add(name)
         indices = self._in_order(body)
         self.bodies[name] = (indices, body)
         return Entry(name, indices)
+
+    @cached_property
+    def _taken(self) -> set[str]:
+        """The Python names that are in use."""
+        return set(python_names(self._all_names()).values())
 
     def _all_names(self) -> list[str]:
         declared = [t.name for t in self.layer.tensors] + [c.name for c in self.layer.constants]
@@ -296,7 +302,7 @@ class Builder:
         kind = REDUCTION if reduction(body) is not None else FULL if is_full(indices, self.layer) else SMALL
         return Statement(
             names[name], indices, with_names(guarded(body), names), kind,
-            equation(names[name], indices, shown), needed_by,
+            equation(names[name], indices, shown), needed_by, name in self.shifts,
         )  # fmt: skip
 
     def _shown(self, name: str, computed: Term) -> Term:

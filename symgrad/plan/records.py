@@ -44,6 +44,8 @@ class Statement:
             or "small" (fewer axes than those; kept in a wider type).
         formula: the equation in the notation, over names of the layer.
         needed_by: the results that need it, in the order of the results.
+        is_shift: whether its value changes nothing (what is taken out of exponents), so that no
+            derivative need go through it.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Statement:
     kind: str
     formula: str
     needed_by: tuple[str, ...]
+    is_shift: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or not self.name.isidentifier() or not self.needed_by:

@@ -62,9 +62,11 @@ def _value(evaluator: Evaluator, term: Term, at: Mapping[Index, int]) -> Number 
 
 
 def _close(found: Number | None, wanted: Number | None) -> bool:
-    """Whether two values may be equal; a value that is missing does not speak against it."""
-    if found is None or wanted is None:
+    """Whether two values may be equal; where the left side has a value, the right one needs one."""
+    if wanted is None:
         return True
+    if found is None:
+        return False
     return bool(abs(found - wanted) <= TOLERANCE * max(1.0, abs(wanted)))
 
 

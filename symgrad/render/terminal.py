@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from symgrad.algebra.terms import Diff, Entry, Term
 from symgrad.article.book import EquationBook
-from symgrad.derive.records import Condition, Derivation, Step
+from symgrad.derive.records import Condition, Derivation, Gradient, Step
 from symgrad.prove.study import Found, Study
 from symgrad.render.lines import width, wrapped
 from symgrad.render.names import Names
@@ -40,6 +40,19 @@ def terminal(study: Study, book: EquationBook | None, options: Options) -> Itera
         if found.jacobian is not None:
             yield page.gradient(found)
     yield page.proofs()
+
+
+def gradient_section(study: Study, name: str, options: Options) -> str:
+    """The derivation of one gradient by both solutions."""
+    page = _Page(presented(study), Names.of(study.merge.layer), None, options)
+    return page.gradient(page.study.gradient(name))
+
+
+def tangent_sections(tangents: tuple[Gradient, ...], names: Names, options: Options) -> Iterator[str]:
+    """A line for each tangent; `dot_x` stands for the direction in which x moves."""
+    for tangent in tangents:
+        left = f"  {text(tangent.entry, names)} = "
+        yield wrapped(left, text(tangent.body, names), options.width)
 
 
 @dataclass(frozen=True)

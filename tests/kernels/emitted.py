@@ -65,7 +65,10 @@ y[s, c, g, k] = w[c, g] * (x[s, c, g, k] - mu[s, c]) / sqrt(v[s, c] + eps)
 output y""",
 }
 """Layers beside the gallery's, one for each thing that a plan or a printer must be able to do."""
-SIZES = {"b": (4,), "i": (3,), "o": (2,), "v": (5,), "j": (2,), "s": (4,), "c": (3,), "g": (2,), "k": (2, 2)} | {"d": (3,), "e": (2,)}
+SIZES = {
+    "b": (4,), "i": (3,), "o": (2,), "v": (5,), "j": (2,), "s": (4,), "c": (3,), "g": (2,), "k": (2, 2),
+    "d": (3,), "e": (2,),
+}  # fmt: skip
 
 
 def layer_of(name: str):

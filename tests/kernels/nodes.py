@@ -111,6 +111,8 @@ LAYERS = (
           {"s": ((b, o, i, j), total((k,), mul(entry("q", b, i, o, k), entry("r", b, j, o, k))))}, ("s",)),
     layer("nested", {"x": BOTH, "w": (i, j)},
           {"L": ((), call("log", total((b,), exp(total((i, j), mul(x, entry("w", i, j)))))))}, ("L",)),
+    layer("recomputed", {"x": BOTH, "w": (i,)},
+          {"y": ((b,), total((i,), mul(entry("w", i), softmax)))}, ("y",)),
     layer("scalars", {"a": (), "c": ()}, {"y": ((), mul(entry("a"), call("sigmoid", entry("c"))))}, ("y",)),
     layer("two_variadic", {"x": BOTH, "w": (j, i)},
           {"y": ((b, j), total((i,), mul(x, entry("w", j, i))))}, ("y",), variadic="bj"),

@@ -123,3 +123,9 @@ def test_a_branch_that_is_not_taken_neither_warns_nor_spoils_a_gradient():
     assert second.tolist() == [[0.0, 0.0, 0.5]]
     _, saved = module_of("x_log_x", "numpy").forward(x.detach().numpy())  # warnings are errors here
     assert module_of("x_log_x", "numpy").backward(saved, np.ones((1, 3))).x[0, 0] == 0
+
+
+def test_no_derivative_goes_through_the_largest_exponent():
+    backward = text_of("recomputed", "torch").split("def _gradients")[1]
+    assert ".amax(1).detach()" in backward
+    assert ".detach()" not in text_of("recomputed", "torch").split("def _gradients")[0]

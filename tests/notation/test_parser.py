@@ -173,7 +173,6 @@ def test_the_order_of_indices_on_the_left_is_the_order_of_dimensions() -> None:
         ("x[(s, c)]", X),
         ("x[s, c,]", X),
         ("x[s, c]*pi", mul(X, Call("pi", ()))),
-        ("x[s, c]*pi()", mul(X, Call("pi", ()))),
     ],
 )
 def test_formulas_mean_what_they_say(formula: str, expected: Term) -> None:

@@ -210,6 +210,7 @@ class TorchLines:
         result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
+            inside += ".detach()" if statement.is_shift and self.procedure is not self.plan.forward else ""
             self.smalls.kinds[statement.name] = OWN
         elif isinstance(total, Sum) and is_contraction(total, result, self.layer):
             inside = self._contraction(total, result)
