@@ -176,7 +176,7 @@ def _centre(array, mean, out=None):
 
 def _sigmoid(array, out=None):
     """1 / (1 + exp(-array)); where exp overflows to infinity the result is its limit, 0."""
-    out = np.negative(array, out=out)
+    out = np.negative(array, out=np.empty_like(array) if out is None else out)
     with np.errstate(over="ignore", under="ignore"):
         np.exp(out, out=out)
     out += 1

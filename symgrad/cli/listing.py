@@ -22,7 +22,7 @@ def run(_: argparse.Namespace) -> int:
     print("Layers of the gallery, as a network calls them:\n")
     for name in gallery():
         layer = load(name)
-        print(f"{', '.join(layer.outputs)} = {name}({', '.join(layer.order)})")
+        print(paragraph("", f"{', '.join(layer.outputs)} = {name}({', '.join(layer.order)})", indent=4))
         print(paragraph("    ", layer.doc.partition("\n")[0], indent=4))
     print(f"\nBackends: {', '.join(BACKENDS)}")
     print(paragraph("Scalar functions: ", ", ".join(sorted([*PRIMITIVES, *ALIASES])), indent=4))

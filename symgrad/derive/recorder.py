@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from symgrad.algebra.binding import alpha_equal, transform_children
-from symgrad.algebra.simplify import everywhere, excluded_pair, expand, factors_of, regroup, separate_letters, settle, tidy
-from symgrad.algebra.terms import ZERO, Add, Delta, Diff, Entry, Index, Sum, Term, walk
+from symgrad.algebra.simplify import everywhere, excluded_pair, expand, regroup, separate_letters, settle, tidy
+from symgrad.algebra.terms import ZERO, Add, Delta, Diff, Entry, Index, Size, Sum, Term, walk
 from symgrad.derive.records import Condition, Derivation, Step
 from symgrad.derive.rules import RULES, TIDY, Context, Rule
 from symgrad.errors import DerivationError
@@ -110,18 +110,20 @@ def has_derivative(term: Term) -> bool:
 
 
 def elementary(term: Term) -> bool:
-    """Whether an addition is one that a person leaves whole: x - mu, var + eps, 1 - z."""
-    if not isinstance(term, Add):
+    """Whether an addition is one that a person leaves whole: x - mu, var + eps, 1 - z, 1 - tanh(u)^2.
+
+    What is multiplied out holds a delta, a size, a sum or a gradient, which may meet others then, or
+    entries at two places of one axis, which belong into different sums.
+    """
+    if not isinstance(term, Add) or excluded_pair(term):
         return True
-    if excluded_pair(term):
-        return True
-    for part in term.terms:
-        coefficient, factors = factors_of(part)
-        if abs(coefficient) != 1 or len(factors) > 1:
-            return False
-        if factors and not (isinstance(factors[0][0], Entry) and factors[0][1] == 1):
-            return False
-    return True
+    if len({index.axis for index in term.free}) < len(term.free):
+        return False
+    return not any(isinstance(node, (Delta, Size, Sum)) or _is_gradient(node) for node in walk(term))
+
+
+def _is_gradient(node: Term) -> bool:
+    return isinstance(node, Entry) and node.name.startswith("d_")
 
 
 def expand_deep(term: Term) -> Term:

@@ -230,7 +230,7 @@ class Reader:
             self.fail(node, "size needs an index.", "The length of the dimension of k is size[k].")
         if name == "where":
             self.fail(node, "where needs a condition and two values.", WHERE)
-        if name in PRIMITIVES or name in ALIASES:
+        if name in PRIMITIVES or name in ALIASES or name in PAIRS:
             self.fail(node, f"{name} is a function.", f"Write {name}(…).")
         self._not_yet(node, name)
         self.fail(node, f"{name} is not defined.", did_you_mean(name, self.scope.names()))

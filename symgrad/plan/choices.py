@@ -98,11 +98,21 @@ def chosen(term: Term) -> Term:
         if not any(factor.free >= term.body.free for factor in factors):
             return Sum(term.indices, mul(*(chosen(factor) for factor in factors)))
     if isinstance(term, Mul):
-        masks = [factor for factor in term.factors if isinstance(factor, Compare)]
-        rest = [factor for factor in term.factors if not isinstance(factor, Compare)]
+        masks = [factor for factor in term.factors if _is_mask(factor)]
+        rest = [factor for factor in term.factors if not _is_mask(factor)]
         if masks and any(factor.names or factor.free for factor in rest):
             return where(mul(*masks), chosen(mul(*rest)), ZERO)
     return transform_children(term, chosen)
+
+
+def _is_mask(term: Term) -> bool:
+    """[c] or 1 - [c]."""
+    match term:
+        case Compare():
+            return True
+        case Add((one, Mul((minus, Compare())))):
+            return one == ONE and minus == negative(ONE)
+    return False
 
 
 def guarded(term: Term) -> Term:

@@ -90,7 +90,7 @@ from symgrad.prove.powers import (
 )
 
 MAX_TERMS = 20_000
-MAX_WORK = 10_000
+MAX_WORK = 30_000
 """How many monomials may be brought into normal form for one question; long ones count more."""
 MAX_REPEATED = 4_096
 MAX_REMEMBERED = 20_000

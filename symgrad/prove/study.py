@@ -13,6 +13,7 @@ from symgrad.derive.merge import Merge, merge_axes
 from symgrad.derive.paths import derive_by_paths
 from symgrad.derive.records import Condition, Derivation, Gradient, Step
 from symgrad.notation.layer import Definition, Layer
+from symgrad.notation.outputs import with_separate_outputs
 from symgrad.prove.conditions import domain_of
 from symgrad.prove.verdict import Proof, Prover
 
@@ -78,7 +79,7 @@ class Study:
 
 def study(layer: Layer) -> Study:
     """Derive every gradient of a layer by both routes, and prove them equal."""
-    merge = merge_axes(layer)
+    merge = merge_axes(with_separate_outputs(layer))
     paths = derive_by_paths(merge.layer)
     jacobians = {g.entry.name: g for g in derive_by_jacobian(merge.layer)}
     prover = Prover(merge.layer, paths)

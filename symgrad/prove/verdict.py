@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.algebra.binding import instantiate, substitute
-from symgrad.algebra.simplify import separate_letters
+from symgrad.algebra.shape import shape
+from symgrad.algebra.simplify import separate_letters, settle
 from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative
 from symgrad.derive.dependence import segments
 from symgrad.derive.records import Condition, Gradient
+from symgrad.derive.recorder import has_derivative
 from symgrad.errors import DerivationError, SymgradError, TooLargeError
 from symgrad.notation.layer import Layer
 from symgrad.prove.canonical import Canonical
@@ -138,6 +140,7 @@ class Prover:
 
     def same(self, left: Term, right: Term) -> bool:
         """Whether both sides are equal with every name as a free variable; nothing is unfolded."""
+        self._canonical(()).begin()
         try:
             return not self._attempt(add(left, negative(right)), ())
         except (DerivationError, TooLargeError, ZeroDivisionError):
@@ -147,6 +150,9 @@ class Prover:
         self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]
     ) -> tuple[tuple[str, ...], str]:
         """The unfolded names, and what stands in the way ("" where it is proved)."""
+        if shape(settle(left)) == shape(settle(right)) and not has_derivative(left):
+            return (), ""  # the same but for the order in which it is written
+        self._canonical(distinct).begin()
         unfolded: list[str] = []
         reason = ""
         try:
@@ -164,10 +170,13 @@ class Prover:
         except ZeroDivisionError:
             return tuple(unfolded), "a side divides by zero for every value"
 
+    def _canonical(self, distinct: Pairs) -> Canonical:
+        """Canonical forms where these pairs of indices differ; they are kept between questions."""
+        return self.canonicals.setdefault(distinct, Canonical(distinct))
+
     def _attempt(self, term: Term, distinct: Pairs) -> str:
         """ "" where the term's canonical form is zero, else what is left over."""
-        canonical = self.canonicals.setdefault(distinct, Canonical(distinct))
-        canonical.begin()
+        canonical = self._canonical(distinct)
         difference: Poly = canonical.poly(term)
         if vanishes(canonical, difference):
             return ""

@@ -143,7 +143,7 @@ FORMULAS = (
     formula("double star argument", "exp(**x[s, c])", "arguments are given by position.", 4, 17),
     formula("layer inside a formula", "2*batch_norm(x, w, w, eps)", "batch_norm is not a function.", 4, 13),
     formula("layer with indices on the left", "sigmoid(x)", "x has indices.", 4, 19),
-    formula("pi called", "x[s, c]*pi()", "pi is a number, not a function.", 4, 19),
+    formula("pi called", "pi(x[s, c])", "pi is a number, not a function.", 4, 11),
     formula(
         "where over two dimensions", "where(s == c, x[s, c], 0)", "index s stands where the other side has c.", 4, 17
     ),
@@ -154,7 +154,9 @@ FORMULAS = (
         4,
         11,
     ),
-    formula("where without a condition", "where(x[s, c], 1, 2)", "a condition compares two values or two indices.", 4, 17),
+    formula(
+        "where without a condition", "where(x[s, c], 1, 2)", "a condition compares two values or two indices.", 4, 17
+    ),
     formula(
         "where with an undeclared index",
         "where(q == c, x[s, c], 0)",
@@ -163,8 +165,120 @@ FORMULAS = (
         17,
     ),
     formula("where with two undeclared indices", "where(q == r, x[s, c], 0)", "no tensor has an index q.", 4, 17),
-    formula("where with is", "where(x[s, c] is w[c], x[s, c], 0)", "this comparison has no meaning here.", 4, 17),
-    formula("where with in", "where(x[s, c] in w[c], x[s, c], 0)", "this comparison has no meaning here.", 4, 17),
+    formula(
+        "where with a chain of many",
+        "where(" + " < ".join(["x[s, c]"] * 2_500) + ", 1, x[s, c])",
+        "this formula has more than 10000 parts.",
+        4,
+        11,
+    ),
+    formula(
+        "where with many nots",
+        "where(" + "not " * 900 + "x[s, c] > 0, 1, x[s, c])",
+        "this formula is nested more than 100 deep.",
+        4,
+        413,
+    ),
+    formula("where with membership", "where(x[s, c] in w, x[s, c], 0)", "this comparison has no meaning here.", 4, 17),
+    formula("where with identity", "where(x[s, c] is w[c], x[s, c], 0)", "this comparison has no meaning here.", 4, 17),
+    formula(
+        "where with an index alone", "where(s, x[s, c], 0)", "a condition compares two values or two indices.", 4, 17
+    ),
+    formula(
+        "where with a scalar alone", "where(g, x[s, c], 0)", "a condition compares two values or two indices.", 4, 17
+    ),
+    formula("where with true", "where(True, x[s, c], 0)", "a condition compares two values or two indices.", 4, 17),
+    formula(
+        "where with a sum of conditions",
+        "where((x[s, c] > 0) + 1, x[s, c], 0)",
+        "a condition compares two values or two indices.",
+        4,
+        17,
+    ),
+    formula(
+        "where with a lambda", "where(lambda: 1, x[s, c], 0)", "a condition compares two values or two indices.", 4, 17
+    ),
+    formula("where with a string", "where(x[s, c] == 'a', x[s, c], 0)", "only numbers can stand here.", 4, 28),
+    formula(
+        "where with a walrus",
+        "where(x[s, c] > (y := 1), x[s, c], 0)",
+        "an assignment in a formula has no meaning here.",
+        4,
+        28,
+    ),
+    formula("where with an empty not", "where(not, x[s, c], 0)", "',' does not fit here.", 4, 20),
+    formula("where with an unknown name", "where(nope > 0, x[s, c], 0)", "nope is not defined.", 4, 17),
+    formula("where with a whole tensor", "where(x > 0, x[s, c], 0)", "x has indices.", 4, 17),
+    formula(
+        "where with an index of neither side",
+        "where(q < s, x[s, c], 0)",
+        "index q stands only on the right side of the equation for y.",
+        4,
+        17,
+    ),
+    formula(
+        "where with a value over another index",
+        "where(x[s, c] > 0, x[s, c], w[q])",
+        "index q stands only on the right side of the equation for y.",
+        4,
+        41,
+    ),
+    formula("maximum of a dimension without it", "max(x[s, c])", "max needs the indices that it runs over.", 4, 11),
+    formula("maximum over a bound index twice", "x[s, c] - max[k, k](w[c])", "an index stands twice in max[…].", 4, 21),
+    formula(
+        "maximum that leaves no index",
+        "max[s](x[s, c])",
+        "index s stands only on the left side of the equation for y.",
+        4,
+        3,
+    ),
+    formula("maximum of one", "maximum(x[s, c])", "maximum takes two arguments, and 1 stand here.", 4, 11),
+    formula("maximum of three", "maximum(x[s, c], 1, 2)", "maximum takes two arguments, and 3 stand here.", 4, 11),
+    formula("bare maximum", "x[s, c]*maximum", "maximum is a function.", 4, 19),
+    formula(
+        "maximum nested deeply",
+        "maximum(" * 12 + "x[s, c]" + ", 1)" * 12,
+        "the arguments of maximum are too long, or nested too deeply.",
+        4,
+        67,
+    ),
+    formula(
+        "minimum nested absurdly",
+        "minimum(" * 45 + "x[s, c]" + ", 1)" * 45,
+        "the arguments of minimum are too long, or nested too deeply.",
+        4,
+        331,
+    ),
+    formula(
+        "maximum and minimum nested",
+        "maximum(1, minimum(2, " * 12 + "x[s, c]" + "))" * 12,
+        "the arguments of minimum are too long, or nested too deeply.",
+        4,
+        220,
+    ),
+    formula(
+        "pow with a large exponent",
+        "pow(x[s, c], 65)",
+        "an exponent, and its denominator, must not go beyond 64.",
+        4,
+        24,
+    ),
+    formula(
+        "pow of a large number",
+        "pow(2, 2000)*x[s, c]",
+        "an exponent, and its denominator, must not go beyond 64.",
+        4,
+        18,
+    ),
+    formula("pow of zero", "pow(0, -1)*x[s, c]", "this divides by zero.", 4, 11),
+    formula("zero to a variable", "0**x[s, c]", "this power has no value: its base is not positive.", 4, 11),
+    formula(
+        "negative number to a variable", "(-2)**x[s, c]", "this power has no value: its base is not positive.", 4, 11
+    ),
+    formula(
+        "pow of a negative number", "pow(-2, x[s, c])", "this power has no value: its base is not positive.", 4, 11
+    ),
+    formula("product without a formula", "x[s, c]*prod[s]()", "prod takes one formula, and 0 stand here.", 4, 19),
     formula("bare where", "x[s, c]*where", "where needs a condition and two values.", 4, 19),
     formula("where in brackets", "where[s](x[s, c])", "where is not a reduction.", 4, 11),
     formula("fixed entry", "x[s, 0]", "an index is a letter; entries at fixed places are not supported yet.", 4, 16),
@@ -501,6 +615,19 @@ STATEMENTS = (
         4,
         79,
     ),
+    statement("second letter for an unknown index", "input z[a = q]", "no tensor has an index q.", 4, 9),
+    statement("second letter that names another", "input z[s = c]", "index s names another dimension already.", 4, 9),
+    statement("second letter twice", "input z[a = s, a]", "index a stands twice in z[…].", 4, 16),
+    statement("second letter of a second letter", "input z[a = s = c]", "'s = c' cannot be an index.", 4, 9),
+    statement("second letter missing", "input z[= s]", "an index is missing here.", 4, 9),
+    statement("second letter for nothing", "input z[a =]", "an index is missing here.", 4, 9),
+    statement("second letter with two signs", "input z[a == s]", "'= s' cannot be an index.", 4, 9),
+    statement("second letter for a number", "input z[a = 3]", "'3' cannot be an index.", 4, 9),
+    statement("second letter with an arrow", "input z[a := s]", "'a :' cannot be an index.", 4, 9),
+    statement(
+        "second letter with dots", "input z[a = s...]", "a stands for one dimension, and a... for any number.", 4, 9
+    ),
+    statement("second letter with dots before", "input z[a... = s]", "'a...' cannot be an index.", 4, 9),
     statement("missing comma", "input a[s] b[s]", "'b' does not fit here.", 4, 12),
     statement("double comma", "input a[s],, b[s]", "expected a name such as x or x[i, j] here.", 4, 12),
     statement("trailing comma", "input a[s],", "expected a name such as x or x[i, j] here.", 4, 12),
@@ -620,7 +747,6 @@ STATEMENTS = (
     statement("output with an expression", "output x + 1", "'+' does not fit here.", 4, 10),
     statement("unknown layer", "z = nope(x)", "there is no function or layer nope.", 4, 5),
     statement("layer name misspelt", "z = batchnorm(x, w, w)", "there is no function or layer batchnorm.", 4, 5),
-    statement("unsupported function as a layer", "z = clip(x, w)", "clip is not supported yet.", 4, 5),
     statement("too few arguments", "z = batch_norm(x)", "batch_norm takes 4 arguments, and 1 stand here.", 4, 5),
     statement("no arguments", "z = sigmoid()", "sigmoid takes one argument, and 0 stand here.", 4, 5),
     statement("too many arguments", "z = sigmoid(x, w)", "sigmoid takes 1 argument, and 2 stand here.", 4, 5),

@@ -14,6 +14,8 @@ from symgrad.prove.evaluate import Evaluator, random_point
 from symgrad.prove.floats import Floats
 
 NAMES = sorted(BY_NAME)
+LONG = ("functions", "small_functions", "whole_product")
+"""A dozen functions in one equation, and a product over two axes, make lines that nothing breaks well."""
 
 
 def as_tuple(value):
@@ -129,3 +131,13 @@ def test_no_derivative_goes_through_the_largest_exponent():
     backward = text_of("recomputed", "torch").split("def _gradients")[1]
     assert ".amax(1).detach()" in backward
     assert ".detach()" not in text_of("recomputed", "torch").split("def _gradients")[0]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_lines_are_short_and_files_stand_alone(backend):
+    for name in NAMES:
+        lines = text_of(name, backend).splitlines()
+        if name not in LONG:
+            assert max(map(len, lines)) <= 120, name
+        imports = {line for line in lines if line.startswith(("import ", "from "))}
+        assert imports <= {"import math", "import numpy as np", "import torch", "from typing import NamedTuple"}

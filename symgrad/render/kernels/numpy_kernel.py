@@ -12,7 +12,15 @@ from symgrad.render.kernels.numpy_lines import NumpyLines, kinds_of
 from symgrad.render.kernels.records import Field, Function, NumpyKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, PYTHON
-from symgrad.render.kernels.words import argument_lines, call_lines, header, output_text, signature
+from symgrad.render.kernels.words import (
+    WIDTH,
+    argument_lines,
+    call_lines,
+    fit,
+    header,
+    output_text,
+    signature,
+)
 
 HELPERS = ("sigmoid", "erf", "erfc", "lgamma", "digamma")
 """Functions that NumPy lacks; the template has them."""
@@ -59,7 +67,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     returned = f"return {results[0] if len(results) == 1 else '(' + ', '.join(results) + ')'}, saved"
     lines += [*_dtype(names[0], [*body, returned]), "", *body, "", *saved, returned]
     doc = (f"Compute {output_text(plan)}, and what `backward` needs.", "", "Args:", *argument_lines(plan))
-    return Function("forward", signature(plan), doc, tuple(lines))
+    return Function("forward", signature(plan), doc, fit(lines))
 
 
 def _backward(plan: KernelPlan, used: set[str]) -> Function:
@@ -86,10 +94,14 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
     lines += shapes.flatten([*saved, *arrays])
     returned = [f"{what}={_returned(writer, shapes, name, layer.entry(what).indices)}" for what, name in results]
     lines += [*_dtype(first, [*body, *returned]), "", *body, "", *call_lines("return Gradients", returned)]
-    arguments = ", ".join(["saved", *(name if indices else f"{name}=1.0" for name, indices in cotangents)])
+    arguments = ", ".join(["saved", *(f"{name}=1.0" if plan.layer.scalar_output else name for name, _ in cotangents)])
     given = ", ".join(shown(name, indices, layer) for name, indices in cotangents)
-    doc = (f"Compute the gradients of the inputs from {given}, the gradient of what `forward` returned.",)
-    return Function("backward", arguments, doc, tuple(lines))
+    doc: tuple[str, ...] = (
+        f"Compute the gradients of the inputs from {given}, the gradient of what `forward` returned.",
+    )
+    if len(doc[0]) > WIDTH + 12:
+        doc = ("Compute the gradients of the inputs from those of what `forward` returned:", "", given + ".")
+    return Function("backward", arguments, doc, fit(lines))
 
 
 def _shapes(plan: KernelPlan, body: Sequence[str], used: set[str]) -> Shapes:

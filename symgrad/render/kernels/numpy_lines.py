@@ -22,7 +22,7 @@ from symgrad.render.kernels.products import (
     transposed,
 )
 from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, raw
-from symgrad.render.kernels.words import comment
+from symgrad.render.kernels.words import comment, fitted
 
 
 def smalls_for(plan: KernelPlan) -> Smalls:
@@ -76,7 +76,7 @@ class NumpyLines:
         for statement in self.procedure.statements:
             self.lines.extend(comment(statement.formula))
             self._statement(statement)
-        return self.lines
+        return [part for line in self.lines for part in fitted(line)]
 
     def _statement(self, statement: Statement) -> None:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE

@@ -17,7 +17,7 @@ from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, WIDE
 from symgrad.render.kernels.torch_lines import TorchLines
-from symgrad.render.kernels.words import argument_lines, call_lines, class_name, header, output_text, signature
+from symgrad.render.kernels.words import argument_lines, call_lines, class_name, fit, header, output_text, signature
 
 
 def torch_kernel(plan: KernelPlan) -> TorchKernel:
@@ -67,7 +67,7 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     else:
         lines.append(f"return {apply}")
     doc = (f"Compute {output_text(plan)}; differentiable, to any order.", "", "Args:", *argument_lines(plan))
-    return Function(plan.layer.name, signature(plan), doc, tuple(lines))
+    return Function(plan.layer.name, signature(plan), doc, fit(lines))
 
 
 def _prologue(
@@ -109,7 +109,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     returned = ", ".join([*results, *plan.statistics])
     lines = [f"result = {first}.dtype", dtypes, *lines, "", *body, "", f"return {returned}"]
     arguments = ", ".join([*(n for n, _ in tensors), *_constants(plan)])
-    return Function("forward", arguments, (), tuple(lines))
+    return Function("forward", arguments, (), fit(lines))
 
 
 def _first(plan: KernelPlan, arrays: Sequence[tuple[str, Frame]]) -> str:
@@ -140,7 +140,7 @@ def _setup(plan: KernelPlan) -> Function:
         f"ctx.dtypes = {_left([f'{name}.dtype' for name in tensors])}",
         *(f"ctx.{name} = {name}" for name in _saved_constants(plan)),
     ]
-    return Function("setup_context", "ctx, inputs, output", (), tuple(lines))
+    return Function("setup_context", "ctx, inputs, output", (), fit(lines))
 
 
 def _dtype_names(lines: Sequence[str]) -> str:
@@ -196,7 +196,7 @@ def _function(
     returned = [f"return {results[0]}"] if len(results) == 1 else call_lines("return ", results)
     used_text = "\n".join([*lines, *body])
     flags = ["dtype", *(["wide"] if re.search(r"\bwide\b", used_text) else []), *(["needs"] if len(wanted) > 1 else [])]
-    return Function(name, ", ".join([*reads, *flags]), (doc,), (*lines, "", *body, "", *returned))
+    return Function(name, ", ".join([*reads, *flags]), (doc,), fit([*lines, "", *body, "", *returned]))
 
 
 def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
@@ -223,7 +223,7 @@ def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
         f"_cast(d_{name}, ctx.dtypes[{place}])" if name in results else "None" for place, name in enumerate(tensors)
     ]
     lines.append(f"return {', '.join([*returned, *['None' for _ in _constants(plan)]])}")
-    return Function("backward", ", ".join(["ctx", *cotangents]), (), tuple(lines))
+    return Function("backward", ", ".join(["ctx", *cotangents]), (), fit(lines))
 
 
 def _statistic_call(function: Function, name: str, wanted: list[str], tensors: list[str]) -> list[str]:

@@ -46,7 +46,7 @@ from symgrad.render.kernels.products import (
     transposed,
 )
 from symgrad.render.kernels.small import OWN, WIDE, Smalls, centred, fraction_text, raw, split_product
-from symgrad.render.kernels.words import assignment, comment
+from symgrad.render.kernels.words import assignment, comment, fitted
 
 METHODS = {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})", Fraction(2): "torch.square({0})"}
 
@@ -116,7 +116,8 @@ class TorchLines:
             text = self.smalls.text(statement.term, statement.indices)
             if not statement.term.names and not statement.term.free:
                 text = self._expanded(statement.term, text, statement.indices)
-        return [*comment(statement.formula), *assignment(statement.name, text)]
+        lines = [part for line in assignment(statement.name, text) for part in fitted(line)]
+        return [*comment(statement.formula), *lines]
 
     def _full(self, statement: Statement) -> str:
         """A full-size statement's right-hand side."""

@@ -38,7 +38,10 @@ def _title(layer: Layer) -> str:
 
 
 def _equations(layer: Layer) -> list[str]:
-    return [equation(d.name, d.indices, d.body) for d in layer.definitions]
+    lines = [equation(d.name, d.indices, d.body) for d in layer.definitions]
+    return [piece for line in lines for piece in textwrap.wrap(
+        line, WIDTH + 12, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )]  # fmt: skip
 
 
 WIDTH = 96
@@ -65,9 +68,9 @@ def _folded(line: str) -> list[str]:
 
 
 def assignment(name: str, text: str) -> list[str]:
-    """`name = text`; a long sum a summand a line."""
+    """`name = text`; a long sum a summand a line, a long product a factor a line."""
     line = f"{name} = {text}"
-    parts = _summands(text)
+    parts = [piece for part in _summands(text) for piece in _pieces(part)]
     if len(line) <= WIDTH or len(parts) == 1:
         return [line]
     return [f"{name} = (", *(f"    {part}" for part in parts), ")"]
@@ -75,10 +78,71 @@ def assignment(name: str, text: str) -> list[str]:
 
 def _summands(text: str) -> list[str]:
     """The text cut before each + and - outside brackets."""
+    return _cut(text, ("+ ", "- "))
+
+
+def _pieces(summand: str) -> list[str]:
+    """A summand, cut before each * and / outside brackets where it is too long for a line."""
+    return _cut(summand, ("* ", "/ ")) if len(summand) > WIDTH else [summand]
+
+
+def _cut(text: str, before: tuple[str, ...]) -> list[str]:
     depth, parts = 0, [""]
     for place, character in enumerate(text):
         depth += (character in "([") - (character in ")]")
-        if character == " " and not depth and text[place + 1 : place + 3] in ("+ ", "- "):
+        if character == " " and not depth and text[place + 1 : place + 3] in before:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def fit(lines: Sequence[str]) -> tuple[str, ...]:
+    """The lines of a function, none too long where it can be broken."""
+    return tuple(piece for line in lines for piece in fitted(line))
+
+
+def fitted(line: str) -> list[str]:
+    """A line of code; in one that is too long what stands in its longest brackets is broken up."""
+    groups = [] if len(line) <= WIDTH + 12 or line.lstrip().startswith("#") else _brackets(line)
+    if not groups:
+        return [line]
+    start, end = max(groups, key=lambda group: group[1] - group[0])
+    indent = " " * (len(line) - len(line.lstrip()))
+    inside = line[start + 1 : end]
+    parts = [f"{part.strip()}," for part in _arguments(inside)] if _has_commas(inside) else _summands(inside)
+    return [
+        line[: start + 1],
+        *(piece for part in parts for piece in fitted(f"{indent}    {part}")),
+        *fitted(indent + line[end:]),
+    ]
+
+
+def _brackets(line: str) -> list[tuple[int, int]]:
+    """Where round brackets open and close that hold several arguments or summands."""
+    found, opened = [], list[int]()
+    for place, character in enumerate(line):
+        if character in "([":
+            opened.append(place)
+        elif character in ")]" and opened:
+            start = opened.pop()
+            inside = line[start + 1 : place]
+            if line[start] == "(" and (_has_commas(inside) or len(_summands(inside)) > 1):
+                found.append((start, place))
+    return found
+
+
+def _has_commas(text: str) -> bool:
+    return len(_arguments(text)) > 1
+
+
+def _arguments(text: str) -> list[str]:
+    """The text cut at the commas outside brackets; a last comma ends it."""
+    text = text.strip().removesuffix(",")
+    depth, parts = 0, [""]
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and not depth:
             parts.append("")
         else:
             parts[-1] += character

@@ -1,0 +1,153 @@
+"""Scaled dot-product attention of n queries to m keys with their values.
+
+Forward and backward pass for NumPy of
+
+    s[b, n, m] = sum[d](q[b, n, d] * k[b, m, d]) / sqrt(size[d])
+    p[b, n, m] = exp(s[b, n, m]) / sum[m](exp(s[b, n, m]))
+    y[b, n, e] = sum[m](p[b, n, m] * v[b, m, e])
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer attention and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate attention --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    q: np.ndarray  # q[b..., n, d]
+    k: np.ndarray  # k[b..., m, d]
+    v: np.ndarray  # v[b..., m, e]
+    p: np.ndarray  # p[b..., n, m]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    q: np.ndarray  # d_q[b..., n, d]
+    k: np.ndarray  # d_k[b..., m, d]
+    v: np.ndarray  # d_v[b..., m, e]
+
+
+def forward(q, k, v):
+    """Compute y[b..., n, e], and what `backward` needs.
+
+    Args:
+        q[b..., n, d]: input.
+        k[b..., m, d]: input.
+        v[b..., m, e]: input.
+    """
+    q, k, v = _arrays(q=q, k=k, v=v)
+    _check_dimensions("q[b..., n, d]", q, 2, more=True)
+    *shape_b, n_n, n_d = q.shape
+    n_b = math.prod(shape_b)
+    _check_dimensions("k[b..., m, d]", k, 2, more=True)
+    n_m = k.shape[-2]
+    _check_shape("k[b..., m, d]", k, (*shape_b, n_m, n_d))
+    _check_dimensions("v[b..., m, e]", v, 2, more=True)
+    n_e = v.shape[-1]
+    _check_shape("v[b..., m, e]", v, (*shape_b, n_m, n_e))
+    q = q.reshape(n_b, n_n, n_d)
+    k = k.reshape(n_b, n_m, n_d)
+    v = v.reshape(n_b, n_m, n_e)
+    dtype = q.dtype
+
+    # s[b, n, m] = sum[d](q[b, n, d] * k[b, m, d]) / sqrt(size[d])
+    s = q @ k.swapaxes(-1, -2) / math.sqrt(n_d)
+    # max_s[b, n] = max[m](s[b, n, m])
+    max_s = s.max(axis=2)
+    # exp_s[b, n, m] = exp(s[b, n, m] - max_s[b, n])
+    s_minus_max_s = np.subtract(s, max_s[:, :, None], out=s)
+    exp_s = np.exp(s_minus_max_s, out=s_minus_max_s)
+    # sum_exp_s[b, n] = sum[m](exp(s[b, n, m] - max_s[b, n]))
+    sum_exp_s = exp_s.sum(axis=2, dtype=np.float64)
+    # p[b, n, m] = exp(s[b, n, m]) / sum[m](exp(s[b, n, m]))
+    p = np.multiply(exp_s, (1 / sum_exp_s).astype(dtype)[:, :, None], out=exp_s)
+    # y[b, n, e] = sum[m](p[b, n, m] * v[b, m, e])
+    y = p @ v
+
+    saved = Saved(
+        q.reshape(*shape_b, n_n, n_d),
+        k.reshape(*shape_b, n_m, n_d),
+        v.reshape(*shape_b, n_m, n_e),
+        p.reshape(*shape_b, n_n, n_m),
+    )
+    return y.reshape(*shape_b, n_n, n_e), saved
+
+
+def backward(saved, d_y):
+    """Compute the gradients of the inputs from d_y[b..., n, e], the gradient of what `forward` returned."""
+    q, k, v, p = saved
+    *shape_b, n_n, n_d = q.shape
+    n_b = math.prod(shape_b)
+    n_m = k.shape[-2]
+    n_e = v.shape[-1]
+    (d_y,) = _arrays(q.dtype, d_y=d_y)
+    _check_shape("d_y[b..., n, e]", d_y, (*shape_b, n_n, n_e))
+    q = q.reshape(n_b, n_n, n_d)
+    k = k.reshape(n_b, n_m, n_d)
+    v = v.reshape(n_b, n_m, n_e)
+    p = p.reshape(n_b, n_n, n_m)
+    d_y = d_y.reshape(n_b, n_n, n_e)
+
+    # d_p[b, n, m] = sum[e](v[b, m, e] * d_y[b, n, e])
+    d_p = d_y @ v.swapaxes(-1, -2)
+    # sum_p_d_p[b, n] = sum[m](p[b, n, m] * d_p[b, n, m])
+    sum_p_d_p = np.einsum("bnm,bnm->bn", p, d_p, dtype=np.float64)
+    # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[m](p[b, n, m] * d_p[b, n, m]))
+    d_s = _centre(d_p, sum_p_d_p[:, :, None], out=d_p)
+    d_s *= p
+    # d_q[b, n, d] = sum[m](k[b, m, d] * d_s[b, n, m]) / sqrt(size[d])
+    d_q = d_s @ k / math.sqrt(n_d)
+    # d_k[b, m, d] = sum[n](q[b, n, d] * d_s[b, n, m]) / sqrt(size[d])
+    d_k = d_s.swapaxes(-1, -2) @ q / math.sqrt(n_d)
+    # d_v[b, m, e] = sum[n](p[b, n, m] * d_y[b, n, e])
+    d_v = p.swapaxes(-1, -2) @ d_y
+
+    return Gradients(
+        q=d_q.reshape(*shape_b, n_n, n_d),
+        k=d_k.reshape(*shape_b, n_m, n_d),
+        v=d_v.reshape(*shape_b, n_m, n_e),
+    )
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _centre(array, mean, out=None):
+    """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
+    high = mean.astype(array.dtype)
+    low = (mean - high).astype(array.dtype)
+    out = np.subtract(array, high, out=out)
+    return np.subtract(out, low, out=out) if low.any() else out

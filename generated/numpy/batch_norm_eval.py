@@ -1,0 +1,122 @@
+"""Batch normalization in evaluation: by the running mean and variance, which get no gradient.
+
+Forward and backward pass for NumPy of
+
+    y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer batch_norm_eval and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate batch_norm_eval --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[s, c, k...]
+    w: np.ndarray  # w[c]
+    mu: np.ndarray  # mu[c]
+    var: np.ndarray  # var[c]
+    eps: float  # eps
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[s, c, k...]
+    w: np.ndarray  # d_w[c]
+    beta: np.ndarray  # d_beta[c]
+
+
+def forward(x, w, beta, mu, var, *, eps=1e-5):
+    """Compute y[s, c, k...], and what `backward` needs.
+
+    Args:
+        x[s, c, k...]: input.
+        w[c]: parameter.
+        beta[c]: parameter.
+        mu[c]: target, gets no gradient.
+        var[c]: target, gets no gradient.
+        eps: a constant.
+    """
+    x, w, beta, mu, var = _arrays(x=x, w=w, beta=beta, mu=mu, var=var)
+    _check_dimensions("x[s, c, k...]", x, 2, more=True)
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    _check_shape("w[c]", w, (n_c,))
+    _check_shape("beta[c]", beta, (n_c,))
+    _check_shape("mu[c]", mu, (n_c,))
+    _check_shape("var[c]", var, (n_c,))
+    x = x.reshape(n_s, n_c, n_k)
+
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = x - mu[:, None]
+    y *= (w / np.sqrt(var + eps))[:, None]
+    y += beta[:, None]
+
+    saved = Saved(x.reshape(n_s, n_c, *shape_k), w, mu, var, eps)
+    return y.reshape(n_s, n_c, *shape_k), saved
+
+
+def backward(saved, d_y):
+    """Compute the gradients of the inputs from d_y[s, c, k...], the gradient of what `forward` returned."""
+    x, w, mu, var, eps = saved
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    (d_y,) = _arrays(x.dtype, d_y=d_y)
+    _check_shape("d_y[s, c, k...]", d_y, (n_s, n_c, *shape_k))
+    x = x.reshape(n_s, n_c, n_k)
+    d_y = d_y.reshape(n_s, n_c, n_k)
+    dtype = x.dtype
+
+    # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
+    rsqrt_var = 1 / np.sqrt(var + eps)
+    # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
+    x_minus_mu = x - mu[:, None]
+    sum_x_minus_mu_d_y = np.einsum("sck,sck->c", x_minus_mu, d_y, dtype=np.float64)
+    # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
+    d_w = rsqrt_var * sum_x_minus_mu_d_y
+    # d_beta[c] = sum[s, k](d_y[s, c, k])
+    d_beta = d_y.sum(axis=(0, 2), dtype=np.float64)
+    # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps)
+    d_x = np.multiply(d_y, (w * rsqrt_var)[:, None], out=x_minus_mu)
+
+    return Gradients(
+        x=d_x.reshape(n_s, n_c, *shape_k),
+        w=d_w.astype(dtype),
+        beta=d_beta.astype(dtype),
+    )
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,143 @@
+"""The cosine embedding loss: pairs that are alike (t = 1) or not (t = -1).
+
+Forward and backward pass for NumPy of
+
+    c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    L = mean[b](where(0 < t[b], 1 - c[b], where(margin <= c[b], c[b] - margin, 0)))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer cosine_embedding and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate cosine_embedding --backend numpy
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[b, d]
+    y: np.ndarray  # y[b, d]
+    t: np.ndarray  # t[b]
+    margin: float  # margin
+    eps: float  # eps
+    c: np.ndarray  # c[b]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[b, d]
+    y: np.ndarray  # d_y[b, d]
+
+
+def forward(x, y, t, *, margin=0, eps=1e-12):
+    """Compute L, and what `backward` needs.
+
+    Args:
+        x[b, d]: input.
+        y[b, d]: input.
+        t[b]: target, gets no gradient.
+        margin: a constant.
+        eps: a constant.
+    """
+    x, y, t = _arrays(x=x, y=y, t=t)
+    _check_dimensions("x[b, d]", x, 2)
+    n_b, n_d = x.shape
+    _check_shape("y[b, d]", y, (n_b, n_d))
+    _check_shape("t[b]", t, (n_b,))
+    dtype = x.dtype
+
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
+    # c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    c = sum_x_y / np.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+    # L = mean[b](where(0 < t[b], 1 - c[b], where(margin <= c[b], c[b] - margin, 0)))
+    one_minus_c = 1 - c
+    c_2 = c - margin
+    c_masked = np.where(margin <= c, c_2, 0)
+    work = np.where(0 < t, one_minus_c, c_masked)
+    L = work.mean(dtype=np.float64)
+
+    saved = Saved(x, y, t, margin, eps, c)
+    return L.astype(dtype), saved
+
+
+def backward(saved, d_L=1.0):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+    x, y, t, margin, eps, c = saved
+    n_b, n_d = x.shape
+    d_L = float(d_L)
+    dtype = x.dtype
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
+    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    root = 1 / np.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
+    # d_c[b] = d_L * mean[i](where(0 < t[i], -where(i == b, 1, 0), where(margin <= c[i], where(i ==
+    #     b, 1, 0), 0)))
+    d_c = d_L * (
+        -np.asarray(0 < t, dtype)
+        + (1 - np.asarray(0 < t, dtype)) * np.asarray(margin <= c, dtype)
+    ) / n_b
+    # d_x[b, d] = (y[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - x[b, d]
+    #     * (sum[i](y[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+    #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+    #     i]**2) + eps))
+    d_x = y * (np.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).astype(dtype)[:, None]
+    work = x * (root * (sum_y_squared + eps) * sum_x_y).astype(dtype)[:, None]
+    d_x -= work
+    d_x *= (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).astype(dtype)[:, None]
+    # d_y[b, d] = (x[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - y[b, d]
+    #     * (sum[i](x[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+    #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+    #     i]**2) + eps))
+    d_y = np.multiply(
+        x,
+        (np.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).astype(dtype)[:, None],
+        out=work,
+    )
+    work_2 = y * (root * (sum_x_squared + eps) * sum_x_y).astype(dtype)[:, None]
+    d_y -= work_2
+    d_y *= (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).astype(dtype)[:, None]
+
+    return Gradients(x=d_x, y=d_y)
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,171 @@
+"""The cosine of the angle between vectors along the last dimension.
+
+Forward and backward pass for NumPy of
+
+    r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) < eps**2,
+        eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+    s[b] = sqrt(where(eps**2 < sum[d](y[b, d]**2), sum[d](y[b, d]**2), where(sum[d](y[b, d]**2) < eps**2,
+        eps**2, (sum[d](y[b, d]**2) + eps**2) / 2)))
+    c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer cosine_similarity and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate cosine_similarity --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[b..., d]
+    y: np.ndarray  # y[b..., d]
+    eps: float  # eps
+    r: np.ndarray  # r[b...]
+    s: np.ndarray  # s[b...]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[b..., d]
+    y: np.ndarray  # d_y[b..., d]
+
+
+def forward(x, y, *, eps=1e-8):
+    """Compute c[b...], and what `backward` needs.
+
+    Args:
+        x[b..., d]: input.
+        y[b..., d]: input.
+        eps: a constant.
+    """
+    x, y = _arrays(x=x, y=y)
+    _check_dimensions("x[b..., d]", x, 1, more=True)
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    _check_shape("y[b..., d]", y, (*shape_b, n_d))
+    x = x.reshape(n_b, n_d)
+    y = y.reshape(n_b, n_d)
+    dtype = x.dtype
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
+    #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+    r = np.sqrt(np.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        np.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    ))
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
+    # s[b] = sqrt(where(eps**2 < sum[d](y[b, d]**2), sum[d](y[b, d]**2), where(sum[d](y[b, d]**2) <
+    #     eps**2, eps**2, (sum[d](y[b, d]**2) + eps**2) / 2)))
+    s = np.sqrt(np.where(
+        eps**2 < sum_y_squared,
+        sum_y_squared,
+        np.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+    ))
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
+    # c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
+    c = sum_x_y / (r * s)
+
+    saved = Saved(
+        x.reshape(*shape_b, n_d),
+        y.reshape(*shape_b, n_d),
+        eps,
+        r.reshape(*shape_b),
+        s.reshape(*shape_b),
+    )
+    return c.astype(dtype), saved
+
+
+def backward(saved, d_c):
+    """Compute the gradients of the inputs from d_c[b...], the gradient of what `forward` returned."""
+    x, y, eps, r, s = saved
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    (d_c,) = _arrays(x.dtype, d_c=d_c)
+    _check_shape("d_c[b...]", d_c, (*shape_b,))
+    x = x.reshape(n_b, n_d)
+    y = y.reshape(n_b, n_d)
+    r = r.reshape(n_b)
+    s = s.reshape(n_b)
+    d_c = d_c.reshape(n_b)
+    dtype = x.dtype
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
+    # d_r[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (s[b] * r[b]**2)
+    d_r = -d_c * sum_x_y / (s * r**2)
+    # d_x[b, d] = y[b, d] * d_c[b] / (r[b] * s[b])
+    #     + where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2, 0,
+    #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+    #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+    d_x = y * (d_c / (r * s)).astype(dtype)[:, None]
+    two_x = x * 2
+    x_masked = np.where(sum_x_squared[:, None] < eps**2, 0, x)
+    work = np.where(eps**2 < sum_x_squared[:, None], two_x, x_masked)
+    work *= (d_r / (2 * np.sqrt(np.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        np.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    )))).astype(dtype)[:, None]
+    d_x += work
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
+    # d_s[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (r[b] * s[b]**2)
+    d_s = -d_c * sum_x_y / (r * s**2)
+    # d_y[b, d] = x[b, d] * d_c[b] / (r[b] * s[b])
+    #     + where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2, 0,
+    #     y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
+    #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
+    d_y = np.multiply(x, (d_c / (r * s)).astype(dtype)[:, None], out=two_x)
+    two_y = np.multiply(y, 2, out=x_masked)
+    y_masked = np.where(sum_y_squared[:, None] < eps**2, 0, y)
+    work_2 = np.where(eps**2 < sum_y_squared[:, None], two_y, y_masked)
+    work_2 *= (d_s / (2 * np.sqrt(np.where(
+        eps**2 < sum_y_squared,
+        sum_y_squared,
+        np.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+    )))).astype(dtype)[:, None]
+    d_y += work_2
+
+    return Gradients(x=d_x.reshape(*shape_b, n_d), y=d_y.reshape(*shape_b, n_d))
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,108 @@
+"""The Huber loss: quadratic for small errors, linear for large ones.
+
+Forward and backward pass for NumPy of
+
+    e[i] = z[i] - t[i]
+    L = mean[i](where(abs(e[i]) < delta, e[i]**2 / 2, delta * (abs(e[i]) - delta / 2)))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer huber and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate huber --backend numpy
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    z: np.ndarray  # z[i...]
+    t: np.ndarray  # t[i...]
+    delta: float  # delta
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    z: np.ndarray  # d_z[i...]
+
+
+def forward(z, t, *, delta=1):
+    """Compute L, and what `backward` needs.
+
+    Args:
+        z[i...]: input.
+        t[i...]: target, gets no gradient.
+        delta: a constant.
+    """
+    z, t = _arrays(z=z, t=t)
+    _check_dimensions("z[i...]", z, 0, more=True)
+    _check_shape("t[i...]", t, z.shape)
+    dtype = z.dtype
+
+    # e[i] = z[i] - t[i]
+    e = np.subtract(z, t, out=np.empty_like(z))
+    # L = mean[i](where(abs(e[i]) < delta, e[i]**2 / 2, delta * (abs(e[i]) - delta / 2)))
+    half_e_squared = np.square(e, out=np.empty_like(z))
+    half_e_squared *= 0.5
+    delta_abs_e = np.abs(e, out=np.empty_like(z))
+    delta_abs_e -= delta / 2
+    delta_abs_e *= delta
+    work = np.where(np.abs(e) < delta, half_e_squared, delta_abs_e)
+    L = work.mean(dtype=np.float64)
+
+    saved = Saved(z, t, delta)
+    return L.astype(dtype), saved
+
+
+def backward(saved, d_L=1.0):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+    z, t, delta = saved
+    n_i = z.size
+    d_L = float(d_L)
+
+    # e[i] = z[i] - t[i]
+    e = np.subtract(z, t, out=np.empty_like(z))
+    # d_e[i] = d_L * (where(abs(e[i]) < delta, e[i], 0) + where(not (abs(e[i]) < delta), delta *
+    #     sign(e[i]), 0)) / size[i]
+    d_e = np.where(np.abs(e) < delta, e, 0)
+    delta_sign_e = np.sign(e, out=np.empty_like(z))
+    delta_sign_e *= delta
+    delta_sign_e_masked = np.where(~(np.abs(e) < delta), delta_sign_e, 0)
+    d_e += delta_sign_e_masked
+    d_e *= d_L / n_i
+    # d_z[i] = d_e[i]
+    d_z = d_e
+
+    return Gradients(z=d_z)
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,126 @@
+"""Each vector along the last dimension divided by its Euclidean length, or by eps where that is more.
+
+Forward and backward pass for NumPy of
+
+    r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) < eps**2,
+        eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+    y[b, d] = x[b, d] / r[b]
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer l2_normalize and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate l2_normalize --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[b..., d]
+    eps: float  # eps
+    r: np.ndarray  # r[b...]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[b..., d]
+
+
+def forward(x, *, eps=1e-12):
+    """Compute y[b..., d], and what `backward` needs.
+
+    Args:
+        x[b..., d]: input.
+        eps: a constant.
+    """
+    (x,) = _arrays(x=x)
+    _check_dimensions("x[b..., d]", x, 1, more=True)
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.reshape(n_b, n_d)
+    dtype = x.dtype
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
+    #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+    r = np.sqrt(np.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        np.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    ))
+    # y[b, d] = x[b, d] / r[b]
+    y = x * (1 / r).astype(dtype)[:, None]
+
+    saved = Saved(x.reshape(*shape_b, n_d), eps, r.reshape(*shape_b))
+    return y.reshape(*shape_b, n_d), saved
+
+
+def backward(saved, d_y):
+    """Compute the gradients of the inputs from d_y[b..., d], the gradient of what `forward` returned."""
+    x, eps, r = saved
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    (d_y,) = _arrays(x.dtype, d_y=d_y)
+    _check_shape("d_y[b..., d]", d_y, (*shape_b, n_d))
+    x = x.reshape(n_b, n_d)
+    r = r.reshape(n_b)
+    d_y = d_y.reshape(n_b, n_d)
+    dtype = x.dtype
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    # sum_x_d_y[b] = sum[d](x[b, d] * d_y[b, d])
+    sum_x_d_y = np.einsum("bd,bd->b", x, d_y, dtype=np.float64)
+    # d_r[b] = -sum[d](x[b, d] * d_y[b, d]) / r[b]**2
+    d_r = -sum_x_d_y / r**2
+    # d_x[b, d] = d_y[b, d] / r[b]
+    #     + where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2, 0,
+    #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+    #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+    d_x = d_y * (1 / r).astype(dtype)[:, None]
+    two_x = x * 2
+    x_masked = np.where(sum_x_squared[:, None] < eps**2, 0, x)
+    work = np.where(eps**2 < sum_x_squared[:, None], two_x, x_masked)
+    work *= (d_r / (2 * np.sqrt(np.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        np.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    )))).astype(dtype)[:, None]
+    d_x += work
+
+    return Gradients(x=d_x.reshape(*shape_b, n_d))
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,116 @@
+"""The logarithm of the softmax over the last dimension.
+
+Forward and backward pass for NumPy of
+
+    z[b] = log(sum[v](exp(x[b, v])))
+    y[b, v] = x[b, v] - z[b]
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer log_softmax and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate log_softmax --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[b..., v]
+    z: np.ndarray  # z[b...]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[b..., v]
+
+
+def forward(x):
+    """Compute y[b..., v], and what `backward` needs.
+
+    Args:
+        x[b..., v]: input.
+    """
+    (x,) = _arrays(x=x)
+    _check_dimensions("x[b..., v]", x, 1, more=True)
+    *shape_b, n_v = x.shape
+    n_b = math.prod(shape_b)
+    x = x.reshape(n_b, n_v)
+
+    # max_x[b] = max[v](x[b, v])
+    max_x = x.max(axis=1)
+    # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
+    x_minus_max_x = x - max_x[:, None]
+    exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
+    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
+    # z[b] = log(sum[v](exp(x[b, v])))
+    z = max_x + np.log(sum_exp_x)
+    # y[b, v] = x[b, v] - z[b]
+    y = _centre(x, z[:, None], out=exp_x_minus_max_x)
+
+    saved = Saved(x.reshape(*shape_b, n_v), z.reshape(*shape_b))
+    return y.reshape(*shape_b, n_v), saved
+
+
+def backward(saved, d_y):
+    """Compute the gradients of the inputs from d_y[b..., v], the gradient of what `forward` returned."""
+    x, z = saved
+    *shape_b, n_v = x.shape
+    n_b = math.prod(shape_b)
+    (d_y,) = _arrays(x.dtype, d_y=d_y)
+    _check_shape("d_y[b..., v]", d_y, (*shape_b, n_v))
+    x = x.reshape(n_b, n_v)
+    z = z.reshape(n_b)
+    d_y = d_y.reshape(n_b, n_v)
+    dtype = x.dtype
+
+    # d_z[b] = -sum[v](d_y[b, v])
+    d_z = -d_y.sum(axis=1, dtype=np.float64)
+    # d_x[b, v] = d_y[b, v] + exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
+    x_minus_z = _centre(x, z[:, None])
+    exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
+    exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None]
+    d_x = np.add(d_y, exp_x_minus_z_d_z, out=exp_x_minus_z_d_z)
+
+    return Gradients(x=d_x.reshape(*shape_b, n_v))
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _centre(array, mean, out=None):
+    """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
+    high = mean.astype(array.dtype)
+    low = (mean - high).astype(array.dtype)
+    out = np.subtract(array, high, out=out)
+    return np.subtract(out, low, out=out) if low.any() else out

@@ -1,0 +1,116 @@
+"""Root mean square normalization over the last dimension, with a gain for each feature.
+
+Forward and backward pass for NumPy of
+
+    ms[b] = mean[d](x[b, d]**2)
+    y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer rms_norm and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate rms_norm --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[b..., d]
+    w: np.ndarray  # w[d]
+    eps: float  # eps
+    ms: np.ndarray  # ms[b...]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[b..., d]
+    w: np.ndarray  # d_w[d]
+
+
+def forward(x, w, *, eps=1e-6):
+    """Compute y[b..., d], and what `backward` needs.
+
+    Args:
+        x[b..., d]: input.
+        w[d]: parameter.
+        eps: a constant.
+    """
+    x, w = _arrays(x=x, w=w)
+    _check_dimensions("x[b..., d]", x, 1, more=True)
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    _check_shape("w[d]", w, (n_d,))
+    x = x.reshape(n_b, n_d)
+    dtype = x.dtype
+
+    # ms[b] = mean[d](x[b, d]**2)
+    ms = np.einsum("bd,bd->b", x, x, dtype=np.float64) / n_d
+    # y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
+    y = x * w
+    y *= (1 / np.sqrt(ms + eps)).astype(dtype)[:, None]
+
+    saved = Saved(x.reshape(*shape_b, n_d), w, eps, ms.reshape(*shape_b))
+    return y.reshape(*shape_b, n_d), saved
+
+
+def backward(saved, d_y):
+    """Compute the gradients of the inputs from d_y[b..., d], the gradient of what `forward` returned."""
+    x, w, eps, ms = saved
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    (d_y,) = _arrays(x.dtype, d_y=d_y)
+    _check_shape("d_y[b..., d]", d_y, (*shape_b, n_d))
+    x = x.reshape(n_b, n_d)
+    ms = ms.reshape(n_b)
+    d_y = d_y.reshape(n_b, n_d)
+    dtype = x.dtype
+
+    # rsqrt_ms[b] = 1 / sqrt(ms[b] + eps)
+    rsqrt_ms = 1 / np.sqrt(ms + eps)
+    # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps))
+    d_w = np.einsum("bd,b,bd->d", x, rsqrt_ms, d_y, dtype=np.float64)
+    # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
+    sum_w_x_d_y = np.einsum("d,bd,bd->b", w, x, d_y, dtype=np.float64)
+    # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
+    d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
+    # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
+    d_x = d_y * w
+    d_x *= rsqrt_ms.astype(dtype)[:, None]
+    work = x * (2 * d_ms / n_d).astype(dtype)[:, None]
+    d_x += work
+
+    return Gradients(x=d_x.reshape(*shape_b, n_d), w=d_w.astype(dtype))
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,116 @@
+"""Rotary position embedding: each pair of features is turned by an angle that its place gives.
+
+Forward and backward pass for NumPy of
+
+    u[b, n, i] = x[b, n, i] * cos(angle[n, i]) - y[b, n, i] * sin(angle[n, i])
+    v[b, n, i] = x[b, n, i] * sin(angle[n, i]) + y[b, n, i] * cos(angle[n, i])
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer rope and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate rope --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    angle: np.ndarray  # angle[n, i]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[b..., n, i]
+    y: np.ndarray  # d_y[b..., n, i]
+
+
+def forward(x, y, angle):
+    """Compute u[b..., n, i], v[b..., n, i], and what `backward` needs.
+
+    Args:
+        x[b..., n, i]: input.
+        y[b..., n, i]: input.
+        angle[n, i]: target, gets no gradient.
+    """
+    x, y, angle = _arrays(x=x, y=y, angle=angle)
+    _check_dimensions("x[b..., n, i]", x, 2, more=True)
+    *shape_b, n_n, n_i = x.shape
+    n_b = math.prod(shape_b)
+    _check_shape("y[b..., n, i]", y, (*shape_b, n_n, n_i))
+    _check_shape("angle[n, i]", angle, (n_n, n_i))
+    x = x.reshape(n_b, n_n, n_i)
+    y = y.reshape(n_b, n_n, n_i)
+
+    # u[b, n, i] = x[b, n, i] * cos(angle[n, i]) - y[b, n, i] * sin(angle[n, i])
+    u = x * np.cos(angle)
+    y_sin_angle = y * np.sin(angle)
+    u -= y_sin_angle
+    # v[b, n, i] = x[b, n, i] * sin(angle[n, i]) + y[b, n, i] * cos(angle[n, i])
+    v = np.multiply(x, np.sin(angle), out=y_sin_angle)
+    y_cos_angle = y * np.cos(angle)
+    v += y_cos_angle
+
+    saved = Saved(angle)
+    return (u.reshape(*shape_b, n_n, n_i), v.reshape(*shape_b, n_n, n_i)), saved
+
+
+def backward(saved, d_u, d_v):
+    """Compute the gradients of the inputs from those of what `forward` returned:
+
+    d_u[b..., n, i], d_v[b..., n, i].
+    """
+    (angle,) = saved
+    n_n, n_i = angle.shape
+    d_u, d_v = _arrays(d_u=d_u, d_v=d_v)
+    _check_dimensions("d_u[b..., n, i]", d_u, 2, more=True)
+    shape_b = d_u.shape[0:-2]
+    n_b = math.prod(shape_b)
+    _check_shape("d_u[b..., n, i]", d_u, (*shape_b, n_n, n_i))
+    _check_shape("d_v[b..., n, i]", d_v, (*shape_b, n_n, n_i))
+    d_u = d_u.reshape(n_b, n_n, n_i)
+    d_v = d_v.reshape(n_b, n_n, n_i)
+
+    # d_x[b, n, i] = cos(angle[n, i]) * d_u[b, n, i] + sin(angle[n, i]) * d_v[b, n, i]
+    d_x = d_u * np.cos(angle)
+    sin_angle_d_v = d_v * np.sin(angle)
+    d_x += sin_angle_d_v
+    # d_y[b, n, i] = -sin(angle[n, i]) * d_u[b, n, i] + cos(angle[n, i]) * d_v[b, n, i]
+    d_y = np.multiply(d_u, -np.sin(angle), out=sin_angle_d_v)
+    cos_angle_d_v = d_v * np.cos(angle)
+    d_y += cos_angle_d_v
+
+    return Gradients(x=d_x.reshape(*shape_b, n_n, n_i), y=d_y.reshape(*shape_b, n_n, n_i))
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

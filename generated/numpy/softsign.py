@@ -1,0 +1,85 @@
+"""Softsign: x / (1 + |x|).
+
+Forward and backward pass for NumPy of
+
+    y[i] = x[i] / (1 + abs(x[i]))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer softsign and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate softsign --backend numpy
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[i...]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[i...]
+
+
+def forward(x):
+    """Compute y[i...], and what `backward` needs.
+
+    Args:
+        x[i...]: input.
+    """
+    (x,) = _arrays(x=x)
+
+    # y[i] = x[i] / (1 + abs(x[i]))
+    one_plus_abs_x = np.abs(x, out=np.empty_like(x))
+    one_plus_abs_x += 1
+    y = np.divide(x, one_plus_abs_x, out=one_plus_abs_x)
+
+    saved = Saved(x)
+    return y, saved
+
+
+def backward(saved, d_y):
+    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned."""
+    (x,) = saved
+    (d_y,) = _arrays(x.dtype, d_y=d_y)
+    _check_shape("d_y[i...]", d_y, x.shape)
+
+    # abs_x[i] = abs(x[i])
+    abs_x = np.abs(x, out=np.empty_like(x))
+    # d_x[i] = (1 + abs(x[i]) - x[i] * sign(x[i])) * d_y[i] / (1 + abs(x[i]))**2
+    x_sign_x = np.sign(x, out=np.empty_like(x))
+    x_sign_x *= x
+    d_x = np.subtract(abs_x, x_sign_x, out=x_sign_x)
+    d_x += 1
+    d_x *= d_y
+    one_plus_abs_x = np.add(abs_x, 1, out=abs_x)
+    one_plus_abs_x_squared = np.square(one_plus_abs_x, out=one_plus_abs_x)
+    d_x /= one_plus_abs_x_squared
+
+    return Gradients(x=d_x)
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,170 @@
+"""The triplet margin loss: an anchor a is nearer to p than to n, by a margin.
+
+Forward and backward pass for NumPy of
+
+    near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+    far[b] = sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+    h[b] = margin + near[b] - far[b]
+    L = mean[b](where(0 <= h[b], h[b], 0))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer triplet_margin and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate triplet_margin --backend numpy
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    a: np.ndarray  # a[b..., d]
+    p: np.ndarray  # p[b..., d]
+    n: np.ndarray  # n[b..., d]
+    margin: float  # margin
+    eps: float  # eps
+    near: np.ndarray  # near[b...]
+    far: np.ndarray  # far[b...]
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    a: np.ndarray  # d_a[b..., d]
+    p: np.ndarray  # d_p[b..., d]
+    n: np.ndarray  # d_n[b..., d]
+
+
+def forward(a, p, n, *, margin=1, eps=1e-6):
+    """Compute L, and what `backward` needs.
+
+    Args:
+        a[b..., d]: input.
+        p[b..., d]: input.
+        n[b..., d]: input.
+        margin: a constant.
+        eps: a constant.
+    """
+    a, p, n = _arrays(a=a, p=p, n=n)
+    _check_dimensions("a[b..., d]", a, 1, more=True)
+    *shape_b, n_d = a.shape
+    n_b = math.prod(shape_b)
+    _check_shape("p[b..., d]", p, (*shape_b, n_d))
+    _check_shape("n[b..., d]", n, (*shape_b, n_d))
+    a = a.reshape(n_b, n_d)
+    p = p.reshape(n_b, n_d)
+    n = n.reshape(n_b, n_d)
+    dtype = a.dtype
+
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    a_minus_p = a - p
+    a_minus_p += eps
+    sum_a_minus_p_squared = np.einsum("bd,bd->b", a_minus_p, a_minus_p, dtype=np.float64)
+    # near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+    near = np.sqrt(sum_a_minus_p_squared)
+    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+    a_minus_n = np.subtract(a, n, out=a_minus_p)
+    a_minus_n += eps
+    sum_a_minus_n_squared = np.einsum("bd,bd->b", a_minus_n, a_minus_n, dtype=np.float64)
+    # far[b] = sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+    far = np.sqrt(sum_a_minus_n_squared)
+    # h[b] = margin + near[b] - far[b]
+    h = margin + near - far
+    # L = mean[b](where(0 <= h[b], h[b], 0))
+    h_masked = np.where(0 <= h, h, 0)
+    L = h_masked.mean(dtype=np.float64)
+
+    saved = Saved(
+        a.reshape(*shape_b, n_d),
+        p.reshape(*shape_b, n_d),
+        n.reshape(*shape_b, n_d),
+        margin,
+        eps,
+        near.reshape(*shape_b),
+        far.reshape(*shape_b),
+    )
+    return L.astype(dtype), saved
+
+
+def backward(saved, d_L=1.0):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+    a, p, n, margin, eps, near, far = saved
+    *shape_b, n_d = a.shape
+    n_b = math.prod(shape_b)
+    d_L = float(d_L)
+    a = a.reshape(n_b, n_d)
+    p = p.reshape(n_b, n_d)
+    n = n.reshape(n_b, n_d)
+    near = near.reshape(n_b)
+    far = far.reshape(n_b)
+    dtype = a.dtype
+
+    # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+    a_minus_p = a - p
+    a_minus_p += eps
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    sum_a_minus_p_squared = np.einsum("bd,bd->b", a_minus_p, a_minus_p, dtype=np.float64)
+    # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+    root = 1 / np.sqrt(sum_a_minus_p_squared)
+    # h[b] = margin + near[b] - far[b]
+    h = margin + near - far
+    # d_h[b] = d_L * mean[i](where(0 <= h[i], where(i == b, 1, 0), 0))
+    d_h = np.where(0 <= h, d_L / n_b, 0)
+    # d_near[b] = d_h[b]
+    d_near = d_h
+    # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
+    a_minus_n = a - n
+    a_minus_n += eps
+    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+    sum_a_minus_n_squared = np.einsum("bd,bd->b", a_minus_n, a_minus_n, dtype=np.float64)
+    # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+    root_2 = 1 / np.sqrt(sum_a_minus_n_squared)
+    # d_far[b] = -d_h[b]
+    d_far = -d_h
+    # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+    #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+    d_a = a_minus_p * (root * d_near).astype(dtype)[:, None]
+    root_2_a_minus_n_d_far = a_minus_n * (root_2 * d_far).astype(dtype)[:, None]
+    d_a += root_2_a_minus_n_d_far
+    # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+    d_p = np.multiply(a_minus_p, (-root * d_near).astype(dtype)[:, None], out=a_minus_p)
+    # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+    d_n = np.multiply(a_minus_n, (-root_2 * d_far).astype(dtype)[:, None], out=a_minus_n)
+
+    return Gradients(
+        a=d_a.reshape(*shape_b, n_d),
+        p=d_p.reshape(*shape_b, n_d),
+        n=d_n.reshape(*shape_b, n_d),
+    )
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_dimensions(what, array, least, more=False):
+    """Raise unless an array has as many dimensions as declared, and no empty one."""
+    if array.ndim < least or (array.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

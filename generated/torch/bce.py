@@ -1,0 +1,173 @@
+"""Binary cross entropy of probabilities.
+
+Forward and backward pass for PyTorch of
+
+    L = -mean[i](t[i] * where(-100 < log(p[i]), log(p[i]), where(log(p[i]) < -100, -100, (log(p[i]) - 100) / 2))
+        + (1 - t[i]) * where(-100 < log1p(-p[i]), log1p(-p[i]), where(log1p(-p[i]) < -100, -100, (log1p(-p[i]) -
+        100) / 2)))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer bce and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate bce --backend torch
+"""
+
+import torch
+
+
+def bce(p, t):
+    """Compute L; differentiable, to any order.
+
+    Args:
+        p[i...]: input.
+        t[i...]: target, gets no gradient.
+    """
+    _check_types(p=p, t=t)
+    _check_dimensions("p[i...]", p, 0, more=True)
+    _check_shape("t[i...]", t, p.shape)
+    return Bce.apply(p, t)
+
+
+class Bce(torch.autograd.Function):
+    """Computes L; see `bce`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(p, t):
+        result = p.dtype
+        dtype, wide = _dtypes(p, t)
+        p = p.to(dtype)
+        t = t.to(dtype)
+
+        # L = -mean[i](t[i] * where(-100 < log(p[i]), log(p[i]), where(log(p[i]) < -100, -100,
+        #     (log(p[i]) - 100) / 2)) + (1 - t[i]) * where(-100 < log1p(-p[i]), log1p(-p[i]),
+        #     where(log1p(-p[i]) < -100, -100, (log1p(-p[i]) - 100) / 2)))
+        L = -(
+            t * torch.where(
+                -100 < torch.log(p),
+                torch.log(torch.where(-100 < torch.log(p), p, 1)),
+                torch.where(
+                    torch.log(p) < -100,
+                    -100,
+                    (
+                        torch.log(torch.where(-100 < torch.log(p), 1, torch.where(torch.log(p) < -100, 1, p)))
+                        - 100
+                    ) / 2,
+                ),
+            )
+            + (1 - t) * torch.where(
+                -100 < torch.log1p(-p),
+                torch.log1p(torch.where(-100 < torch.log1p(-p), -p, 1)),
+                torch.where(
+                    torch.log1p(-p) < -100,
+                    -100,
+                    (
+                        torch.log1p(torch.where(
+                            -100 < torch.log1p(-p),
+                            1,
+                            torch.where(torch.log1p(-p) < -100, 1, -p),
+                        ))
+                        - 100
+                    ) / 2,
+                ),
+            )
+        ).mean(dtype=wide)
+
+        return L.to(result)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        p, t = inputs
+        ctx.save_for_backward(p, t)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = p.dtype, t.dtype
+
+    @staticmethod
+    def backward(ctx, d_L):
+        p, t = ctx.saved_tensors
+        dtype, wide = _compute_dtypes(p.device, *ctx.dtypes)
+        d_p = None
+        if d_L is not None:
+            d_p = _gradients(d_L, p, t, dtype, wide)
+        return _cast(d_p, ctx.dtypes[0]), None
+
+
+def _gradients(d_L, p, t, dtype, wide):
+    """The gradients of the inputs from d_L."""
+    n_i = p.numel()
+    p = p.to(dtype)
+    t = t.to(dtype)
+    d_L = d_L.to(wide)
+
+    # d_p[i] = -d_L * mean[k](t[k] * where(-100 < log(p[k]), where(k == i, 1, 0) / p[k],
+    #     where(log(p[k]) < -100, 0, where(k == i, 1, 0) / (2 * p[k]))) + (1 - t[k]) * where(-100 <
+    #     log1p(-p[k]), -where(k == i, 1, 0) / (1 - p[k]), where(log1p(-p[k]) < -100, 0, -where(k ==
+    #     i, 1, 0) / (2 * (1 - p[k])))))
+    d_p = (
+        (
+            torch.where(-100 < torch.log(p), t / torch.where(-100 < torch.log(p), p, 1), 0)
+            + torch.where(
+                (~(-100 < torch.log(p))) & (~(torch.log(p) < -100)),
+                t / (2 * torch.where((~(-100 < torch.log(p))) & (~(torch.log(p) < -100)), p, 1)),
+                0,
+            )
+            + torch.where(-100 < torch.log1p(-p), -(1 - t) / torch.where(-100 < torch.log1p(-p), 1 - p, 1), 0)
+            + torch.where(
+                (~(-100 < torch.log1p(-p))) & (~(torch.log1p(-p) < -100)),
+                -(1 - t) / (2 * torch.where(
+                    (~(-100 < torch.log1p(-p))) & (~(torch.log1p(-p) < -100)),
+                    1 - p,
+                    1,
+                )),
+                0,
+            )
+        )
+        * (-d_L / n_i).to(dtype)
+    )
+
+    return d_p
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)

@@ -1,0 +1,241 @@
+"""The cosine embedding loss: pairs that are alike (t = 1) or not (t = -1).
+
+Forward and backward pass for PyTorch of
+
+    c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    L = mean[b](where(0 < t[b], 1 - c[b], where(margin <= c[b], c[b] - margin, 0)))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer cosine_embedding and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate cosine_embedding --backend torch
+"""
+
+import torch
+
+
+def cosine_embedding(x, y, t, *, margin=0, eps=1e-12):
+    """Compute L; differentiable, to any order.
+
+    Args:
+        x[b, d]: input.
+        y[b, d]: input.
+        t[b]: target, gets no gradient.
+        margin: a constant.
+        eps: a constant.
+    """
+    _check_types(x=x, y=y, t=t)
+    _check_dimensions("x[b, d]", x, 2)
+    n_b, n_d = x.shape
+    _check_shape("y[b, d]", y, (n_b, n_d))
+    _check_shape("t[b]", t, (n_b,))
+    L, *_ = CosineEmbedding.apply(x, y, t, margin, eps)
+    return L
+
+
+class CosineEmbedding(torch.autograd.Function):
+    """Computes L; see `cosine_embedding`.
+
+    The statistics c are outputs as well, so that derivatives of the
+    backward pass reach the inputs through them; `backward` gets their cotangents.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, y, t, margin, eps):
+        result = x.dtype
+        dtype, wide = _dtypes(x, y, t)
+        n_b, n_d = x.shape
+        x = x.to(dtype)
+        y = y.to(dtype)
+        t = t.to(dtype)
+
+        # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+        sum_x_y = (x * y).sum(1, dtype=wide)
+        # sum_x_squared[b] = sum[d](x[b, d]**2)
+        sum_x_squared = torch.square(x).sum(1, dtype=wide)
+        # sum_y_squared[b] = sum[d](y[b, d]**2)
+        sum_y_squared = torch.square(y).sum(1, dtype=wide)
+        # c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+        c = sum_x_y / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+        # L = mean[b](where(0 < t[b], 1 - c[b], where(margin <= c[b], c[b] - margin, 0)))
+        L = torch.where(0 < t, 1 - c, torch.where(margin <= c, c - margin, 0)).mean(dtype=wide)
+
+        return L.to(result), c
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, y, t, margin, eps = inputs
+        _, c = output
+        ctx.save_for_backward(x, y, t, c)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, y.dtype, t.dtype
+        ctx.margin = margin
+        ctx.eps = eps
+
+    @staticmethod
+    def backward(ctx, d_L, d_c):
+        x, y, t, c = ctx.saved_tensors
+        margin = ctx.margin
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:2]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_y = None
+        if d_L is not None:
+            d_x, d_y = _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs)
+        if d_c is not None:
+            parts = _gradients_from_c(
+                d_c,
+                x,
+                y,
+                eps,
+                dtype,
+                wide,
+                (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
+            )
+            d_x = _plus(d_x, parts[0])
+            d_y = _plus(d_y, parts[1])
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None, None, None
+
+
+def _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs):
+    """The gradients of the inputs from d_L."""
+    need_x, need_y = needs
+    n_b, n_d = x.shape
+    x = x.to(dtype)
+    y = y.to(dtype)
+    t = t.to(dtype)
+    d_L = d_L.to(wide)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = torch.square(y).sum(1, dtype=wide)
+    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    root = 1 / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = (x * y).sum(1, dtype=wide)
+    # d_c[b] = d_L * mean[i](where(0 < t[i], -where(i == b, 1, 0), where(margin <= c[i], where(i ==
+    #     b, 1, 0), 0)))
+    d_c = d_L * (-(0 < t).to(dtype) + (1 - (0 < t).to(dtype)) * (margin <= c).to(dtype)) / n_b
+    if need_x:
+        # d_x[b, d] = (y[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - x[b, d]
+        #     * (sum[i](y[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+        #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+        #     i]**2) + eps))
+        d_x = (
+            (
+                y * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+                - x * (root * (sum_y_squared + eps) * sum_x_y).to(dtype)[:, None]
+            )
+            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+        )
+    if need_y:
+        # d_y[b, d] = (x[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - y[b, d]
+        #     * (sum[i](x[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+        #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+        #     i]**2) + eps))
+        d_y = (
+            (
+                x * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+                - y * (root * (sum_x_squared + eps) * sum_x_y).to(dtype)[:, None]
+            )
+            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+        )
+
+    return (d_x if need_x else None, d_y if need_y else None)
+
+
+def _gradients_from_c(d_c, x, y, eps, dtype, wide, needs):
+    """The gradients of the inputs from d_c, which only derivatives of the backward pass bring in."""
+    need_x, need_y = needs
+    n_b, n_d = x.shape
+    x = x.to(dtype)
+    y = y.to(dtype)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = torch.square(y).sum(1, dtype=wide)
+    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    root = 1 / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = (x * y).sum(1, dtype=wide)
+    if need_x:
+        # d_x[b, d] = (y[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - x[b, d]
+        #     * (sum[i](y[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+        #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+        #     i]**2) + eps))
+        d_x = (
+            (
+                y * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+                - x * (root * (sum_y_squared + eps) * sum_x_y).to(dtype)[:, None]
+            )
+            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+        )
+    if need_y:
+        # d_y[b, d] = (x[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - y[b, d]
+        #     * (sum[i](x[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+        #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+        #     i]**2) + eps))
+        d_y = (
+            (
+                x * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+                - y * (root * (sum_x_squared + eps) * sum_x_y).to(dtype)[:, None]
+            )
+            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+        )
+
+    return (d_x if need_x else None, d_y if need_y else None)
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
+
+
+def _plus(total, part):
+    """total + part, where both may be None."""
+    if total is None or part is None:
+        return part if total is None else total
+    return total + part

@@ -1,0 +1,263 @@
+"""The cosine of the angle between vectors along the last dimension.
+
+Forward and backward pass for PyTorch of
+
+    r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) < eps**2,
+        eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+    s[b] = sqrt(where(eps**2 < sum[d](y[b, d]**2), sum[d](y[b, d]**2), where(sum[d](y[b, d]**2) < eps**2,
+        eps**2, (sum[d](y[b, d]**2) + eps**2) / 2)))
+    c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer cosine_similarity and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate cosine_similarity --backend torch
+"""
+
+import math
+
+import torch
+
+
+def cosine_similarity(x, y, *, eps=1e-8):
+    """Compute c[b...]; differentiable, to any order.
+
+    Args:
+        x[b..., d]: input.
+        y[b..., d]: input.
+        eps: a constant.
+    """
+    _check_types(x=x, y=y)
+    _check_dimensions("x[b..., d]", x, 1, more=True)
+    *shape_b, n_d = x.shape
+    _check_shape("y[b..., d]", y, (*shape_b, n_d))
+    c, *_ = CosineSimilarity.apply(x, y, eps)
+    return c
+
+
+class CosineSimilarity(torch.autograd.Function):
+    """Computes c[b...]; see `cosine_similarity`.
+
+    The statistics r, s are outputs as well, so that derivatives of the
+    backward pass reach the inputs through them; `backward` gets their cotangents.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, y, eps):
+        result = x.dtype
+        dtype, wide = _dtypes(x, y)
+        *shape_b, n_d = x.shape
+        n_b = math.prod(shape_b)
+        x = x.to(dtype).reshape(n_b, n_d)
+        y = y.to(dtype).reshape(n_b, n_d)
+
+        # sum_x_squared[b] = sum[d](x[b, d]**2)
+        sum_x_squared = torch.square(x).sum(1, dtype=wide)
+        # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
+        #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+        r = torch.sqrt(torch.where(
+            eps**2 < sum_x_squared,
+            sum_x_squared,
+            torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+        ))
+        # sum_y_squared[b] = sum[d](y[b, d]**2)
+        sum_y_squared = torch.square(y).sum(1, dtype=wide)
+        # s[b] = sqrt(where(eps**2 < sum[d](y[b, d]**2), sum[d](y[b, d]**2), where(sum[d](y[b, d]**2) <
+        #     eps**2, eps**2, (sum[d](y[b, d]**2) + eps**2) / 2)))
+        s = torch.sqrt(torch.where(
+            eps**2 < sum_y_squared,
+            sum_y_squared,
+            torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+        ))
+        # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+        sum_x_y = (x * y).sum(1, dtype=wide)
+        # c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
+        c = sum_x_y / (r * s)
+
+        return c.reshape(*shape_b).to(result), r, s
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, y, eps = inputs
+        _, r, s = output
+        ctx.save_for_backward(x, y, r, s)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, y.dtype
+        ctx.eps = eps
+
+    @staticmethod
+    def backward(ctx, d_c, d_r, d_s):
+        x, y, r, s = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:2]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_y = None
+        if d_c is not None:
+            d_x, d_y = _gradients(d_c, x, y, eps, r, s, dtype, wide, needs)
+        if d_r is not None and ctx.needs_input_grad[0]:
+            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype, wide))
+        if d_s is not None and ctx.needs_input_grad[1]:
+            d_y = _plus(d_y, _gradients_from_s(d_s, y, eps, dtype, wide))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None
+
+
+def _gradients(d_c, x, y, eps, r, s, dtype, wide, needs):
+    """The gradients of the inputs from d_c[b...]."""
+    need_x, need_y = needs
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_d)
+    y = y.to(dtype).reshape(n_b, n_d)
+    d_c = d_c.to(wide).reshape(n_b)
+
+    if need_x:
+        # sum_x_squared[b] = sum[d](x[b, d]**2)
+        sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = (x * y).sum(1, dtype=wide)
+    if need_x:
+        # d_r[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (s[b] * r[b]**2)
+        d_r = -d_c * sum_x_y / (s * r**2)
+        # d_x[b, d] = y[b, d] * d_c[b] / (r[b] * s[b])
+        #     + where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2, 0,
+        #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+        #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+        d_x = (
+            y * (d_c / (r * s)).to(dtype)[:, None]
+            + torch.where(
+                eps**2 < sum_x_squared[:, None],
+                x * 2,
+                torch.where(sum_x_squared[:, None] < eps**2, 0, x),
+            )
+            * (d_r / (2 * torch.sqrt(torch.where(
+                eps**2 < sum_x_squared,
+                sum_x_squared,
+                torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+            )))).to(dtype)[:, None]
+        )
+    if need_y:
+        # sum_y_squared[b] = sum[d](y[b, d]**2)
+        sum_y_squared = torch.square(y).sum(1, dtype=wide)
+        # d_s[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (r[b] * s[b]**2)
+        d_s = -d_c * sum_x_y / (r * s**2)
+        # d_y[b, d] = x[b, d] * d_c[b] / (r[b] * s[b])
+        #     + where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2, 0,
+        #     y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
+        #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
+        d_y = (
+            x * (d_c / (r * s)).to(dtype)[:, None]
+            + torch.where(
+                eps**2 < sum_y_squared[:, None],
+                y * 2,
+                torch.where(sum_y_squared[:, None] < eps**2, 0, y),
+            )
+            * (d_s / (2 * torch.sqrt(torch.where(
+                eps**2 < sum_y_squared,
+                sum_y_squared,
+                torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+            )))).to(dtype)[:, None]
+        )
+
+    return (
+        d_x.reshape(*shape_b, n_d) if need_x else None,
+        d_y.reshape(*shape_b, n_d) if need_y else None,
+    )
+
+
+def _gradients_from_r(d_r, x, eps, dtype, wide):
+    """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_d)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    # d_x[b, d] = where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2,
+    #     0, x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+    #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+    d_x = (
+        torch.where(eps**2 < sum_x_squared[:, None], x * 2, torch.where(sum_x_squared[:, None] < eps**2, 0, x))
+        * (d_r / (2 * torch.sqrt(torch.where(
+            eps**2 < sum_x_squared,
+            sum_x_squared,
+            torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+        )))).to(dtype)[:, None]
+    )
+
+    return d_x.reshape(*shape_b, n_d)
+
+
+def _gradients_from_s(d_s, y, eps, dtype, wide):
+    """The gradients of the inputs from d_s, which only derivatives of the backward pass bring in."""
+    *shape_b, n_d = y.shape
+    n_b = math.prod(shape_b)
+    y = y.to(dtype).reshape(n_b, n_d)
+
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = torch.square(y).sum(1, dtype=wide)
+    # d_y[b, d] = where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2,
+    #     0, y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
+    #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
+    d_y = (
+        torch.where(eps**2 < sum_y_squared[:, None], y * 2, torch.where(sum_y_squared[:, None] < eps**2, 0, y))
+        * (d_s / (2 * torch.sqrt(torch.where(
+            eps**2 < sum_y_squared,
+            sum_y_squared,
+            torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+        )))).to(dtype)[:, None]
+    )
+
+    return d_y.reshape(*shape_b, n_d)
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
+
+
+def _plus(total, part):
+    """total + part, where both may be None."""
+    if total is None or part is None:
+        return part if total is None else total
+    return total + part

@@ -1,0 +1,148 @@
+"""The focal loss of logits against labels 1 and 0, with less weight for what is classified well.
+
+Forward and backward pass for PyTorch of
+
+    s[i] = (2 * t[i] - 1) * x[i]
+    a[i] = alpha * t[i] + (1 - alpha) * (1 - t[i])
+    L = mean[i](a[i] * exp(-gamma * softplus(s[i])) * softplus(-s[i]))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer focal and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate focal --backend torch
+"""
+
+import torch
+
+
+def focal(x, t, *, alpha=0.25, gamma=2):
+    """Compute L; differentiable, to any order.
+
+    Args:
+        x[i...]: input.
+        t[i...]: target, gets no gradient.
+        alpha: a constant.
+        gamma: a constant.
+    """
+    _check_types(x=x, t=t)
+    _check_dimensions("x[i...]", x, 0, more=True)
+    _check_shape("t[i...]", t, x.shape)
+    return Focal.apply(x, t, alpha, gamma)
+
+
+class Focal(torch.autograd.Function):
+    """Computes L; see `focal`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, t, alpha, gamma):
+        result = x.dtype
+        dtype, wide = _dtypes(x, t)
+        x = x.to(dtype)
+        t = t.to(dtype)
+
+        # a[i] = alpha * t[i] + (1 - alpha) * (1 - t[i])
+        a = t * alpha + (1 - t) * (1 - alpha)
+        # s[i] = (2 * t[i] - 1) * x[i]
+        s = (t * 2 - 1) * x
+        # L = mean[i](a[i] * exp(-gamma * softplus(s[i])) * softplus(-s[i]))
+        L = (a * torch.exp(torch.nn.functional.softplus(s) * (-gamma)) * torch.nn.functional.softplus(-s)).mean(dtype=wide)
+
+        return L.to(result)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, t, alpha, gamma = inputs
+        ctx.save_for_backward(x, t)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, t.dtype
+        ctx.alpha = alpha
+        ctx.gamma = gamma
+
+    @staticmethod
+    def backward(ctx, d_L):
+        x, t = ctx.saved_tensors
+        alpha = ctx.alpha
+        gamma = ctx.gamma
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_L is not None:
+            d_x = _gradients(d_L, x, t, alpha, gamma, dtype, wide)
+        return _cast(d_x, ctx.dtypes[0]), None, None, None
+
+
+def _gradients(d_L, x, t, alpha, gamma, dtype, wide):
+    """The gradients of the inputs from d_L."""
+    n_i = x.numel()
+    x = x.to(dtype)
+    t = t.to(dtype)
+    d_L = d_L.to(wide)
+
+    # two_t_minus_one[i] = 2 * t[i] - 1
+    two_t_minus_one = t * 2 - 1
+    # a[i] = alpha * t[i] + (1 - alpha) * (1 - t[i])
+    a = t * alpha + (1 - t) * (1 - alpha)
+    # s[i] = (2 * t[i] - 1) * x[i]
+    s = two_t_minus_one * x
+    # exp_gamma_softplus_s[i] = exp(-gamma * softplus(s[i]))
+    exp_gamma_softplus_s = torch.exp(torch.nn.functional.softplus(s) * (-gamma))
+    # s_2[i] = -s[i]
+    s_2 = -s
+    # d_s[i] = (-a[i] * gamma * exp(-gamma * softplus(s[i])) * sigmoid(s[i]) * softplus(-s[i]) -
+    #     a[i] * exp(-gamma * softplus(s[i])) * sigmoid(-s[i])) * d_L / size[i]
+    d_s = (
+        (
+            -a * gamma * exp_gamma_softplus_s * torch.sigmoid(s) * torch.nn.functional.softplus(s_2)
+            - a * exp_gamma_softplus_s * torch.sigmoid(s_2)
+        )
+        * (d_L / n_i).to(dtype)
+    )
+    # d_x[i] = (2 * t[i] - 1) * d_s[i]
+    d_x = two_t_minus_one * d_s
+
+    return d_x
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)

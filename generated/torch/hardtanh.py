@@ -1,0 +1,103 @@
+"""The identity between two bounds, constant beyond them.
+
+Forward and backward pass for PyTorch of
+
+    y[i] = where(x[i] <= low, low, where(high <= x[i], high, x[i]))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer hardtanh and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate hardtanh --backend torch
+"""
+
+import torch
+
+
+def hardtanh(x, *, low=-1, high=1):
+    """Compute y[i...]; differentiable, to any order.
+
+    Args:
+        x[i...]: input.
+        low: a constant.
+        high: a constant.
+    """
+    _check_types(x=x)
+    return Hardtanh.apply(x, low, high)
+
+
+class Hardtanh(torch.autograd.Function):
+    """Computes y[i...]; see `hardtanh`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, low, high):
+        result = x.dtype
+        dtype, _ = _dtypes(x)
+        x = x.to(dtype)
+
+        # y[i] = where(x[i] <= low, low, where(high <= x[i], high, x[i]))
+        y = torch.where(x <= low, low, torch.where(high <= x, high, x))
+
+        return y.to(result)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, low, high = inputs
+        ctx.save_for_backward(x)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = (x.dtype,)
+        ctx.low = low
+        ctx.high = high
+
+    @staticmethod
+    def backward(ctx, d_y):
+        (x,) = ctx.saved_tensors
+        low = ctx.low
+        high = ctx.high
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_y is not None:
+            d_x = _gradients(d_y, x, low, high, dtype)
+        return _cast(d_x, ctx.dtypes[0]), None, None
+
+
+def _gradients(d_y, x, low, high, dtype):
+    """The gradients of the inputs from d_y[i...]."""
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    # d_x[i] = where(x[i] <= low, 0, where(high <= x[i], 0, 1)) * d_y[i]
+    d_x = torch.where(x <= low, 0, -((high <= x).to(dtype) != 0).to(dtype) + 1) * d_y
+
+    return d_x
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)

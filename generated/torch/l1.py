@@ -1,0 +1,117 @@
+"""Mean absolute error.
+
+Forward and backward pass for PyTorch of
+
+    L = mean[i](abs(z[i] - t[i]))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer l1 and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate l1 --backend torch
+"""
+
+import torch
+
+
+def l1(z, t):
+    """Compute L; differentiable, to any order.
+
+    Args:
+        z[i...]: input.
+        t[i...]: target, gets no gradient.
+    """
+    _check_types(z=z, t=t)
+    _check_dimensions("z[i...]", z, 0, more=True)
+    _check_shape("t[i...]", t, z.shape)
+    return L1.apply(z, t)
+
+
+class L1(torch.autograd.Function):
+    """Computes L; see `l1`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z, t):
+        result = z.dtype
+        dtype, wide = _dtypes(z, t)
+        z = z.to(dtype)
+        t = t.to(dtype)
+
+        # L = mean[i](abs(z[i] - t[i]))
+        L = torch.abs(z - t).mean(dtype=wide)
+
+        return L.to(result)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        z, t = inputs
+        ctx.save_for_backward(z, t)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = z.dtype, t.dtype
+
+    @staticmethod
+    def backward(ctx, d_L):
+        z, t = ctx.saved_tensors
+        dtype, wide = _compute_dtypes(z.device, *ctx.dtypes)
+        d_z = None
+        if d_L is not None:
+            d_z = _gradients(d_L, z, t, dtype, wide)
+        return _cast(d_z, ctx.dtypes[0]), None
+
+
+def _gradients(d_L, z, t, dtype, wide):
+    """The gradients of the inputs from d_L."""
+    n_i = z.numel()
+    z = z.to(dtype)
+    t = t.to(dtype)
+    d_L = d_L.to(wide)
+
+    # d_z[i] = sign(z[i] - t[i]) * d_L / size[i]
+    d_z = torch.sign(z - t) * (d_L / n_i).to(dtype)
+
+    return d_z
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)

@@ -1,0 +1,217 @@
+"""Layer normalization over the last dimension, with a gain and a bias for each feature.
+
+Forward and backward pass for PyTorch of
+
+    mu[b] = mean[d](x[b, d])
+    var[b] = mean[d]((x[b, d] - mu[b])**2)
+    y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer layer_norm and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate layer_norm --backend torch
+"""
+
+import math
+
+import torch
+
+
+def layer_norm(x, w, beta, *, eps=1e-5):
+    """Compute y[b..., d]; differentiable, to any order.
+
+    Args:
+        x[b..., d]: input.
+        w[d]: parameter.
+        beta[d]: parameter.
+        eps: a constant.
+    """
+    _check_types(x=x, w=w, beta=beta)
+    _check_dimensions("x[b..., d]", x, 1, more=True)
+    *shape_b, n_d = x.shape
+    _check_shape("w[d]", w, (n_d,))
+    _check_shape("beta[d]", beta, (n_d,))
+    y, *_ = LayerNorm.apply(x, w, beta, eps)
+    return y
+
+
+class LayerNorm(torch.autograd.Function):
+    """Computes y[b..., d]; see `layer_norm`.
+
+    The statistics mu, var are outputs as well, so that derivatives of the
+    backward pass reach the inputs through them; `backward` gets their cotangents.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, w, beta, eps):
+        result = x.dtype
+        dtype, wide = _dtypes(x, w, beta)
+        *shape_b, n_d = x.shape
+        n_b = math.prod(shape_b)
+        x = x.to(dtype).reshape(n_b, n_d)
+        w = w.to(dtype)
+        beta = beta.to(dtype)
+
+        # mu[b] = mean[d](x[b, d])
+        mu = x.mean(1, dtype=wide)
+        # x_minus_mu[b, d] = x[b, d] - mu[b]
+        x_minus_mu = _centre(x, mu[:, None])
+        # var[b] = mean[d]((x[b, d] - mu[b])**2)
+        var = torch.square(x_minus_mu).mean(1, dtype=wide)
+        # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
+        y = x_minus_mu * w * (1 / torch.sqrt(var + eps)).to(dtype)[:, None] + beta
+
+        return y.reshape(*shape_b, n_d).to(result), mu, var
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, w, beta, eps = inputs
+        _, mu, var = output
+        ctx.save_for_backward(x, w, mu, var)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, w.dtype, beta.dtype
+        ctx.eps = eps
+
+    @staticmethod
+    def backward(ctx, d_y, d_mu, d_var):
+        x, w, mu, var = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:3]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_w = d_beta = None
+        if d_y is not None:
+            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs)
+        if d_mu is not None and ctx.needs_input_grad[0]:
+            d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
+        if d_var is not None and ctx.needs_input_grad[0]:
+            d_x = _plus(d_x, _gradients_from_var(d_var, x, mu, dtype))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
+
+
+def _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs):
+    """The gradients of the inputs from d_y[b..., d]."""
+    need_x, need_w, need_beta = needs
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_d)
+    w = w.to(dtype)
+    d_y = d_y.to(dtype).reshape(n_b, n_d)
+
+    if need_x or need_w:
+        # x_minus_mu[b, d] = x[b, d] - mu[b]
+        x_minus_mu = _centre(x, mu[:, None])
+        # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
+        rsqrt_var = 1 / torch.sqrt(var + eps)
+    if need_w:
+        # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps))
+        d_w = (x_minus_mu * rsqrt_var.to(dtype)[:, None] * d_y).sum(0, dtype=wide)
+    if need_beta:
+        # d_beta[d] = sum[b](d_y[b, d])
+        d_beta = d_y.sum(0, dtype=wide)
+    if need_x:
+        # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
+        sum_w_d_y = (d_y * w).sum(1, dtype=wide)
+        # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
+        d_mu = -rsqrt_var * sum_w_d_y
+        # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
+        sum_w_x_minus_mu_d_y = (x_minus_mu * w * d_y).sum(1, dtype=wide)
+        # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
+        d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
+        # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
+        #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
+        d_x = (
+            d_y * w * rsqrt_var.to(dtype)[:, None]
+            + (d_mu / n_d).to(dtype)[:, None]
+            + x_minus_mu * (2 * d_var / n_d).to(dtype)[:, None]
+        )
+
+    return (
+        d_x.reshape(*shape_b, n_d) if need_x else None,
+        d_w if need_w else None,
+        d_beta if need_beta else None,
+    )
+
+
+def _gradients_from_mu(d_mu, x, dtype):
+    """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_d)
+
+    # d_x[b, d] = d_mu[b] / size[d]
+    d_x = (d_mu / n_d).to(dtype)[:, None].expand((n_b, n_d))
+
+    return d_x.reshape(*shape_b, n_d)
+
+
+def _gradients_from_var(d_var, x, mu, dtype):
+    """The gradients of the inputs from d_var, which only derivatives of the backward pass bring in."""
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_d)
+
+    # d_x[b, d] = 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
+    d_x = _centre(x, mu[:, None]) * (2 * d_var / n_d).to(dtype)[:, None]
+
+    return d_x.reshape(*shape_b, n_d)
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
+
+
+def _plus(total, part):
+    """total + part, where both may be None."""
+    if total is None or part is None:
+        return part if total is None else total
+    return total + part
+
+
+def _centre(tensor, mean):
+    """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
+    if mean.dtype == tensor.dtype:
+        return tensor - mean
+    high = mean.to(tensor.dtype)
+    return (tensor - high) - (mean - high).to(tensor.dtype)

@@ -1,0 +1,127 @@
+"""The logarithm of the sum of exponentials over the last dimension.
+
+Forward and backward pass for PyTorch of
+
+    z[b] = log(sum[v](exp(x[b, v])))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer logsumexp and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate logsumexp --backend torch
+"""
+
+import math
+
+import torch
+
+
+def logsumexp(x):
+    """Compute z[b...]; differentiable, to any order.
+
+    Args:
+        x[b..., v]: input.
+    """
+    _check_types(x=x)
+    _check_dimensions("x[b..., v]", x, 1, more=True)
+    *shape_b, n_v = x.shape
+    return Logsumexp.apply(x)
+
+
+class Logsumexp(torch.autograd.Function):
+    """Computes z[b...]; see `logsumexp`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        result = x.dtype
+        dtype, wide = _dtypes(x)
+        *shape_b, n_v = x.shape
+        n_b = math.prod(shape_b)
+        x = x.to(dtype).reshape(n_b, n_v)
+
+        # max_x[b] = max[v](x[b, v])
+        max_x = x.amax(1)
+        # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
+        sum_exp_x = torch.exp(x - max_x[:, None]).sum(1, dtype=wide)
+        # z[b] = log(sum[v](exp(x[b, v])))
+        z = max_x + torch.log(sum_exp_x)
+
+        return z.reshape(*shape_b).to(result)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        (x,) = inputs
+        z = output
+        ctx.save_for_backward(x, z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = (x.dtype,)
+
+    @staticmethod
+    def backward(ctx, d_z):
+        x, z = ctx.saved_tensors
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_z is not None:
+            d_x = _gradients(d_z, x, z, dtype, wide)
+        return _cast(d_x, ctx.dtypes[0])
+
+
+def _gradients(d_z, x, z, dtype, wide):
+    """The gradients of the inputs from d_z[b...]."""
+    *shape_b, n_v = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_v)
+    z = z.to(wide).reshape(n_b)
+    d_z = d_z.to(wide).reshape(n_b)
+
+    # d_x[b, v] = exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
+    d_x = torch.exp(_centre(x, z[:, None])) * d_z.to(dtype)[:, None]
+
+    return d_x.reshape(*shape_b, n_v)
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
+
+
+def _centre(tensor, mean):
+    """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
+    if mean.dtype == tensor.dtype:
+        return tensor - mean
+    high = mean.to(tensor.dtype)
+    return (tensor - high) - (mean - high).to(tensor.dtype)

@@ -1,0 +1,168 @@
+"""Root mean square normalization over the last dimension, with a gain for each feature.
+
+Forward and backward pass for PyTorch of
+
+    ms[b] = mean[d](x[b, d]**2)
+    y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer rms_norm and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate rms_norm --backend torch
+"""
+
+import math
+
+import torch
+
+
+def rms_norm(x, w, *, eps=1e-6):
+    """Compute y[b..., d]; differentiable, to any order.
+
+    Args:
+        x[b..., d]: input.
+        w[d]: parameter.
+        eps: a constant.
+    """
+    _check_types(x=x, w=w)
+    _check_dimensions("x[b..., d]", x, 1, more=True)
+    *shape_b, n_d = x.shape
+    _check_shape("w[d]", w, (n_d,))
+    y, *_ = RmsNorm.apply(x, w, eps)
+    return y
+
+
+class RmsNorm(torch.autograd.Function):
+    """Computes y[b..., d]; see `rms_norm`.
+
+    The statistics ms are outputs as well, so that derivatives of the
+    backward pass reach the inputs through them; `backward` gets their cotangents.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, w, eps):
+        result = x.dtype
+        dtype, wide = _dtypes(x, w)
+        *shape_b, n_d = x.shape
+        n_b = math.prod(shape_b)
+        x = x.to(dtype).reshape(n_b, n_d)
+        w = w.to(dtype)
+
+        # ms[b] = mean[d](x[b, d]**2)
+        ms = torch.square(x).mean(1, dtype=wide)
+        # y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
+        y = x * w * (1 / torch.sqrt(ms + eps)).to(dtype)[:, None]
+
+        return y.reshape(*shape_b, n_d).to(result), ms
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, w, eps = inputs
+        _, ms = output
+        ctx.save_for_backward(x, w, ms)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, w.dtype
+        ctx.eps = eps
+
+    @staticmethod
+    def backward(ctx, d_y, d_ms):
+        x, w, ms = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:2]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_w = None
+        if d_y is not None:
+            d_x, d_w = _gradients(d_y, x, w, eps, ms, dtype, wide, needs)
+        if d_ms is not None and ctx.needs_input_grad[0]:
+            d_x = _plus(d_x, _gradients_from_ms(d_ms, x, dtype))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), None
+
+
+def _gradients(d_y, x, w, eps, ms, dtype, wide, needs):
+    """The gradients of the inputs from d_y[b..., d]."""
+    need_x, need_w = needs
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_d)
+    w = w.to(dtype)
+    d_y = d_y.to(dtype).reshape(n_b, n_d)
+
+    # rsqrt_ms[b] = 1 / sqrt(ms[b] + eps)
+    rsqrt_ms = 1 / torch.sqrt(ms + eps)
+    if need_w:
+        # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps))
+        d_w = (x * rsqrt_ms.to(dtype)[:, None] * d_y).sum(0, dtype=wide)
+    if need_x:
+        # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
+        sum_w_x_d_y = (x * w * d_y).sum(1, dtype=wide)
+        # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
+        d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
+        # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
+        d_x = d_y * w * rsqrt_ms.to(dtype)[:, None] + x * (2 * d_ms / n_d).to(dtype)[:, None]
+
+    return (d_x.reshape(*shape_b, n_d) if need_x else None, d_w if need_w else None)
+
+
+def _gradients_from_ms(d_ms, x, dtype):
+    """The gradients of the inputs from d_ms, which only derivatives of the backward pass bring in."""
+    *shape_b, n_d = x.shape
+    n_b = math.prod(shape_b)
+    x = x.to(dtype).reshape(n_b, n_d)
+
+    # d_x[b, d] = 2 * x[b, d] * d_ms[b] / size[d]
+    d_x = x * (2 * d_ms / n_d).to(dtype)[:, None]
+
+    return d_x.reshape(*shape_b, n_d)
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
+
+
+def _plus(total, part):
+    """total + part, where both may be None."""
+    if total is None or part is None:
+        return part if total is None else total
+    return total + part

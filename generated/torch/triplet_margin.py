@@ -1,0 +1,277 @@
+"""The triplet margin loss: an anchor a is nearer to p than to n, by a margin.
+
+Forward and backward pass for PyTorch of
+
+    near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+    far[b] = sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+    h[b] = margin + near[b] - far[b]
+    L = mean[b](where(0 <= h[b], h[b], 0))
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer triplet_margin and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate triplet_margin --backend torch
+"""
+
+import math
+
+import torch
+
+
+def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
+    """Compute L; differentiable, to any order.
+
+    Args:
+        a[b..., d]: input.
+        p[b..., d]: input.
+        n[b..., d]: input.
+        margin: a constant.
+        eps: a constant.
+    """
+    _check_types(a=a, p=p, n=n)
+    _check_dimensions("a[b..., d]", a, 1, more=True)
+    *shape_b, n_d = a.shape
+    _check_shape("p[b..., d]", p, (*shape_b, n_d))
+    _check_shape("n[b..., d]", n, (*shape_b, n_d))
+    L, *_ = TripletMargin.apply(a, p, n, margin, eps)
+    return L
+
+
+class TripletMargin(torch.autograd.Function):
+    """Computes L; see `triplet_margin`.
+
+    The statistics near, far are outputs as well, so that derivatives of the
+    backward pass reach the inputs through them; `backward` gets their cotangents.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(a, p, n, margin, eps):
+        result = a.dtype
+        dtype, wide = _dtypes(a, p, n)
+        *shape_b, n_d = a.shape
+        n_b = math.prod(shape_b)
+        a = a.to(dtype).reshape(n_b, n_d)
+        p = p.to(dtype).reshape(n_b, n_d)
+        n = n.to(dtype).reshape(n_b, n_d)
+
+        # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+        sum_a_minus_p_squared = torch.square(a - p + eps).sum(1, dtype=wide)
+        # near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+        near = torch.sqrt(sum_a_minus_p_squared)
+        # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+        sum_a_minus_n_squared = torch.square(a - n + eps).sum(1, dtype=wide)
+        # far[b] = sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+        far = torch.sqrt(sum_a_minus_n_squared)
+        # h[b] = margin + near[b] - far[b]
+        h = margin + near - far
+        # L = mean[b](where(0 <= h[b], h[b], 0))
+        L = torch.where(0 <= h, h, 0).mean(dtype=wide)
+
+        return L.to(result), near, far
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        a, p, n, margin, eps = inputs
+        _, near, far = output
+        ctx.save_for_backward(a, p, n, near, far)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = a.dtype, p.dtype, n.dtype
+        ctx.margin = margin
+        ctx.eps = eps
+
+    @staticmethod
+    def backward(ctx, d_L, d_near, d_far):
+        a, p, n, near, far = ctx.saved_tensors
+        margin = ctx.margin
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:3]
+        dtype, wide = _compute_dtypes(a.device, *ctx.dtypes)
+        d_a = d_p = d_n = None
+        if d_L is not None:
+            d_a, d_p, d_n = _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs)
+        if d_near is not None:
+            parts = _gradients_from_near(
+                d_near,
+                a,
+                p,
+                eps,
+                dtype,
+                wide,
+                (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
+            )
+            d_a = _plus(d_a, parts[0])
+            d_p = _plus(d_p, parts[1])
+        if d_far is not None:
+            parts = _gradients_from_far(
+                d_far,
+                a,
+                n,
+                eps,
+                dtype,
+                wide,
+                (ctx.needs_input_grad[0], ctx.needs_input_grad[2]),
+            )
+            d_a = _plus(d_a, parts[0])
+            d_n = _plus(d_n, parts[1])
+        return _cast(d_a, ctx.dtypes[0]), _cast(d_p, ctx.dtypes[1]), _cast(d_n, ctx.dtypes[2]), None, None
+
+
+def _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs):
+    """The gradients of the inputs from d_L."""
+    need_a, need_p, need_n = needs
+    *shape_b, n_d = a.shape
+    n_b = math.prod(shape_b)
+    a = a.to(dtype).reshape(n_b, n_d)
+    p = p.to(dtype).reshape(n_b, n_d)
+    n = n.to(dtype).reshape(n_b, n_d)
+    d_L = d_L.to(wide)
+
+    if need_a or need_p:
+        # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+        a_minus_p = a - p + eps
+        # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+        sum_a_minus_p_squared = torch.square(a_minus_p).sum(1, dtype=wide)
+        # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+        root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    # h[b] = margin + near[b] - far[b]
+    h = margin + near - far
+    # d_h[b] = d_L * mean[i](where(0 <= h[i], where(i == b, 1, 0), 0))
+    d_h = torch.where(0 <= h, d_L / n_b, 0)
+    if need_a or need_p:
+        # d_near[b] = d_h[b]
+        d_near = d_h
+    if need_a or need_n:
+        # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
+        a_minus_n = a - n + eps
+        # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+        sum_a_minus_n_squared = torch.square(a_minus_n).sum(1, dtype=wide)
+        # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+        root_2 = 1 / torch.sqrt(sum_a_minus_n_squared)
+        # d_far[b] = -d_h[b]
+        d_far = -d_h
+    if need_a:
+        # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+        #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_a = (
+            a_minus_p * (root * d_near).to(dtype)[:, None]
+            + a_minus_n * (root_2 * d_far).to(dtype)[:, None]
+        )
+    if need_p:
+        # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+        d_p = a_minus_p * (-root * d_near).to(dtype)[:, None]
+    if need_n:
+        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_n = a_minus_n * (-root_2 * d_far).to(dtype)[:, None]
+
+    return (
+        d_a.reshape(*shape_b, n_d) if need_a else None,
+        d_p.reshape(*shape_b, n_d) if need_p else None,
+        d_n.reshape(*shape_b, n_d) if need_n else None,
+    )
+
+
+def _gradients_from_near(d_near, a, p, eps, dtype, wide, needs):
+    """The gradients of the inputs from d_near, which only derivatives of the backward pass bring in."""
+    need_a, need_p = needs
+    *shape_b, n_d = a.shape
+    n_b = math.prod(shape_b)
+    a = a.to(dtype).reshape(n_b, n_d)
+    p = p.to(dtype).reshape(n_b, n_d)
+
+    # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+    a_minus_p = a - p + eps
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    sum_a_minus_p_squared = torch.square(a_minus_p).sum(1, dtype=wide)
+    # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+    root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    if need_a:
+        # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+        d_a = a_minus_p * (root * d_near).to(dtype)[:, None]
+    if need_p:
+        # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+        d_p = a_minus_p * (-root * d_near).to(dtype)[:, None]
+
+    return (
+        d_a.reshape(*shape_b, n_d) if need_a else None,
+        d_p.reshape(*shape_b, n_d) if need_p else None,
+    )
+
+
+def _gradients_from_far(d_far, a, n, eps, dtype, wide, needs):
+    """The gradients of the inputs from d_far, which only derivatives of the backward pass bring in."""
+    need_a, need_n = needs
+    *shape_b, n_d = a.shape
+    n_b = math.prod(shape_b)
+    a = a.to(dtype).reshape(n_b, n_d)
+    n = n.to(dtype).reshape(n_b, n_d)
+
+    # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
+    a_minus_n = a - n + eps
+    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+    sum_a_minus_n_squared = torch.square(a_minus_n).sum(1, dtype=wide)
+    # root[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+    root = 1 / torch.sqrt(sum_a_minus_n_squared)
+    if need_a:
+        # d_a[b, d] = (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_a = a_minus_n * (root * d_far).to(dtype)[:, None]
+    if need_n:
+        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_n = a_minus_n * (-root * d_far).to(dtype)[:, None]
+
+    return (
+        d_a.reshape(*shape_b, n_d) if need_a else None,
+        d_n.reshape(*shape_b, n_d) if need_n else None,
+    )
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _check_dimensions(what, tensor, least, more=False):
+    """Raise unless a tensor has as many dimensions as declared, and is not empty."""
+    if tensor.ndim < least or (tensor.ndim > least and not more):
+        raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
+    if tensor.numel() == 0:
+        raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _check_shape(what, tensor, shape):
+    """Raise unless a tensor has the shape that follows from the others."""
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
+
+
+def _plus(total, part):
+    """total + part, where both may be None."""
+    if total is None or part is None:
+        return part if total is None else total
+    return total + part
