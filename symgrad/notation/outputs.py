@@ -10,12 +10,12 @@ from symgrad.notation.layer import Definition, Layer
 
 
 def with_separate_outputs(layer: Layer) -> Layer:
-    """The layer with an output u that is used further written as u = u.u, where u.u is what is used.
+    """The layer with an output u that is used further written as u = u_value, which is what is used.
 
-    `d_u` is then the upstream gradient alone, and `d_u.u` the gradient by all paths.
+    `d_u` is then the upstream gradient alone, and `d_u.u_value` the gradient by all paths.
     """
     used = {name for definition in layer.definitions for name in definition.body.names}
-    shared = {name: f"{name}.{name}" for name in layer.outputs if name in used}
+    shared = {name: f"{name}.{name}_value" for name in layer.outputs if name in used}
     if not shared:
         return layer
 

@@ -136,8 +136,15 @@ def _declared(item: Tensor | Constant, layer: Layer) -> str:
     """x[s, c, k...], or eps = 1e-5."""
     if isinstance(item, Constant):
         return f"{item.name} = {item.text or float(item.default)!s}"
-    dimensions = [i.name + ("..." if layer.axis(i.axis).variadic else "") for i in item.indices]
+    dimensions = [_dimension(index, layer) for index in item.indices]
     return item.name + (f"[{', '.join(dimensions)}]" if dimensions else "")
+
+
+def _dimension(index: Index, layer: Layer) -> str:
+    """k, k..., or k=j for a second letter of the dimension j."""
+    if index.name != index.axis:
+        return f"{index.name}={index.axis}"
+    return index.name + ("..." if layer.axis(index.axis).variadic else "")
 
 
 def _definition(definition: Definition, names: Mapping[str, str], letters: _Letters) -> str:

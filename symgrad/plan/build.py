@@ -163,13 +163,17 @@ class Builder:
             if definition is not None:
                 register(self.sums, definition.entry, with_canonical_letters(definition.body))
         for name, (indices, body) in list(self.bodies.items()):
-            register(self.sums, Entry(name, indices), body)
+            if set(indices) <= body.free:
+                register(self.sums, Entry(name, indices), body)
         for name, (indices, body) in list(self.bodies.items()):
             self.bodies[name] = (indices, code_form(self._extract(body, name), self.verdict))
 
     def _extract(self, term: Term, own: str = "") -> Term:
-        """The term with its reductions replaced by names; one that is a whole equation stays."""
-        if own and reduction(term) is not None:
+        """The term with its reductions replaced by names.
+
+        One that is a whole equation stays, unless its result is spread over further indices.
+        """
+        if own and reduction(term) is not None and set(self.bodies[own][0]) <= term.free:
             found = self._shared_elsewhere(term, own)
             return found if found is not None else self._extract_below(term)
         if not isinstance(term, Binder):

@@ -142,9 +142,13 @@ def factor_integer(value: Fraction) -> list[tuple[int, Fraction]]:
     return [(prime, Fraction(e)) for prime, e in sorted(found.items()) if e]
 
 
-def order_key(monomial: Monomial) -> tuple[tuple[Atom, Fraction], ...]:
-    """The lexicographic monomial order: the largest atom first."""
-    return tuple(sorted(monomial, reverse=True))
+def order_key(monomial: Monomial) -> tuple[tuple[int, Atom, Fraction], ...]:
+    """The lexicographic monomial order: the largest atom first.
+
+    Atoms with more free indices are larger: what depends on a bound index never leaves its sum, so
+    a quotient inside of a sum is reduced in the same way whatever stands before the sum.
+    """
+    return tuple(sorted(((len(atom.free), atom, exponent) for atom, exponent in monomial), reverse=True))
 
 
 @dataclass(frozen=True)
