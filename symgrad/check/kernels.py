@@ -13,6 +13,7 @@ import numpy as np
 
 from symgrad.algebra.terms import Index
 from symgrad.check.records import Check
+from symgrad.check.samples import sensible_point
 from symgrad.notation.layer import Layer
 from symgrad.prove.evaluate import Evaluator, Point, random_point
 from symgrad.prove.floats import Complexes, Floats
@@ -46,7 +47,7 @@ def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], see
     The upstream gradients are random. What this cannot see: a forward pass that is typed wrong,
     because both sides read the same equations.
     """
-    point = telling_point(layer, sizes, seed)
+    point = sensible_point(layer, sizes, seed)
     arguments = [array_of(point, tensor.indices, tensor.name) for tensor in layer.tensors]
     constants = {c.name: float(point.value(c.name, ())) for c in layer.constants}
     outputs, saved = module.forward(*arguments, **constants)

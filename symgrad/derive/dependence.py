@@ -47,8 +47,8 @@ class Segment:
 def segments(layer: Layer) -> tuple[Segment, ...]:
     """The layer's definitions, cut where the layer call changes and at bottlenecks.
 
-    After a bottleneck d nothing that was defined before d is used any more, nor an input that d
-    depends on: whatever came before reaches the outputs through d alone. Long chains fall into
+    After a bottleneck d nothing that was defined before d is used any more, nor anything from outside
+    that d depends on: whatever came before reaches the outputs through d alone. Long chains fall into
     short pieces there, and the length of a derivation stays linear in that of the chain.
     """
     groups: list[list[Definition]] = []
@@ -63,15 +63,16 @@ def segments(layer: Layer) -> tuple[Segment, ...]:
 
 def _cut_at_bottlenecks(layer: Layer, group: list[Definition]) -> list[list[Definition]]:
     """A stretch of definitions, cut after each bottleneck."""
-    inputs = {tensor.name for tensor in layer.tensors if tensor.role == "input"}
+    inside = {definition.name for definition in group}
+    fixed = {c.name for c in layer.constants} | {t.name for t in layer.tensors if t.role == "target"}
     last_use = {name: place for place, d in enumerate(group) for name in d.body.names}
     pieces: list[list[Definition]] = [[]]
     reach = -1
     for place, definition in enumerate(group):
         pieces[-1].append(definition)
-        used = [name for name in definition.body.names if name in inputs or place > 0]
-        earlier = {d.name for d in group[:place]} | inputs
-        reach = max([reach, *(last_use[name] for name in used if name in earlier)])
+        earlier = {d.name for d in group[:place]}
+        moving = [n for n in definition.body.names if n in earlier or n not in (inside | fixed)]
+        reach = max([reach, *(last_use[name] for name in moving)])
         if reach <= place and place + 1 < len(group):
             pieces.append([])
     return [piece for piece in pieces if piece]

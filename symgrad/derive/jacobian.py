@@ -71,7 +71,7 @@ def _gradient(layer: Layer, users: list[Segment], name: str) -> Gradient:
     entry = layer.entry(name)
     gradient = Entry(f"d_{name}", entry.indices)
     jacobians = [
-        TotalDerivatives(layer, part.definitions).jacobian(export, entry)
+        TotalDerivatives(layer, part.definitions, _follows(layer, part, name)).jacobian(export, entry)
         for part in users
         for export in part.exports
         if total_alignment(part.definitions, export, name) is not None
@@ -84,6 +84,16 @@ def _gradient(layer: Layer, users: list[Segment], name: str) -> Gradient:
     _contract(recorder)
     lemmas = tuple(lemma for j in jacobians for lemma in j.lemmas)
     return Gradient(gradient, recorder.term, recorder.finish("jacobian", f"the gradient of {name}", lemmas))
+
+
+def _follows(layer: Layer, part: Segment, name: str) -> bool:
+    """Whether derivatives by `name` within a part are total ones.
+
+    They are not where the part also takes in something else that depends on `name`: that is held, and
+    has a path of its own.
+    """
+    moving = dependents(layer.definitions).get(name, frozenset())
+    return moving.isdisjoint(part.imports)
 
 
 def _upstream(derivative: Diff) -> Entry:
@@ -115,10 +125,12 @@ class TotalDerivatives:
     Args:
         layer: whose definitions they are.
         definitions: those that follow when the entry varies; others are held.
+        total: whether the derivative of what uses the entry directly, and only so, is a total one.
     """
 
     layer: Layer
     definitions: tuple[Definition, ...]
+    total: bool = True
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
     lemmas: list[Derivation] = field(default_factory=list)
 
@@ -147,7 +159,9 @@ class TotalDerivatives:
         alignment = total_alignment(self.definitions, what, by.name)
         assert alignment is not None
         definition = self.by_name[what]
-        derivative = derivative_of(definition, by, alignment, total=True, axes=self.axes)
+        direct = not any(name == by.name for _, name in self.known)
+        total = self.total or not direct
+        derivative = derivative_of(definition, by, alignment, total=total, axes=self.axes)
         pair = self._mixed_pair(definition, derivative, alignment)
         if pair is None:
             lemma = derive_local(derivative, self.context(), f"how {what} depends on {by.name}")

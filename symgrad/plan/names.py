@@ -31,6 +31,9 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
         if "." not in name:
             continue
         prefix = "d_" if name.startswith("d_") else ""
+        if prefix and name[2:] in found:  # the cotangent of m_ms is d_m_ms
+            found[name] = free_name(prefix + found[name[2:]], found.values())
+            continue
         short = legal(prefix + name.rsplit(".", 1)[1])
         found[name] = free_name(short if short not in found.values() else name.replace(".", "_"), found.values())
     return found

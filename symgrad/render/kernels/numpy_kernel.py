@@ -128,7 +128,8 @@ def _returned(writer: NumpyLines, shapes: Shapes, name: str, indices: tuple[Inde
     kind = writer.smalls.kinds[name]
     if kind == PYTHON:
         return f"np.full({shapes.shape(indices)}, {name}, dtype)"
-    return shapes.restored(name, indices) if kind == OWN else f"{name}.astype(dtype)"
+    text = shapes.restored(name, indices)
+    return text if kind == OWN else f"{text}.astype(dtype)"
 
 
 def _kept(shapes: Shapes, name: str, indices: Frame) -> str:

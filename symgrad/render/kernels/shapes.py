@@ -62,7 +62,9 @@ class Shapes:
         """An array's expression with its own shape again."""
         if self.whole or not has_variadic(indices, self.layer):
             return text
-        return f"{text}.reshape({', '.join(self._items(indices))})"
+        items = self._items(indices)
+        shape = items[0].removeprefix("*") if len(items) == 1 else ", ".join(items)
+        return f"{text}.reshape({shape})"  # reshape(*()) is an error
 
     def shape(self, indices: Frame) -> str:
         """The shape of an array as a tuple."""
