@@ -84,10 +84,10 @@ def forward(x, y, *, eps=1e-8):
         x.reshape(*shape_b, n_d),
         y.reshape(*shape_b, n_d),
         eps,
-        r.reshape(*shape_b),
-        s.reshape(*shape_b),
+        r.reshape(shape_b),
+        s.reshape(shape_b),
     )
-    return c.astype(dtype), saved
+    return c.reshape(shape_b).astype(dtype), saved
 
 
 def backward(saved, d_c):

@@ -61,7 +61,7 @@ def forward(x, *, eps=1e-12):
     # y[b, d] = x[b, d] / r[b]
     y = x * (1 / r).astype(dtype)[:, None]
 
-    saved = Saved(x.reshape(*shape_b, n_d), eps, r.reshape(*shape_b))
+    saved = Saved(x.reshape(*shape_b, n_d), eps, r.reshape(shape_b))
     return y.reshape(*shape_b, n_d), saved
 
 

@@ -68,7 +68,7 @@ def forward(x, w, beta, *, eps=1e-5):
     y *= (1 / np.sqrt(var + eps)).astype(dtype)[:, None]
     y += beta
 
-    saved = Saved(x.reshape(*shape_b, n_d), w, eps, mu.reshape(*shape_b), var.reshape(*shape_b))
+    saved = Saved(x.reshape(*shape_b, n_d), w, eps, mu.reshape(shape_b), var.reshape(shape_b))
     return y.reshape(*shape_b, n_d), saved
 
 

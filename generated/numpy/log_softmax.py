@@ -56,7 +56,7 @@ def forward(x):
     # y[b, v] = x[b, v] - z[b]
     y = _centre(x, z[:, None], out=exp_x_minus_max_x)
 
-    saved = Saved(x.reshape(*shape_b, n_v), z.reshape(*shape_b))
+    saved = Saved(x.reshape(*shape_b, n_v), z.reshape(shape_b))
     return y.reshape(*shape_b, n_v), saved
 
 

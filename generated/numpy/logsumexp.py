@@ -54,8 +54,8 @@ def forward(x):
     # z[b] = log(sum[v](exp(x[b, v])))
     z = max_x + np.log(sum_exp_x)
 
-    saved = Saved(x.reshape(*shape_b, n_v), z.reshape(*shape_b))
-    return z.astype(dtype), saved
+    saved = Saved(x.reshape(*shape_b, n_v), z.reshape(shape_b))
+    return z.reshape(shape_b).astype(dtype), saved
 
 
 def backward(saved, d_z):

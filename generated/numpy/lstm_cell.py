@@ -10,9 +10,9 @@ Forward and backward pass for NumPy of
     gf[b, j] = sigmoid(af[b, j])
     gg[b, j] = tanh(ag[b, j])
     go[b, j] = sigmoid(ao[b, j])
-    cell[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
-    c_new[b, j] = cell[b, j]
-    h_new[b, j] = go[b, j] * tanh(cell[b, j])
+    c_new.c_new_value[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
+    c_new[b, j] = c_new.c_new_value[b, j]
+    h_new[b, j] = go[b, j] * tanh(c_new.c_new_value[b, j])
 
 The backward pass was derived by symgrad from these equations. Every gradient below was proved
 equal, for every size, to the derivative of the forward pass; the formula that each line
@@ -180,15 +180,15 @@ def forward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if,
     gi = _sigmoid(ai, out=sum_h_w_hg)
     # gg[b, j] = tanh(ag[b, j])
     gg = np.tanh(ag, out=sum_h_w_ho)
-    # cell[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
-    cell = np.multiply(gf, c, out=gf)
+    # c_new_value[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
+    c_new_value = np.multiply(gf, c, out=gf)
     gi_gg = np.multiply(gi, gg, out=gi)
-    cell += gi_gg
-    # h_new[b, j] = go[b, j] * tanh(cell[b, j])
-    tanh_cell = np.tanh(cell, out=gg)
-    h_new = np.multiply(go, tanh_cell, out=go)
-    # c_new[b, j] = cell[b, j]
-    c_new = cell
+    c_new_value += gi_gg
+    # h_new[b, j] = go[b, j] * tanh(c_new_value[b, j])
+    tanh_c_new_value = np.tanh(c_new_value, out=gg)
+    h_new = np.multiply(go, tanh_c_new_value, out=go)
+    # c_new[b, j] = c_new_value[b, j]
+    c_new = c_new_value
 
     saved = Saved(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao)
     return (h_new, c_new), saved
@@ -215,44 +215,45 @@ def backward(saved, d_h_new, d_c_new):
     go = _sigmoid(ao)
     # gf[b, j] = sigmoid(af[b, j])
     gf = _sigmoid(af)
-    # cell[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
-    cell = gf * c
+    # c_new_value[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
+    c_new_value = gf * c
     gi_gg = gi * gg
-    cell += gi_gg
-    # tanh_cell[b, j] = tanh(cell[b, j])
-    tanh_cell = np.tanh(cell, out=cell)
-    # d_cell[b, j] = d_c_new[b, j] + go[b, j] * (1 - tanh(cell[b, j])**2) * d_h_new[b, j]
-    tanh_cell_squared = np.square(tanh_cell, out=gi_gg)
-    work = np.subtract(1, tanh_cell_squared, out=tanh_cell_squared)
+    c_new_value += gi_gg
+    # tanh_c_new_value[b, j] = tanh(c_new_value[b, j])
+    tanh_c_new_value = np.tanh(c_new_value, out=c_new_value)
+    # d_c_new_value[b, j] = d_c_new[b, j]
+    #     + go[b, j] * (1 - tanh(c_new_value[b, j])**2) * d_h_new[b, j]
+    tanh_c_new_value_squared = np.square(tanh_c_new_value, out=gi_gg)
+    work = np.subtract(1, tanh_c_new_value_squared, out=tanh_c_new_value_squared)
     work *= go
     work *= d_h_new
-    d_cell = np.add(d_c_new, work, out=work)
-    # d_gi[b, j] = gg[b, j] * d_cell[b, j]
-    d_gi = gg * d_cell
+    d_c_new_value = np.add(d_c_new, work, out=work)
+    # d_gi[b, j] = gg[b, j] * d_c_new_value[b, j]
+    d_gi = gg * d_c_new_value
     # d_ai[b, j] = sigmoid(ai[b, j]) * (1 - sigmoid(ai[b, j])) * d_gi[b, j]
     d_ai = np.multiply(d_gi, gi, out=d_gi)
     one_minus_gi = 1 - gi
     d_ai *= one_minus_gi
     # d_b_ii[j] = sum[b](d_ai[b, j])
     d_b_ii = d_ai.sum(axis=0, dtype=np.float64)
-    # d_gf[b, j] = c[b, j] * d_cell[b, j]
-    d_gf = np.multiply(c, d_cell, out=one_minus_gi)
+    # d_gf[b, j] = c[b, j] * d_c_new_value[b, j]
+    d_gf = np.multiply(c, d_c_new_value, out=one_minus_gi)
     # d_af[b, j] = sigmoid(af[b, j]) * (1 - sigmoid(af[b, j])) * d_gf[b, j]
     d_af = np.multiply(d_gf, gf, out=d_gf)
     one_minus_gf = 1 - gf
     d_af *= one_minus_gf
     # d_b_if[j] = sum[b](d_af[b, j])
     d_b_if = d_af.sum(axis=0, dtype=np.float64)
-    # d_gg[b, j] = gi[b, j] * d_cell[b, j]
-    d_gg = np.multiply(gi, d_cell, out=gi)
+    # d_gg[b, j] = gi[b, j] * d_c_new_value[b, j]
+    d_gg = np.multiply(gi, d_c_new_value, out=gi)
     # d_ag[b, j] = (1 - tanh(ag[b, j])**2) * d_gg[b, j]
     gg_squared = np.square(gg, out=gg)
     one_minus_gg_squared = np.subtract(1, gg_squared, out=gg_squared)
     d_ag = np.multiply(d_gg, one_minus_gg_squared, out=d_gg)
     # d_b_ig[j] = sum[b](d_ag[b, j])
     d_b_ig = d_ag.sum(axis=0, dtype=np.float64)
-    # d_go[b, j] = tanh(cell[b, j]) * d_h_new[b, j]
-    d_go = np.multiply(tanh_cell, d_h_new, out=tanh_cell)
+    # d_go[b, j] = tanh(c_new_value[b, j]) * d_h_new[b, j]
+    d_go = np.multiply(tanh_c_new_value, d_h_new, out=tanh_c_new_value)
     # d_ao[b, j] = sigmoid(ao[b, j]) * (1 - sigmoid(ao[b, j])) * d_go[b, j]
     d_ao = np.multiply(d_go, go, out=d_go)
     one_minus_go = np.subtract(1, go, out=go)
@@ -293,8 +294,8 @@ def backward(saved, d_h_new, d_c_new):
     d_h = np.add(sum_w_hi_d_ai, sum_w_hf_d_af, out=sum_w_hi_d_ai)
     d_h += sum_w_hg_d_ag
     d_h += sum_w_ho_d_ao
-    # d_c[b, j] = gf[b, j] * d_cell[b, j]
-    d_c = np.multiply(gf, d_cell, out=gf)
+    # d_c[b, j] = gf[b, j] * d_c_new_value[b, j]
+    d_c = np.multiply(gf, d_c_new_value, out=gf)
     # d_w_ii[j, i] = sum[b](x[b, i] * d_ai[b, j])
     d_w_ii = d_ai.T @ x
     # d_w_if[j, i] = sum[b](x[b, i] * d_af[b, j])

@@ -149,12 +149,12 @@ def backward(saved, d_L=1.0):
     sum_q = q.sum(axis=1, dtype=np.float64)
     # d_L_z[b] = d_L * sum[v](q[b, v]) / size[b]
     d_L_z = d_L * sum_q / n_b
-    # d_z[b, v] = exp(z[b, v] - L_z[b]) * d_L_z[b] - q[b, v] * d_L / size[b]
+    # d_z[b, v] = -q[b, v] * d_L / size[b] + exp(z[b, v] - L_z[b]) * d_L_z[b]
+    d_z = q * (-d_L / n_b)
     z_minus_L_z = _centre(z, L_z[:, None])
-    d_z = np.exp(z_minus_L_z, out=z_minus_L_z)
-    d_z *= d_L_z.astype(dtype)[:, None]
-    q_reciprocal_n_b_d_L = q * (d_L / n_b)
-    d_z -= q_reciprocal_n_b_d_L
+    exp_z_minus_L_z_d_L_z = np.exp(z_minus_L_z, out=z_minus_L_z)
+    exp_z_minus_L_z_d_L_z *= d_L_z.astype(dtype)[:, None]
+    d_z += exp_z_minus_L_z_d_L_z
     # d_a[b, h] = sum[v](w2[v, h] * d_z[b, v])
     d_a = d_z @ w2
     # d_n[b, h] = (1 + erf(n[b, h] / sqrt(2)) + 2 * n[b, h] * exp(-n[b, h]**2 / 2) / (sqrt(pi) *
@@ -176,7 +176,7 @@ def backward(saved, d_L=1.0):
     sum_g_u_minus_mu_d_n = np.einsum("h,bh,bh->b", g, u_minus_mu, d_n, dtype=np.float64)
     # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
-    # d_u[b, h] = d_mu[b] / size[h] + g[h] * d_n[b, h] / sqrt(var[b] + eps)
+    # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
     #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
     d_u = np.multiply(d_n, g, out=work)
     d_u *= rsqrt_var.astype(dtype)[:, None]

@@ -58,7 +58,7 @@ def forward(x, w, *, eps=1e-6):
     y = x * w
     y *= (1 / np.sqrt(ms + eps)).astype(dtype)[:, None]
 
-    saved = Saved(x.reshape(*shape_b, n_d), w, eps, ms.reshape(*shape_b))
+    saved = Saved(x.reshape(*shape_b, n_d), w, eps, ms.reshape(shape_b))
     return y.reshape(*shape_b, n_d), saved
 
 

@@ -87,8 +87,8 @@ def forward(a, p, n, *, margin=1, eps=1e-6):
         n.reshape(*shape_b, n_d),
         margin,
         eps,
-        near.reshape(*shape_b),
-        far.reshape(*shape_b),
+        near.reshape(shape_b),
+        far.reshape(shape_b),
     )
     return L.astype(dtype), saved
 

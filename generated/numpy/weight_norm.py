@@ -80,10 +80,10 @@ def backward(saved, d_w):
     sum_v_squared = np.einsum("oi,oi->o", v, v, dtype=np.float64)
     # d_r[o] = -g[o] * sum[i](v[o, i] * d_w[o, i]) / r[o]**2
     d_r = -g * sum_v_d_w / r**2
-    # d_v[o, i] = v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2)) + g[o] * d_w[o, i] / r[o]
-    d_v = v * (d_r / np.sqrt(sum_v_squared)).astype(dtype)[:, None]
-    g_reciprocal_r_d_w = d_w * (g / r).astype(dtype)[:, None]
-    d_v += g_reciprocal_r_d_w
+    # d_v[o, i] = g[o] * d_w[o, i] / r[o] + v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2))
+    d_v = d_w * (g / r).astype(dtype)[:, None]
+    work = v * (d_r / np.sqrt(sum_v_squared)).astype(dtype)[:, None]
+    d_v += work
 
     return Gradients(v=d_v.reshape(n_o, *shape_i), g=d_g.astype(dtype))
 

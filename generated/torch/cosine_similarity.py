@@ -79,7 +79,7 @@ class CosineSimilarity(torch.autograd.Function):
         # c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
         c = sum_x_y / (r * s)
 
-        return c.reshape(*shape_b).to(result), r, s
+        return c.reshape(shape_b).to(result), r, s
 
     @staticmethod
     def setup_context(ctx, inputs, output):

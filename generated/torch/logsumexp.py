@@ -50,7 +50,7 @@ class Logsumexp(torch.autograd.Function):
         # z[b] = log(sum[v](exp(x[b, v])))
         z = max_x + torch.log(sum_exp_x)
 
-        return z.reshape(*shape_b).to(result)
+        return z.reshape(shape_b).to(result)
 
     @staticmethod
     def setup_context(ctx, inputs, output):

@@ -10,9 +10,9 @@ Forward and backward pass for PyTorch of
     gf[b, j] = sigmoid(af[b, j])
     gg[b, j] = tanh(ag[b, j])
     go[b, j] = sigmoid(ao[b, j])
-    cell[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
-    c_new[b, j] = cell[b, j]
-    h_new[b, j] = go[b, j] * tanh(cell[b, j])
+    c_new.c_new_value[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
+    c_new[b, j] = c_new.c_new_value[b, j]
+    h_new[b, j] = go[b, j] * tanh(c_new.c_new_value[b, j])
 
 The backward pass was derived by symgrad from these equations. Every gradient below was proved
 equal, for every size, to the derivative of the forward pass; the formula that each line
@@ -204,12 +204,12 @@ class LstmCell(torch.autograd.Function):
         gi = torch.sigmoid(ai)
         # gg[b, j] = tanh(ag[b, j])
         gg = torch.tanh(ag)
-        # cell[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
-        cell = gf * c + gi * gg
-        # h_new[b, j] = go[b, j] * tanh(cell[b, j])
-        h_new = go * torch.tanh(cell)
-        # c_new[b, j] = cell[b, j]
-        c_new = cell.clone()
+        # c_new_value[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
+        c_new_value = gf * c + gi * gg
+        # h_new[b, j] = go[b, j] * tanh(c_new_value[b, j])
+        h_new = go * torch.tanh(c_new_value)
+        # c_new[b, j] = c_new_value[b, j]
+        c_new = c_new_value.clone()
 
         return h_new.to(result), c_new.to(result), ai, af, ag, ao
 
@@ -397,40 +397,41 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
     go = torch.sigmoid(ao)
     # gf[b, j] = sigmoid(af[b, j])
     gf = torch.sigmoid(af)
-    # cell[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
-    cell = gf * c + gi * gg
-    # tanh_cell[b, j] = tanh(cell[b, j])
-    tanh_cell = torch.tanh(cell)
+    # c_new_value[b, j] = gf[b, j] * c[b, j] + gi[b, j] * gg[b, j]
+    c_new_value = gf * c + gi * gg
+    # tanh_c_new_value[b, j] = tanh(c_new_value[b, j])
+    tanh_c_new_value = torch.tanh(c_new_value)
     if need_x or need_h or need_c or need_w_ii or need_w_if or need_w_ig or need_w_hi or need_w_hf or need_w_hg or need_b_ii or need_b_if or need_b_ig or need_b_hi or need_b_hf or need_b_hg:
-        # d_cell[b, j] = d_c_new[b, j] + go[b, j] * (1 - tanh(cell[b, j])**2) * d_h_new[b, j]
-        d_cell = d_c_new + go * (1 - torch.square(tanh_cell)) * d_h_new
+        # d_c_new_value[b, j] = d_c_new[b, j]
+        #     + go[b, j] * (1 - tanh(c_new_value[b, j])**2) * d_h_new[b, j]
+        d_c_new_value = d_c_new + go * (1 - torch.square(tanh_c_new_value)) * d_h_new
     if need_x or need_h or need_w_ii or need_w_hi or need_b_ii or need_b_hi:
-        # d_gi[b, j] = gg[b, j] * d_cell[b, j]
-        d_gi = gg * d_cell
+        # d_gi[b, j] = gg[b, j] * d_c_new_value[b, j]
+        d_gi = gg * d_c_new_value
         # d_ai[b, j] = sigmoid(ai[b, j]) * (1 - sigmoid(ai[b, j])) * d_gi[b, j]
         d_ai = gi * (1 - gi) * d_gi
     if need_b_ii or need_b_hi:
         # d_b_ii[j] = sum[b](d_ai[b, j])
         d_b_ii = d_ai.sum(0, dtype=wide)
     if need_x or need_h or need_w_if or need_w_hf or need_b_if or need_b_hf:
-        # d_gf[b, j] = c[b, j] * d_cell[b, j]
-        d_gf = c * d_cell
+        # d_gf[b, j] = c[b, j] * d_c_new_value[b, j]
+        d_gf = c * d_c_new_value
         # d_af[b, j] = sigmoid(af[b, j]) * (1 - sigmoid(af[b, j])) * d_gf[b, j]
         d_af = gf * (1 - gf) * d_gf
     if need_b_if or need_b_hf:
         # d_b_if[j] = sum[b](d_af[b, j])
         d_b_if = d_af.sum(0, dtype=wide)
     if need_x or need_h or need_w_ig or need_w_hg or need_b_ig or need_b_hg:
-        # d_gg[b, j] = gi[b, j] * d_cell[b, j]
-        d_gg = gi * d_cell
+        # d_gg[b, j] = gi[b, j] * d_c_new_value[b, j]
+        d_gg = gi * d_c_new_value
         # d_ag[b, j] = (1 - tanh(ag[b, j])**2) * d_gg[b, j]
         d_ag = (1 - torch.square(gg)) * d_gg
     if need_b_ig or need_b_hg:
         # d_b_ig[j] = sum[b](d_ag[b, j])
         d_b_ig = d_ag.sum(0, dtype=wide)
     if need_x or need_h or need_w_io or need_w_ho or need_b_io or need_b_ho:
-        # d_go[b, j] = tanh(cell[b, j]) * d_h_new[b, j]
-        d_go = tanh_cell * d_h_new
+        # d_go[b, j] = tanh(c_new_value[b, j]) * d_h_new[b, j]
+        d_go = tanh_c_new_value * d_h_new
         # d_ao[b, j] = sigmoid(ao[b, j]) * (1 - sigmoid(ao[b, j])) * d_go[b, j]
         d_ao = go * (1 - go) * d_go
     if need_b_io or need_b_ho:
@@ -473,8 +474,8 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
         #     + sum[k](w_hg[k, j] * d_ag[b, k]) + sum[k](w_ho[k, j] * d_ao[b, k])
         d_h = sum_w_hi_d_ai + sum_w_hf_d_af + sum_w_hg_d_ag + sum_w_ho_d_ao
     if need_c:
-        # d_c[b, j] = gf[b, j] * d_cell[b, j]
-        d_c = gf * d_cell
+        # d_c[b, j] = gf[b, j] * d_c_new_value[b, j]
+        d_c = gf * d_c_new_value
     if need_w_ii:
         # d_w_ii[j, i] = sum[b](x[b, i] * d_ai[b, j])
         d_w_ii = d_ai.T @ x

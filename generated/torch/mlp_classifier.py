@@ -286,8 +286,11 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
     sum_q = q.sum(1, dtype=wide)
     # d_L_z[b] = d_L * sum[v](q[b, v]) / size[b]
     d_L_z = d_L * sum_q / n_b
-    # d_z[b, v] = exp(z[b, v] - L_z[b]) * d_L_z[b] - q[b, v] * d_L / size[b]
-    d_z = torch.exp(_centre(z, L_z[:, None])) * d_L_z.to(dtype)[:, None] - q * (d_L / n_b).to(dtype)
+    # d_z[b, v] = -q[b, v] * d_L / size[b] + exp(z[b, v] - L_z[b]) * d_L_z[b]
+    d_z = (
+        -q * (d_L / n_b).to(dtype)
+        + torch.exp(_centre(z, L_z[:, None])) * d_L_z.to(dtype)[:, None]
+    )
     if need_x or need_w1 or need_b1 or need_g or need_beta:
         # d_a[b, h] = sum[v](w2[v, h] * d_z[b, v])
         d_a = d_z @ w2
@@ -311,11 +314,11 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
         sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1, dtype=wide)
         # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
-        # d_u[b, h] = d_mu[b] / size[h] + g[h] * d_n[b, h] / sqrt(var[b] + eps)
+        # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
         #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
         d_u = (
-            (d_mu / n_h).to(dtype)[:, None]
-            + d_n * g * rsqrt_var.to(dtype)[:, None]
+            d_n * g * rsqrt_var.to(dtype)[:, None]
+            + (d_mu / n_h).to(dtype)[:, None]
             + u_minus_mu * (2 * d_var / n_h).to(dtype)[:, None]
         )
     if need_b1:
@@ -474,11 +477,11 @@ def _gradients_from_z(d_z, x, w1, g, beta, w2, eps, u, mu, var, dtype, wide, nee
         sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1, dtype=wide)
         # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
-        # d_u[b, h] = d_mu[b] / size[h] + g[h] * d_n[b, h] / sqrt(var[b] + eps)
+        # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
         #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
         d_u = (
-            (d_mu / n_h).to(dtype)[:, None]
-            + d_n * g * rsqrt_var.to(dtype)[:, None]
+            d_n * g * rsqrt_var.to(dtype)[:, None]
+            + (d_mu / n_h).to(dtype)[:, None]
             + u_minus_mu * (2 * d_var / n_h).to(dtype)[:, None]
         )
     if need_b1:
@@ -564,11 +567,11 @@ def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtyp
         sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1, dtype=wide)
         # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
-        # d_u[b, h] = d_mu[b] / size[h] + g[h] * d_n[b, h] / sqrt(var[b] + eps)
+        # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
         #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
         d_u = (
-            (d_mu / n_h).to(dtype)[:, None]
-            + d_n * g * rsqrt_var.to(dtype)[:, None]
+            d_n * g * rsqrt_var.to(dtype)[:, None]
+            + (d_mu / n_h).to(dtype)[:, None]
             + u_minus_mu * (2 * d_var / n_h).to(dtype)[:, None]
         )
     if need_b1:

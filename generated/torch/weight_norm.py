@@ -101,10 +101,10 @@ def _gradients(d_w, v, g, r, dtype, wide, needs):
         sum_v_squared = torch.square(v).sum(1, dtype=wide)
         # d_r[o] = -g[o] * sum[i](v[o, i] * d_w[o, i]) / r[o]**2
         d_r = -g * sum_v_d_w / r**2
-        # d_v[o, i] = v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2)) + g[o] * d_w[o, i] / r[o]
+        # d_v[o, i] = g[o] * d_w[o, i] / r[o] + v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2))
         d_v = (
-            v * (d_r / torch.sqrt(sum_v_squared)).to(dtype)[:, None]
-            + d_w * (g / r).to(dtype)[:, None]
+            d_w * (g / r).to(dtype)[:, None]
+            + v * (d_r / torch.sqrt(sum_v_squared)).to(dtype)[:, None]
         )
 
     return (d_v.reshape(n_o, *shape_i) if need_v else None, d_g if need_g else None)

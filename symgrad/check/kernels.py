@@ -37,8 +37,12 @@ def load_kernel(rendered: Rendered) -> ModuleType:
 
 
 def sizes_of(layer: Layer, start: int = 2) -> dict[str, int]:
-    """A different small length for each axis, so that no N can stand in the place of another."""
-    return {axis.name: start + place for place, axis in enumerate(layer.axes)}
+    """A different small length for each axis, so that no N can stand in the place of another.
+
+    With more than four axes lengths repeat: brute force over all of them would take minutes.
+    """
+    few = len(layer.axes) <= 4
+    return {axis.name: start + (place if few else place % 2) for place, axis in enumerate(layer.axes)}
 
 
 def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], seed: int = 0) -> list[Check]:

@@ -32,7 +32,8 @@ def report(study: Study, files: list[Rendered], parts: Mapping[str, tuple[Layer,
     modules = _modules(files)
     checks: list[Check] = list(check_steps(study))
     for lengths in SIZES:
-        sizes = {axis.name: length for axis, length in zip(layer.axes, [*lengths, 5, 3, 2], strict=False)}
+        more = (5, 3, 2) if len(layer.axes) <= 4 else (2,) * len(layer.axes)
+        sizes = {axis.name: length for axis, length in zip(layer.axes, [*lengths, *more], strict=False)}
         checks += check_kernel(layer, modules["numpy"], sizes)
     if HAS_TORCH:
         from symgrad.check.torch_kernels import torch_checks

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from symgrad.algebra.terms import (
     MINUS_ONE,
+    ONE,
     ZERO,
     Add,
     Binder,
@@ -174,8 +175,12 @@ class TorchLines:
 
     def _where(self, condition: Term, then: Term, otherwise: Term) -> Term:
         """A choice; of two numbers, in the kernel's dtype."""
-        if then.names or otherwise.names:
+        numbers = {constant.name for constant in self.plan.layer.constants}
+        if (then.names | otherwise.names) - numbers:
             return Where(condition, then, otherwise)
+        if then.names or otherwise.names:
+            chosen = condition if isinstance(condition, Compare) else Compare("!=", condition, ZERO)
+            return add(mul(chosen, then), mul(add(ONE, mul(MINUS_ONE, chosen)), otherwise))
         return add(mul(Compare("!=", condition, ZERO), add(then, mul(MINUS_ONE, otherwise))), otherwise)
 
     def _signed(self, term: Term, frame: Frame) -> Term:

@@ -1,0 +1,78 @@
+"""The rectifier with a small slope for negative elements.
+
+Forward and backward pass for NumPy of
+
+    y[i] = where(0 < x[i], x[i], slope * x[i])
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer leaky_relu and the template numpy/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate leaky_relu --backend numpy
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    x: np.ndarray  # x[i...]
+    slope: float  # slope
+
+
+class Gradients(NamedTuple):
+    """The gradients of the inputs, each with its input's shape and dtype."""
+
+    x: np.ndarray  # d_x[i...]
+
+
+def forward(x, *, slope=0.01):
+    """Compute y[i...], and what `backward` needs.
+
+    Args:
+        x[i...]: input.
+        slope: a constant.
+    """
+    (x,) = _arrays(x=x)
+
+    # y[i] = where(0 < x[i], x[i], slope * x[i])
+    slope_x = np.multiply(x, slope, out=np.empty_like(x))
+    y = np.where(0 < x, x, slope_x)
+
+    saved = Saved(x, slope)
+    return y, saved
+
+
+def backward(saved, d_y):
+    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned."""
+    x, slope = saved
+    (d_y,) = _arrays(x.dtype, d_y=d_y)
+    _check_shape("d_y[i...]", d_y, x.shape)
+
+    # d_x[i] = where(0 < x[i], 1, slope) * d_y[i]
+    d_x = np.where(0 < x, 1, slope)
+    d_x *= d_y
+
+    return Gradients(x=d_x)
+
+
+def _arrays(dtype=None, /, **arrays):
+    """The arguments as arrays, all of one dtype: float32 or float64."""
+    found = [np.asarray(array) for array in arrays.values()]
+    dtype = found[0].dtype if dtype is None else dtype
+    if dtype not in (np.float32, np.float64) or any(array.dtype != dtype for array in found):
+        given = ", ".join(f"{name} is {array.dtype}" for name, array in zip(arrays, found))
+        wanted = dtype if dtype in (np.float32, np.float64) else "float32 or float64"
+        raise TypeError(f"all arrays must be {wanted}, one dtype for all: {given}.")
+    return found
+
+
+def _check_shape(what, array, shape):
+    """Raise unless an array has the shape that follows from the others."""
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")

@@ -1,0 +1,100 @@
+"""The rectifier with a small slope for negative elements.
+
+Forward and backward pass for PyTorch of
+
+    y[i] = where(0 < x[i], x[i], slope * x[i])
+
+The backward pass was derived by symgrad from these equations. Every gradient below was proved
+equal, for every size, to the derivative of the forward pass; the formula that each line
+computes stands above it (d_x is the gradient of the final scalar with respect to x).
+
+Generated from the layer leaky_relu and the template torch/kernel.py.jinja; do not edit. Again:
+
+    python -m symgrad generate leaky_relu --backend torch
+"""
+
+import torch
+
+
+def leaky_relu(x, *, slope=0.01):
+    """Compute y[i...]; differentiable, to any order.
+
+    Args:
+        x[i...]: input.
+        slope: a constant.
+    """
+    _check_types(x=x)
+    return LeakyRelu.apply(x, slope)
+
+
+class LeakyRelu(torch.autograd.Function):
+    """Computes y[i...]; see `leaky_relu`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, slope):
+        result = x.dtype
+        dtype, _ = _dtypes(x)
+        x = x.to(dtype)
+
+        # y[i] = where(0 < x[i], x[i], slope * x[i])
+        y = torch.where(0 < x, x, x * slope)
+
+        return y.to(result)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, slope = inputs
+        ctx.save_for_backward(x)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = (x.dtype,)
+        ctx.slope = slope
+
+    @staticmethod
+    def backward(ctx, d_y):
+        (x,) = ctx.saved_tensors
+        slope = ctx.slope
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_y is not None:
+            d_x = _gradients(d_y, x, slope, dtype)
+        return _cast(d_x, ctx.dtypes[0]), None
+
+
+def _gradients(d_y, x, slope, dtype):
+    """The gradients of the inputs from d_y[i...]."""
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    # d_x[i] = where(0 < x[i], 1, slope) * d_y[i]
+    d_x = ((0 < x).to(dtype) + (1 - (0 < x).to(dtype)) * slope) * d_y
+
+    return d_x
+
+
+def _check_types(**tensors):
+    """Raise unless all arguments are tensors of real floating-point numbers."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            given = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise TypeError(f"{name} must be a floating-point tensor, not {given}.")
+
+
+def _dtypes(*tensors):
+    """The dtype to compute in and the wider one for sums, for these tensors."""
+    return _compute_dtypes(tensors[0].device, *(tensor.dtype for tensor in tensors))
+
+
+def _compute_dtypes(device, *given):
+    """At least float32 to compute in; float64 for sums, but for half precision and on devices without it."""
+    dtype = torch.float32
+    for other in given:
+        dtype = torch.promote_types(dtype, other)
+    half = torch.float16 in given or torch.bfloat16 in given
+    return dtype, dtype if half or device.type == "mps" else torch.float64
+
+
+def _cast(gradient, dtype):
+    """A gradient in its input's dtype; None where nobody asked for it."""
+    return None if gradient is None else gradient.to(dtype)
