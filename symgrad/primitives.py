@@ -157,7 +157,7 @@ _ROWS = (
         elementary=lambda u: where(compare("<", u, ZERO), negative(u), u),
     ),
     Primitive(
-        "sign", lambda u: ZERO, "constant away from 0; 0 at u = 0, as in PyTorch",
+        "sign", lambda _: ZERO, "constant away from 0; 0 at u = 0, as in PyTorch",
         "np.sign({0})", "torch.sign({0})", "np.sign", r"\operatorname{sign}",
         elementary=lambda u: add(compare("<", ZERO, u), negative(compare("<", u, ZERO))),
     ),
@@ -170,7 +170,7 @@ _ROWS = (
         "_digamma({0})", "torch.digamma({0})", None, r"\psi",
     ),
     Primitive(
-        "pi", lambda u: ZERO, "a constant: pi takes no argument",
+        "pi", lambda _: ZERO, "a constant: pi takes no argument",
         "math.pi", "math.pi", None, r"\pi",
     ),
 )  # fmt: skip

@@ -24,6 +24,7 @@ def passes(layer: Layer) -> None:
     assert [(check.what, check.error) for check in checks if not check.passed] == []
     compile(torch.text, torch.path, "exec", dont_inherit=True)
 
+
 HEAD = "input x[s], v[s]\nparameter w\nconstant eps = 0.5\n"
 FOUND = (
     "y[s] = x[s]\noutput y",

@@ -16,7 +16,6 @@ from symgrad.algebra.binding import alpha_equal, rename, rename_bound_apart, tra
 from symgrad.algebra.reading import inequality
 from symgrad.algebra.terms import (
     ONE,
-    ZERO,
     Add,
     Delta,
     Entry,
@@ -147,7 +146,7 @@ def pull_out(term: Term) -> Term:
 
 
 def split_sum(term: Term) -> Term:
-    """sum (a + b) = sum a + sum b."""
+    """Sum (a + b) = sum a + sum b."""
     if isinstance(term, Sum) and isinstance(term.body, Add):
         return add(*(sum_over(term.indices, part) for part in term.body.terms))
     return term
@@ -253,7 +252,7 @@ def separate_letters(term: Term, taken: Iterable[str] = ()) -> Term:
 
 
 def regroup(term: Term) -> Term:
-    """t var + t eps = t (var + eps), where var + eps already stands as the base of a power."""
+    """T var + t eps = t (var + eps), where var + eps already stands as the base of a power."""
     if not isinstance(term, Add):
         return term
     bases = [base for part in term.terms for base, e in factors_of(part)[1] if isinstance(base, Add) and e < 0]
@@ -269,7 +268,7 @@ def regroup(term: Term) -> Term:
 
 
 def _times(part: Term, factor: Term, divisor: Term) -> Term:
-    """part * factor / divisor, powers merged."""
+    """Part * factor / divisor, powers merged."""
     return product_of(*factors_of(mul(part, factor, power(divisor, -1))))
 
 

@@ -442,7 +442,7 @@ def negative(term: Term) -> Term:
 
 
 def divide(top: Term, bottom: Term) -> Term:
-    """top / bottom."""
+    """Top / bottom."""
     return mul(top, power(bottom, -1))
 
 

@@ -73,9 +73,7 @@ def article_book(layer: Layer) -> EquationBook | None:
     return book
 
 
-def parsed_claims(
-    layer: Layer, claims: Iterable[ArticleClaim]
-) -> list[tuple[ArticleClaim, Claim | InputError]]:
+def parsed_claims(layer: Layer, claims: Iterable[ArticleClaim]) -> list[tuple[ArticleClaim, Claim | InputError]]:
     """Each claim read about the layer, as written or merged; or the error where it is malformed."""
     merged = merge_axes(layer).layer
     found: list[tuple[ArticleClaim, Claim | InputError]] = []

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from symgrad.algebra.terms import Index
-from symgrad.check.kernels import telling_point
+from symgrad.check.kernels import sizes_of, telling_point
 from symgrad.check.records import Check
 from symgrad.derive.records import Derivation, Step
 from symgrad.prove.evaluate import Evaluator
@@ -27,7 +27,7 @@ def check_steps(study: Study, lengths: tuple[int, ...] = LENGTHS) -> Iterator[Ch
     """The worst relative difference of each derivation's steps, for each length of the last axis."""
     layer = study.merge.layer
     for length in lengths:
-        sizes = {axis.name: 2 + place for place, axis in enumerate(layer.axes)}
+        sizes = sizes_of(layer)
         if layer.axes:
             sizes[layer.axes[-1].name] = length
         point = telling_point(layer, sizes, length, positive=True)

@@ -12,6 +12,7 @@ from symgrad.render.names import Names
 
 MARGIN = 10
 
+
 def show(judgement: Judgement) -> str:
     """The line, its verdict, and for a misprint the counterexample and the nearest right form."""
     claim = judgement.claim
@@ -49,7 +50,5 @@ def summary(judgements: Sequence[Judgement]) -> str:
         f"{len(judgements)} lines: {len(holding) - len(assuming)} hold, {len(assuming)} hold under a stated "
         f"assumption, {len(wrong)} do not: {', '.join(wrong)}."
     )
-    where = (
-        "Judged at ε = 0 (the article adds ε in its section 3 only), where σ² > 0, with ∂L/∂L = 1, for every size."
-    )
+    where = "Judged at ε = 0 (the article adds ε in its section 3 only), where σ² > 0, with ∂L/∂L = 1, for every size."
     return "\n".join(["", paragraph("", counted, indent=0), paragraph("", where, indent=0)])

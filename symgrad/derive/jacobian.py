@@ -25,8 +25,8 @@ from symgrad.derive.dependence import (
     total_alignment,
 )
 from symgrad.derive.local import derive_local
-from symgrad.derive.records import Derivation, Gradient
 from symgrad.derive.recorder import Recorder
+from symgrad.derive.records import Derivation, Gradient
 from symgrad.derive.rules import Context, Known
 from symgrad.notation.layer import Definition, Layer
 
@@ -59,7 +59,10 @@ def derive_by_jacobian(layer: Layer) -> tuple[Gradient, ...]:
     found: dict[str, Gradient] = {}
     parts = segments(layer)
     exported = {name for part in parts for name in part.exports}
-    for name in [*reversed([d.name for d in layer.definitions if d.name in exported]), *(t.name for t in layer.tensors)]:
+    for name in [
+        *reversed([d.name for d in layer.definitions if d.name in exported]),
+        *(t.name for t in layer.tensors),
+    ]:
         users = [part for part in parts if name in part.imports]
         if users and (name in wanted or name in exported) and name not in layer.outputs:
             found[name] = _gradient(layer, users, name)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from symgrad.algebra.simplify import together
 from symgrad.algebra.terms import ZERO, Add, Diff, Entry, Term, walk
 from symgrad.derive.express import through_value
-from symgrad.derive.records import Derivation
 from symgrad.derive.recorder import Distinct, Recorder
+from symgrad.derive.records import Derivation
 from symgrad.derive.rules import Context
 
 SIMPLER = ("delta picks one term", "constant out of the sum")
 
 
-def derive_local(target: Diff, context: Context, title: str, distinct: Distinct = (), compact: bool = False) -> Derivation:
+def derive_local(
+    target: Diff, context: Context, title: str, distinct: Distinct = (), compact: bool = False
+) -> Derivation:
     """The derivation of `target`, a partial or total derivative of an entry by an entry.
 
     Args:

@@ -15,8 +15,8 @@ from symgrad.algebra.simplify import settle
 from symgrad.algebra.terms import Diff, Entry, Term, add, mul, sum_over
 from symgrad.derive.dependence import derivative_of, direct_alignment, open_indices, segments, separated
 from symgrad.derive.local import derive_local
-from symgrad.derive.records import Derivation, Gradient
 from symgrad.derive.recorder import Recorder
+from symgrad.derive.records import Derivation, Gradient
 from symgrad.derive.rules import Context, Known
 from symgrad.notation.layer import Definition, Layer
 

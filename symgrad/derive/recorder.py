@@ -12,8 +12,16 @@ from symgrad.errors import DerivationError
 Distinct = tuple[frozenset[Index], ...]
 MAX_ROUNDS = 200
 
-LINEAR = ("constant", "indicator", "cases", "sum rule", "constant factor", "derivative of a sum", "largest value",
-          "product over an axis")
+LINEAR = (
+    "constant",
+    "indicator",
+    "cases",
+    "sum rule",
+    "constant factor",
+    "derivative of a sum",
+    "largest value",
+    "product over an axis",
+)
 INNER = ("derived before", "entries are independent", "constant", "power rule", "chain rule", *LINEAR[1:])
 
 

@@ -20,9 +20,9 @@ from symgrad.algebra.simplify import (
     together,
 )
 from symgrad.algebra.terms import (
+    ONE,
     ZERO,
     Add,
-    ONE,
     Call,
     Compare,
     Delta,
@@ -135,7 +135,7 @@ def _extreme(term: Term, context: Context) -> Term | None:
 
 
 def _product_over(term: Term, context: Context) -> Term | None:
-    """d prod_j f_j = sum_k df_k prod_{j != k} f_j."""
+    """D prod_j f_j = sum_k df_k prod_{j != k} f_j."""
     if not (isinstance(term, Diff) and isinstance(term.body, Reduce) and term.body.operation == "prod"):
         return None
     whole = rename_bound_apart(term.body, {index.name for index in term.wrt.indices})

@@ -13,8 +13,8 @@ from symgrad.algebra.binding import fresh_letter
 from symgrad.algebra.terms import ZERO, Diff, Entry, Index, Term, add, mul, sum_over
 from symgrad.derive.dependence import Alignment, direct_alignment, separated
 from symgrad.derive.local import derive_local
-from symgrad.derive.records import Derivation, Gradient
 from symgrad.derive.recorder import Recorder
+from symgrad.derive.records import Derivation, Gradient
 from symgrad.derive.rules import Context, Known
 from symgrad.notation.layer import Definition, Layer, Tensor
 

@@ -63,9 +63,7 @@ def inline(
 _SMALLER = "Hand over other numbers."
 
 
-def _match_dimensions(
-    layer: Layer, arguments: dict[str, Argument], letters: Letters, origin: Origin
-) -> Dimensions:
+def _match_dimensions(layer: Layer, arguments: dict[str, Argument], letters: Letters, origin: Origin) -> Dimensions:
     """Which of the caller's indices stand for each axis of the layer."""
     found: Dimensions = {}
     for tensor in layer.tensors:
@@ -146,9 +144,7 @@ class _Translation:
         """All indices of the groups, in order."""
         return [index for group in groups for index in group]
 
-    def indices(
-        self, formal: Iterable[Index], known: dict[Index, tuple[Index, ...]]
-    ) -> dict[Index, tuple[Index, ...]]:
+    def indices(self, formal: Iterable[Index], known: dict[Index, tuple[Index, ...]]) -> dict[Index, tuple[Index, ...]]:
         """The caller's letters for some of the layer's; letters in `known` are taken."""
         found: dict[Index, tuple[Index, ...]] = {}
         taken = {index.name for index in self.flat(known.values())}

@@ -408,6 +408,7 @@ def _find_letter(text: str, letter: str, start: int) -> int:
     match = re.compile(rf"\b{re.escape(letter)}\b").search(text, start)
     return match.start() if match else start
 
+
 _STATEMENTS: dict[str, Callable[[_LayerReader, Statement, int], None]] = {
     "input": _LayerReader._declare_tensors,
     "parameter": _LayerReader._declare_tensors,

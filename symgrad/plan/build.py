@@ -46,9 +46,7 @@ class Builder:
         verdict: the prover, knowing the equations of the adjoints.
     """
 
-    def __init__(
-        self, layer: Layer, equations: Mapping[str, Body], given: Sequence[str], verdict: Verdict
-    ) -> None:
+    def __init__(self, layer: Layer, equations: Mapping[str, Body], given: Sequence[str], verdict: Verdict) -> None:
         self.layer, self.original, self.given, self.verdict = layer, dict(equations), given, verdict
         self.constants = {constant.name for constant in layer.constants}
         self.bodies: dict[str, Body] = {}

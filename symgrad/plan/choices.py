@@ -148,5 +148,3 @@ def _may_fail(term: Term) -> bool:
     if isinstance(term, Pow):
         return term.exponent < 1 and not isinstance(term.base, Num)
     return isinstance(term, Call) and term.function in RISKY and term != Call("log", (ZERO,))
-
-

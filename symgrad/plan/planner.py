@@ -41,9 +41,7 @@ def make_plan(
     names = python_names([*(t.name for t in layer.tensors), *(c.name for c in layer.constants),
                           *(d.name for d in layer.definitions)])  # fmt: skip
     kept = [d.name for d in statistics if names[d.name] in backward.reads and d.name in statistic_adjoints]
-    branches = tuple(
-        (names[name], _backward(layer, statistic_adjoints[name], (name,), verdict)) for name in kept
-    )
+    branches = tuple((names[name], _backward(layer, statistic_adjoints[name], (name,), verdict)) for name in kept)
     saved = _saved(layer, names, [backward, *(branch for _, branch in branches)])
     return KernelPlan(
         layer, names, saved, tuple(names[d.name] for d in statistics if names[d.name] in saved),

@@ -123,5 +123,3 @@ def _is_multiple(term: Term, number: Term) -> bool:
 def poles(term: Term) -> list[Term]:
     """The bases of negative powers in a term that hold names."""
     return [node.base for node in walk(term) if isinstance(node, Pow) and node.exponent < 0 and node.names]
-
-

@@ -174,7 +174,7 @@ class Canonical:
                 )
 
     def where(self, chosen: Poly, then: Poly, otherwise: Poly) -> Poly:
-        """c a + (1 - c) b; what is not chosen counts as 0 even where it has no value."""
+        """C a + (1 - c) b; what is not chosen counts as 0 even where it has no value."""
         rest = add_into(dict(ONE), chosen, Fraction(-1))
         return add_into(dict(self.product(chosen, then)), self.product(rest, otherwise))
 

@@ -21,7 +21,7 @@ class Floats:
         return float(value)
 
     def power(self, base: Number, exponent: Fraction) -> Number:
-        """base ** exponent."""
+        """Base ** exponent."""
         try:
             result = base ** (exponent.numerator if exponent.denominator == 1 else float(exponent))
         except (ZeroDivisionError, OverflowError) as error:
@@ -101,5 +101,5 @@ _MORE: dict[str, Callable[[ModuleType, Number], Number]] = {
     "relu": _by_sign(1, 0),
     "abs": _by_sign(1, -1),
     "sign": lambda _, u: (u.real > 0) - (u.real < 0),
-    "pi": lambda _, u: math.pi,
+    "pi": lambda *_: math.pi,
 }

@@ -82,7 +82,7 @@ def apply_sign(canon: Canonical, atom: Atom, exponents: dict[Atom, Fraction]) ->
 
 
 def _lone_atom(poly: Poly) -> Atom | None:
-    """x where the polynomial is x itself."""
+    """X where the polynomial is x itself."""
     if len(poly) != 1:
         return None
     ((monomial, coefficient),) = poly.items()

@@ -68,5 +68,3 @@ def _close(found: Number | None, wanted: Number | None) -> bool:
     if found is None:
         return False
     return bool(abs(found - wanted) <= TOLERANCE * max(1.0, abs(wanted)))
-
-

@@ -115,7 +115,9 @@ def _opened(term: Term, definition: Definition) -> Term:
     """The term with one definition replaced by its body."""
 
     def replaced(entry: Entry) -> Term | None:
-        return instantiate(definition.body, definition.indices, entry.indices) if entry.name == definition.name else None
+        return (
+            instantiate(definition.body, definition.indices, entry.indices) if entry.name == definition.name else None
+        )
 
     return substitute(term, replaced)
 

@@ -20,8 +20,8 @@ from symgrad.algebra.shape import shape
 from symgrad.algebra.simplify import separate_letters, settle
 from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative
 from symgrad.derive.dependence import segments
-from symgrad.derive.records import Condition, Gradient
 from symgrad.derive.recorder import has_derivative
+from symgrad.derive.records import Condition, Gradient
 from symgrad.errors import DerivationError, SymgradError, TooLargeError
 from symgrad.notation.layer import Layer
 from symgrad.prove.canonical import Canonical
@@ -104,7 +104,9 @@ class Prover:
         plain = name.removeprefix("d_")
         return 0 if plain in self.upstream else 2
 
-    def decide(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> Proof:
+    def decide(
+        self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None
+    ) -> Proof:
         """The verdict on `left = right`.
 
         Args:
@@ -122,9 +124,7 @@ class Prover:
             return Proof(REFUTED, left, right, assumptions, distinct, found, unfolded)
         return Proof(UNDECIDED, left, right, assumptions, distinct, unfolded=unfolded, left_over=reason)
 
-    def _refute(
-        self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]
-    ) -> Counterexample | None:
+    def _refute(self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]) -> Counterexample | None:
         """A counterexample, or None where none was found or the claim can be evaluated nowhere."""
         pairs = tuple((first, second) for first, second in map(sorted, distinct))
         try:
@@ -132,9 +132,7 @@ class Prover:
         except EvaluationError:
             return None
 
-    def equal(
-        self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None
-    ) -> bool:
+    def equal(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> bool:
         """Whether the equality is proved; no counterexample is looked for."""
         return not self._prove(left, right, distinct, fixed or {})[1]
 
@@ -175,7 +173,7 @@ class Prover:
         return self.canonicals.setdefault(distinct, Canonical(distinct))
 
     def _attempt(self, term: Term, distinct: Pairs) -> str:
-        """ "" where the term's canonical form is zero, else what is left over."""
+        """What is left over of a term that should be zero; an empty string where it is."""
         canonical = self._canonical(distinct)
         difference: Poly = canonical.poly(term)
         if vanishes(canonical, difference):

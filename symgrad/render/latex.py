@@ -179,8 +179,9 @@ class Printer:
                 letters = ",".join(letter(index.name).latex for index in indices)
                 return rf"{sign}_{{{letters}}} {_parentheses(self.term(body))}"
             case Where(condition, then, otherwise):
-                rows = rf"{self.term(then)} & \text{{if }} {self.condition(condition)} \\ {self.term(otherwise)} & \text{{else}}"
-                return rf"\begin{{cases}} {rows} \end{{cases}}"
+                first = rf"{self.term(then)} & \text{{if }} {self.condition(condition)}"
+                second = rf"{self.term(otherwise)} & \text{{else}}"
+                return rf"\begin{{cases}} {first} \\ {second} \end{{cases}}"
             case Compare():
                 return rf"\left[{self.condition(term)}\right]"
             case Position(index):

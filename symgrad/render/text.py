@@ -174,7 +174,9 @@ class _Printer:
     def condition(self, term: Term) -> str:
         """A relation; anything else as the number that it is."""
         if isinstance(term, Compare):
-            sign = {"<=": "≤", "!=": "≠", "==": "="}.get(term.relation, term.relation) if self.unicode else term.relation
+            sign = (
+                {"<=": "≤", "!=": "≠", "==": "="}.get(term.relation, term.relation) if self.unicode else term.relation
+            )
             return f"{self.term(term.left)} {sign} {self.term(term.right)}"
         if isinstance(term, Delta):
             return f"{self.show(letter(term.left.name))} = {self.show(letter(term.right.name))}"

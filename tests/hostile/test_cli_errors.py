@@ -158,7 +158,7 @@ def test_a_real_process_says_the_same(tmp_path: Path) -> None:
 
 
 DOCS = (
-    'quotes " and \'\'\' and "" in it',
+    "quotes \" and ''' and \"\" in it",
     "ends with a quote \"'",
     "ends with a backslash \\",
     r"backslashes \n \x41 \N{BULLET} \u0041 \' \" \\",
@@ -177,9 +177,7 @@ DOCS = (
 
 @pytest.mark.parametrize("doc", DOCS)
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
-def test_a_docstring_stays_text(
-    doc: str, backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_docstring_stays_text(doc: str, backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import ast
 
     path = tmp_path / "layer.sg"

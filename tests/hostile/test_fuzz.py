@@ -37,8 +37,10 @@ BETWEEN = ("+", "-", "*", "/", "**", "==", " < ", ", ")
 BEFORE = ("", "-", "exp", "sqrt", "log", "sum[s]", "mean[c]", "max[s]", "maximum", "where", "total")
 formulas = st.recursive(
     st.sampled_from(LEAVES),
-    lambda inner: st.tuples(inner, st.sampled_from(BETWEEN), inner).map("".join)
-    | st.tuples(st.sampled_from(BEFORE), inner).map(lambda parts: f"{parts[0]}({parts[1]})"),
+    lambda inner: (
+        st.tuples(inner, st.sampled_from(BETWEEN), inner).map("".join)
+        | st.tuples(st.sampled_from(BEFORE), inner).map(lambda parts: f"{parts[0]}({parts[1]})")
+    ),
     max_leaves=12,
 )
 

@@ -176,4 +176,3 @@ def test_the_files_stand_alone_and_need_two_reductions_backward():
         assert max(map(len, text.splitlines())) <= 120
     backward = text_of("batch_norm_sigmoid_mse", "torch").split("def _gradients(")[1].split("def ")[0]
     assert backward.count(".sum(") + backward.count(".mean(") == 2
-

@@ -251,9 +251,7 @@ def test_conditions_on_indices() -> None:
     different = add(ONE, negative(same))
     assert body("sum[i](where(i == c, x[s, i], 0))") == Sum((i,), mul(same, x))
     assert body("sum[i](where(i != c, x[s, i], 0))") == Sum((i,), mul(different, x))
-    assert body("sum[i](where(i == c, x[s, i], 2))") == Sum(
-        (i,), add(mul(same, x), mul(different, number("2")))
-    )
+    assert body("sum[i](where(i == c, x[s, i], 2))") == Sum((i,), add(mul(same, x), mul(different, number("2"))))
 
 
 def test_a_letter_may_also_be_the_name_of_a_tensor() -> None:

@@ -87,8 +87,8 @@ def einsum_text(operands: list[Frame], result: Frame) -> str:
     for index in indices:
         letters[index] = index.name if len(index.name) == 1 else next(a for a in alphabet if a not in taken)
         taken.add(letters[index])
-    return ",".join("".join(letters[i] for i in frame) for frame in operands) + "->" + "".join(
-        letters[i] for i in result
+    return (
+        ",".join("".join(letters[i] for i in frame) for frame in operands) + "->" + "".join(letters[i] for i in result)
     )
 
 

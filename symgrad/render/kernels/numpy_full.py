@@ -323,4 +323,3 @@ def _outside_brackets(text: str) -> str:
         kept += character if depth == 0 else ""
         depth -= character in ")]"
     return kept
-

@@ -103,8 +103,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     lines, shapes = _prologue(plan, body, tensors, kinds_of(plan), used)
     dtypes = f"{_dtype_names([*lines, *body])} = _dtypes({', '.join(n for n, _ in tensors)})"
     results = [
-        f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)"
-        for name in plan.layer.outputs
+        f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)" for name in plan.layer.outputs
     ]
     returned = ", ".join([*results, *plan.statistics])
     lines = [f"result = {first}.dtype", dtypes, *lines, "", *body, "", f"return {returned}"]

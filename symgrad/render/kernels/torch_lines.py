@@ -305,4 +305,3 @@ def _frame(total: Binder, result: Frame) -> Frame:
         if isinstance(node, Entry) and node.free == total.body.free and len(node.indices) == len(node.free):
             return node.indices
     return (*result, *(index for index in total.indices if index not in result))
-
