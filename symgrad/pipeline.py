@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.terms import Binder, Term, walk
+from symgrad.algebra.terms import Term
 from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
 from symgrad.check.records import Check, Report
 from symgrad.check.report import report
@@ -103,15 +103,15 @@ def plan(found: Study) -> KernelPlan:
     if unproved:
         raise SymgradError(f"the gradients of {', '.join(unproved)} in {found.layer.name} are not proved.")
     statistics = {
-        d.name: _adjoints(statistic_gradients(found.layer, d.name), found.layer)
+        d.name: _adjoints(statistic_gradients(found.layer, d.name))
         for d in found.layer.definitions
-        if d.name not in found.layer.outputs and any(isinstance(node, Binder) for node in walk(d.body))
+        if d.name not in found.layer.outputs and d.body.binds
     }
-    return make_plan(found.layer, _adjoints(found.gradients, found.layer), _equal, statistics)
+    return make_plan(found.layer, _adjoints(found.gradients), _equal, statistics)
 
 
-def _adjoints(gradients: Sequence[Gradient], layer: Layer) -> list[Adjoint]:
-    """Gradients as equations of the backward pass, the inputs' in the order of declaration."""
+def _adjoints(gradients: Sequence[Gradient]) -> list[Adjoint]:
+    """Gradients as equations of the backward pass, in the order of computation."""
     return [Adjoint(g.entry.name, g.entry.indices, g.body) for g in gradients]
 
 

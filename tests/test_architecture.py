@@ -41,6 +41,9 @@ LONGER = {
     "notation/parser.py": "one reader, a method a statement",
     "prove/canonical.py": "one normal form, whose rules call each other",
     "prove/evaluate.py": "one walk, a method a node",
+    "plan/build.py": "one builder, a method a stage of a procedure",
+    "render/kernels/numpy_full.py": "one writer, a method a node",
+    "render/kernels/torch_lines.py": "one writer, a method a node",
     "prove/numbers.py": "three arithmetics with the same methods, to be read side by side",
 }
 """Files that may have up to 600 lines, and why they are not cut."""

@@ -108,6 +108,7 @@ def same_factors(left: Factors, right: Factors) -> bool:
     for base, exponent in left:
         for place, (other, e) in enumerate(rest):
             if e == exponent and alpha_equal(base, other):
+                del rest[place]
                 break
         else:
             return False

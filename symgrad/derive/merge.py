@@ -66,7 +66,7 @@ class Merge:
 
     def _split(self, term: Term, scope: dict[Index, tuple[Index, ...]]) -> Term:
         match term:
-            case Entry(name, _):
+            case Entry():
                 return self._entry(term, scope)
             case Size(axis):
                 parts = self.layer.axis(axis).parts

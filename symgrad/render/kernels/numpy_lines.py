@@ -10,7 +10,7 @@ from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Stateme
 from symgrad.plan.share import reduction
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
-from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, is_whole
+from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
 from symgrad.render.kernels.products import (
     grouped,
@@ -86,7 +86,11 @@ class NumpyLines:
             self.full.assign(statement.name, statement.term, statement.indices)
         else:
             self.smalls.kinds[statement.name] = self.smalls.kind(statement.term)
-            self.lines.append(f"{statement.name} = {self.smalls.text(statement.term, statement.indices)}")
+            text = self.smalls.text(statement.term, statement.indices)
+            if statement.term.names and not set(statement.indices) <= statement.term.free:
+                text = f"np.broadcast_to({text}, {tuple_text(flat_items(statement.indices))}).astype(np.float64)"
+                self.smalls.kinds[statement.name] = WIDE
+            self.lines.append(f"{statement.name} = {text}")
             for name in reads_of(statement.term):
                 self.buffers.read(name)
 

@@ -46,7 +46,7 @@ from symgrad.render.kernels.products import (
     scaled,
     transposed,
 )
-from symgrad.render.kernels.small import OWN, WIDE, Smalls, centred, fraction_text, raw, split_product
+from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, centred, fraction_text, raw, split_product
 from symgrad.render.kernels.words import assignment, comment, fitted
 
 METHODS = {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})", Fraction(2): "torch.square({0})"}
@@ -115,7 +115,8 @@ class TorchLines:
         else:
             self.smalls.kinds[statement.name] = self.smalls.kind(statement.term)
             text = self.smalls.text(statement.term, statement.indices)
-            if not statement.term.names and not statement.term.free:
+            number = not statement.term.names and not statement.term.free
+            if number or not set(statement.indices) <= statement.term.free:
                 text = self._expanded(statement.term, text, statement.indices)
         lines = [part for line in assignment(statement.name, text) for part in fitted(line)]
         return [*comment(statement.formula), *lines]
@@ -133,7 +134,7 @@ class TorchLines:
     def _expanded(self, term: Term, text: str, frame: Frame) -> str:
         """An expression with fewer indices than its statement has, repeated along the others."""
         shape = f"{self.like}.shape" if is_whole(self.layer) and frame else tuple_text(flat_items(frame))
-        if not term.names:
+        if not term.names or self.smalls.kind(term) == PYTHON:
             return f"torch.full({shape}, {text}, dtype=dtype, device={self.like}.device)"
         return f"{text if _is_atom(text) else f'({text})'}.expand({shape})"
 
