@@ -35,3 +35,16 @@ def batch_norm():
 def judgements():
     """Every line of the article, judged."""
     return tuple(judge_article())
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_every_time():
+    """Seed every source of random numbers that is loaded: a failure can be repeated."""
+    import random
+    import sys
+
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
