@@ -114,16 +114,6 @@ def ordinary(layer: Layer, tensor: Tensor, kind: Kind, random: Random, shape: Sh
     return kind.draw(random, shape)
 
 
-def article(layer: Layer, tensor: Tensor, kind: Kind, random: Random, shape: Shape) -> Array:
-    """The article's: inputs 0 to 99, the first parameter in [0, 1), everything else in [-1, 1)."""
-    if not kind.free:
-        return kind.draw(random, shape)
-    if tensor.role == "input":
-        return random.integers(0, 100, shape)
-    first = next((t.name for t in layer.tensors if t.role == "parameter"), "")
-    return random.uniform(0 if tensor.name == first else -1, 1, shape)
-
-
 def shifted(layer: Layer, tensor: Tensor, kind: Kind, random: Random, shape: Shape) -> Array:  # noqa: ARG001 - a Style
     """Inputs with a large mean and standard deviation 1."""
     values = kind.draw(random, shape)

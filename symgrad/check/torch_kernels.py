@@ -16,9 +16,9 @@ import numpy as np
 from symgrad.check.chains import Parts, numpy_chain, torch_chain
 from symgrad.check.kernels import relative_error
 from symgrad.check.records import Check
-from symgrad.check.samples import Style, article, extreme, kinds_of, ordinary, sample, shape_of, shifted
+from symgrad.check.samples import Kind, Style, extreme, kinds_of, ordinary, sample, shape_of, shifted
 from symgrad.check.torch_references import Reference, references
-from symgrad.notation.layer import Layer
+from symgrad.notation.layer import Layer, Tensor
 
 FLOAT64_LIMIT = 1e-12
 FLOAT32_FLOOR = 2e-6
@@ -77,6 +77,8 @@ def torch_checks(layer: Layer, modules: Mapping[str, ModuleType], parts: Parts) 
 _SMALL = (((3, 2, 5), (4,)), ((4, 3, 6), (2, 2)), ((7, 2, 3), ()), ((5, 2, 3), (1, 3)))
 """Lengths of the first plain axes, never all alike, and the dimensions of a variadic one."""
 
+SEED = 1234
+"""The article's seed."""
 _EXTREME = (5, 4, 7)
 """With 4 features the scores of attention are whole: their rounding does not hide other errors."""
 
@@ -94,6 +96,19 @@ def all_data(layer: Layer, row: Reference) -> Iterator[Data]:
     yield _data(layer, kinds, "mean 1e4", (16, 3, 5), (16, 16), shifted, double=False)
 
 
+def article(layer: Layer, tensor: Tensor, kind: Kind, random: Any, shape: Sequence[int]) -> Any:
+    """The article's: inputs 0 to 99, the first parameter in [0, 1), everything else in [-1, 1); by torch."""
+    import torch
+
+    if not kind.free:
+        return kind.draw(random, shape)
+    if tensor.role == "input":
+        return torch.randint(0, 100, shape).to(torch.float64).numpy()
+    first = next((t.name for t in layer.tensors if t.role == "parameter"), "")
+    values = torch.rand(shape, dtype=torch.float64).numpy()
+    return values if tensor.name == first else 2 * values - 1
+
+
 def _data(
     layer: Layer,
     kinds: Mapping[str, str],
@@ -106,7 +121,8 @@ def _data(
     """Random tensors for a layer: `sizes` for its plain axes in order, `inner` for a variadic one."""
     import torch
 
-    random = np.random.default_rng(1234)
+    torch.manual_seed(SEED)
+    random = np.random.default_rng(SEED)
     plain = [axis.name for axis in layer.axes if not axis.variadic]
     lengths: dict[str, tuple[int, ...]] = {a: (n,) for a, n in zip(plain, [*sizes, 4, 6, 3, 5], strict=False)}
     lengths |= {axis.name: tuple(inner) for axis in layer.axes if axis.variadic}
