@@ -18,7 +18,7 @@ from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
 from symgrad.check.records import Check, Report
 from symgrad.check.report import report
 from symgrad.derive.records import Gradient
-from symgrad.derive.tangents import derive_tangents, inner_products, with_backward
+from symgrad.derive.tangents import adjoint_identity, derive_tangents, with_backward
 from symgrad.errors import SymgradError
 from symgrad.notation.claim import Claim, parse_claim
 from symgrad.notation.layer import Layer
@@ -57,8 +57,8 @@ def jvp(found: Study, wrt: Sequence[str] = ()) -> Motion:
     moving = list(wrt) or [tensor.name for tensor in layer.differentiable]
     tangents = derive_tangents(layer, moving)
     gradients = tuple(f.paths for f in found.found)
-    left, right = inner_products(layer, moving)
-    proof = Prover(layer, gradients + tangents, look_through=True).decide(left, right)
+    left, right = adjoint_identity(layer, gradients, tangents, moving)
+    proof = Prover(layer).decide(left, right)
     return Motion(layer, tangents, proof)
 
 

@@ -129,12 +129,30 @@ def _needed(layer: Layer, backward: tuple[Definition, ...], goal: str) -> frozen
     return frozenset(needed)
 
 
-def inner_products(layer: Layer, moving: Collection[str]) -> tuple[Term, Term]:
-    """<d_out, J dot_in> and <J^T d_out, dot_in>: equal when forward and reverse mode agree."""
-    left = [_pair(layer.entry(name)) for name in layer.outputs]
-    right = [_pair(tensor.entry) for tensor in layer.tensors if tensor.name in moving]
+def adjoint_identity(
+    layer: Layer, gradients: tuple[Gradient, ...], tangents: tuple[Gradient, ...], moving: Collection[str]
+) -> tuple[Term, Term]:
+    """Two sums that are equal exactly where forward and reverse mode are adjoint, <d, J v> = <J^T d, v>.
+
+    Left stands sum_u <d_u, body of dot_u> over all definitions that move, right the sum of
+    <body of d_v, dot_v> over the moving inputs and those definitions that are no outputs. Since
+    <d_u, body of dot_u> = <d_u, dot_u> = <body of d_u, dot_u>, the intermediates cancel, and what is left
+    is the identity for outputs and inputs. Every term is one step long, so a long network is no harder.
+    """
+    body = {gradient.entry.name: gradient for gradient in gradients}
+    left, right = [], []
+    for found in tangents:
+        name = found.entry.name.removeprefix(PREFIX)
+        if name in layer.outputs or f"d_{name}" in body:
+            left.append(_pair(found.entry.indices, Entry(f"d_{name}", found.entry.indices), found.body))
+    inner = [found.entry.name.removeprefix(PREFIX) for found in tangents]
+    for name in [*(n for n in inner if n not in layer.outputs), *moving]:
+        gradient = body.get(f"d_{name}")
+        if gradient is not None:
+            dot = Entry(PREFIX + name, gradient.entry.indices)
+            right.append(_pair(gradient.entry.indices, gradient.body, dot))
     return add(*left), add(*right)
 
 
-def _pair(entry: Entry) -> Term:
-    return sum_over(entry.indices, mul(Entry(f"d_{entry.name}", entry.indices), tangent(entry)))
+def _pair(indices: tuple[Index, ...], left: Term, right: Term) -> Term:
+    return sum_over(indices, mul(left, right))

@@ -76,13 +76,11 @@ class Prover:
     Args:
         layer: whose names the terms use.
         gradients: what `d_x` (or a tangent) stands for, in the order of computation.
-        look_through: unfold every gradient before any definition. By default upstream gradients,
-            those of results of layer calls, are looked into last.
     """
 
-    def __init__(self, layer: Layer, gradients: tuple[Gradient, ...] = (), look_through: bool = False) -> None:
+    def __init__(self, layer: Layer, gradients: tuple[Gradient, ...] = ()) -> None:
         self.layer = layer
-        parts = () if look_through else segments(layer)
+        parts = segments(layer)
         self.upstream = frozenset(name for part in parts for name in part.exports)
         self.bodies: dict[str, tuple[tuple[Index, ...], Term]] = {}
         for definition in layer.definitions:
