@@ -23,6 +23,7 @@ from symgrad.errors import SymgradError
 from symgrad.notation.claim import Claim, parse_claim
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
+from symgrad.notation.lines import Statement
 from symgrad.plan.planner import make_plan
 from symgrad.plan.records import Adjoint, KernelPlan
 from symgrad.prove.study import Study, statistic_gradients, study
@@ -68,17 +69,19 @@ def hvp(found: Study, wrt: str) -> Motion:
     return Motion(layer, derive_tangents(layer, [wrt]), None)
 
 
-def prove(found: Study, claims: Iterable[str], source: str = "<claim>") -> list[tuple[Claim, Proof]]:
+def prove(found: Study, claims: Iterable[str]) -> list[tuple[Claim, Proof]]:
     """The verdict on each claim about a studied layer.
 
     The upstream gradient of a layer's only, scalar output is 1 in claims that do not name it.
     """
+    return prove_statements(found, [Statement("<claim>", line, text) for line, text in enumerate(claims, start=1)])
+
+
+def prove_statements(found: Study, statements: Iterable[Statement]) -> list[tuple[Claim, Proof]]:
+    """The verdict on each claim, with the places that messages name; all are read before one is judged."""
+    claims = [parse_claim(each.text, found.layer, each.source, each.line) for each in statements]
     prover = Prover(found.layer, found.gradients)
-    verdicts = []
-    for number, text in enumerate(claims, start=1):
-        claim = parse_claim(text, found.layer, source, number)
-        verdicts.append((claim, judge(prover, claim)))
-    return verdicts
+    return [(claim, judge(prover, claim)) for claim in claims]
 
 
 def judge(prover: Prover, claim: Claim) -> Proof:

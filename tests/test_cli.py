@@ -417,7 +417,7 @@ def test_an_unknown_backend(capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["differentiate"], ["derive", "--solution", "3"], ["prove", "mse"]])
+@pytest.mark.parametrize("arguments", [["differentiate"], ["derive", "--solution", "3"], ["prove"]])
 def test_a_wrong_command_line(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -496,3 +496,21 @@ def test_formulas_are_utf8_under_any_locale(root):
 def test_a_table_is_aligned():
     lines = table(("a", "bc"), [("xyz", "1"), ("x\u0302", "22")]).split("\n")
     assert lines == ["a    bc", "───  ──", "xyz  1", "x\u0302    22"]
+
+
+def test_claims_come_from_a_file(tmp_path, capsys):
+    file = tmp_path / "mine.claims"
+    file.write_text("# two claims\nd_beta[c] = sum[s, k](d_y[s, c, k])\n\nd_beta[c] = mean[s,\n    k](d_y[s, c, k])\n")
+    assert main(["prove", "batch_norm", "--claims", str(file)]) == 1
+    out = capsys.readouterr().out
+    assert out.count("✓ proved") == 1
+    assert out.count("✗ refuted") == 1
+
+
+def test_a_wrong_claim_in_a_file_is_shown_with_its_place(tmp_path, capsys):
+    file = tmp_path / "mine.claims"
+    file.write_text("# nothing\n\nd_beta[c] = nope\n")
+    assert main(["prove", "batch_norm", "--claims", str(file)]) == 2
+    assert f"{file}:3:13: nope is not defined." in capsys.readouterr().err
+    assert main(["prove", "batch_norm"]) == 2
+    assert "there is no claim to judge." in capsys.readouterr().err

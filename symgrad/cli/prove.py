@@ -26,7 +26,8 @@ def add(commands: Any) -> None:
         "Example: symgrad prove batch_norm 'd_beta[c] = sum[s, k](d_y[s, c, k])'",
     )  # fmt: skip
     command.add_argument("layer", metavar="LAYER", help="a gallery name or a path to an .sg file")
-    command.add_argument("claims", nargs="+", metavar="CLAIM", help="one equation in the notation")
+    command.add_argument("claims", nargs="*", metavar="CLAIM", help="one equation in the notation")
+    command.add_argument("--claims", dest="file", metavar="FILE", help="a file of claims, one a line, # for comments")
     command.set_defaults(run=run)
 
 
@@ -35,13 +36,20 @@ def run(options: argparse.Namespace) -> int:
     from symgrad import pipeline
     from symgrad.cli.progress import Progress
     from symgrad.cli.verdicts import show
-    from symgrad.notation.library import load
+    from symgrad.errors import InputError
+    from symgrad.notation.library import load, read_claims_file
+    from symgrad.notation.lines import Statement
 
+    layer = load(options.layer)
+    statements = [Statement("<claim>", line, text) for line, text in enumerate(options.claims, start=1)]
+    statements += read_claims_file(options.file) if options.file else []
+    if not statements:
+        raise InputError("there is no claim to judge.", hint="Give one, or a file of them with --claims FILE.")
     progress = Progress()
     progress.say(f"deriving {options.layer}")
-    found = pipeline.derive(load(options.layer))
+    found = pipeline.derive(layer)
     progress.say("judging")
-    verdicts = pipeline.prove(found, options.claims)
+    verdicts = pipeline.prove_statements(found, statements)
     progress.say("looking for the nearest right form")
     nearest = [_nearest(found, claim, proof) for claim, proof in verdicts]
     progress.done()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from symgrad.errors import InputError
 from symgrad.notation.layer import Layer
+from symgrad.notation.lines import Statement, split
 from symgrad.notation.names import MAX_NAME, NAME, check_layer_name, did_you_mean
 from symgrad.notation.parser import parse
 
@@ -98,6 +99,14 @@ def _resolved(path: Path, shown: str) -> Path:
 @lru_cache(maxsize=256)
 def _read_gallery(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def read_claims_file(name: str) -> list[Statement]:
+    """The claims in a file, one a statement; `#` starts a comment, an open bracket continues a line."""
+    statements = split(_read(Path(name), name), name)[1]
+    if not statements:
+        raise InputError(f"{name!r} holds no claim.", hint="Write one equation a line.")
+    return statements
 
 
 def _read(path: Path, shown: str) -> str:

@@ -66,7 +66,7 @@ def test_a_layer_that_is_not_there_stops_every_command(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nope"], ["prove"], ["prove", "sigmoid"], ["derive", "--solution", "3"], ["generate", "--nope"],
+    [["nope"], ["prove"], ["derive", "--solution", "3"], ["generate", "--nope"],
      ["generate", "--out"], ["prove", "--out", "x", "sigmoid", "1 = 1"], ["--nope"], ["list", "x"], ["article", "x"]],
     ids=repr,
 )  # fmt: skip
