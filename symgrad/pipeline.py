@@ -69,12 +69,12 @@ def hvp(found: Study, wrt: str) -> Motion:
     return Motion(layer, derive_tangents(layer, [wrt]), None)
 
 
-def prove(found: Study, claims: Iterable[str]) -> list[tuple[Claim, Proof]]:
+def prove(found: Study, claims: Iterable[str], source: str = "<claim>") -> list[tuple[Claim, Proof]]:
     """The verdict on each claim about a studied layer.
 
     The upstream gradient of a layer's only, scalar output is 1 in claims that do not name it.
     """
-    return prove_statements(found, [Statement("<claim>", line, text) for line, text in enumerate(claims, start=1)])
+    return prove_statements(found, [Statement(source, line, text) for line, text in enumerate(claims, start=1)])
 
 
 def prove_statements(found: Study, statements: Iterable[Statement]) -> list[tuple[Claim, Proof]]:
