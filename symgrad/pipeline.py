@@ -110,17 +110,17 @@ def plan(found: Study) -> KernelPlan:
         for d in found.layer.definitions
         if d.name not in found.layer.outputs and d.body.binds
     }
-    return make_plan(found.layer, _adjoints(found.gradients), _equal, statistics)
+    prover = Prover(found.layer)
+
+    def equal(left: Term, right: Term, _: Layer) -> bool:
+        return prover.equal(left, right)
+
+    return make_plan(found.layer, _adjoints(found.gradients), equal, statistics)
 
 
 def _adjoints(gradients: Sequence[Gradient]) -> list[Adjoint]:
     """Gradients as equations of the backward pass, in the order of computation."""
     return [Adjoint(g.entry.name, g.entry.indices, g.body) for g in gradients]
-
-
-def _equal(left: Term, right: Term, layer: Layer) -> bool:
-    """The prover's word for the planner."""
-    return Prover(layer).equal(left, right)
 
 
 def emit(found: Study, backends: Sequence[str]) -> list[Rendered]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.simplify import settle
-from symgrad.algebra.terms import Diff, Entry, Term, add, mul, sum_over
+from symgrad.algebra.terms import Entry, Term, add, mul, sum_over
 from symgrad.derive.dependence import derivative_of, direct_alignment, open_indices, segments, separated
 from symgrad.derive.local import derive_local
 from symgrad.derive.recorder import Recorder
 from symgrad.derive.records import Derivation, Gradient
-from symgrad.derive.rules import Context, Known
+from symgrad.derive.rules import Context, known_derivatives
 from symgrad.notation.layer import Definition, Layer
 
 PULL = ("delta picks one term", "constant out of the sum")
@@ -81,11 +81,7 @@ class _Paths:
 
     def _use(self, recorder: Recorder, lemmas: list[Derivation]) -> None:
         """Put the derived local derivatives in their places."""
-        known = {}
-        for lemma in lemmas:
-            assert isinstance(lemma.target, Diff) and isinstance(lemma.target.body, Entry)
-            known[lemma.target.body.name, lemma.target.wrt.name] = Known(lemma.target, lemma.result)
-        recorder.context = Context(self.by_name, {}, known)
+        recorder.context = Context(self.by_name, {}, known_derivatives(lemmas))
         recorder.apply("derived before", reason="each factor was derived on its own")
 
     def _close(self, recorder: Recorder) -> None:

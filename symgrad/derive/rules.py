@@ -6,7 +6,7 @@ applies groups of rules to every node and writes down what happened. To add a ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from symgrad.algebra.binding import alpha_equal, fresh_letters, instantiate, rename, rename_bound_apart
@@ -47,6 +47,7 @@ from symgrad.algebra.terms import (
     sum_over,
     where,
 )
+from symgrad.derive.records import Derivation
 from symgrad.notation.layer import Definition
 from symgrad.primitives import PRIMITIVES
 
@@ -57,6 +58,15 @@ class Known:
 
     target: Diff
     result: Term
+
+
+def known_derivatives(lemmas: Iterable[Derivation]) -> dict[tuple[str, str], Known]:
+    """The derived local derivatives, by what and by what."""
+    known = {}
+    for lemma in lemmas:
+        assert isinstance(lemma.target, Diff) and isinstance(lemma.target.body, Entry)
+        known[lemma.target.body.name, lemma.target.wrt.name] = Known(lemma.target, lemma.result)
+    return known
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from symgrad.algebra.terms import ZERO, Diff, Entry, Index, Term, add, mul, sum_
 from symgrad.derive.dependence import Alignment, direct_alignment, separated
 from symgrad.derive.local import derive_local
 from symgrad.derive.recorder import Recorder
-from symgrad.derive.records import Derivation, Gradient
-from symgrad.derive.rules import Context, Known
+from symgrad.derive.records import Gradient
+from symgrad.derive.rules import Context, known_derivatives
 from symgrad.notation.layer import Definition, Layer, Tensor
 
 PREFIX = "dot_"
@@ -69,7 +69,7 @@ class _Tangents:
             lemmas.append(derive_local(derivative, self.context, f"how {definition.name} depends on {name}"))
         recorder = Recorder(tangent(definition.entry), self.context)
         recorder.note(("tangent",), add(*terms), f"{definition.name} moves with {', '.join(sources)}")
-        recorder.context = Context(self.by_name, {}, _known(lemmas))
+        recorder.context = Context(self.by_name, {}, known_derivatives(lemmas))
         recorder.apply("derived before", reason="each factor was derived on its own")
         recorder.expand()
         recorder.apply("delta picks one term", "split the sum", "constant out of the sum")
@@ -78,15 +78,6 @@ class _Tangents:
         derivation = recorder.finish("tangents", f"the tangent of {definition.name}", tuple(lemmas))
         entry = tangent(definition.entry)
         self.found[entry.name] = Gradient(entry, recorder.term, derivation)
-
-
-def _known(lemmas: list[Derivation]) -> dict[tuple[str, str], Known]:
-    """The derived local derivatives, by what and by what."""
-    known = {}
-    for lemma in lemmas:
-        assert isinstance(lemma.target, Diff) and isinstance(lemma.target.body, Entry)
-        known[lemma.target.body.name, lemma.target.wrt.name] = Known(lemma.target, lemma.result)
-    return known
 
 
 def _derivative(what: Definition, by: Entry, alignment: Alignment, layer: Layer) -> Diff:

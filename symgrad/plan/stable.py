@@ -20,7 +20,6 @@ from symgrad.algebra.terms import (
     add,
     mul,
     negative,
-    walk,
 )
 from symgrad.plan.matching import exponents
 from symgrad.plan.safe import FACTORS
@@ -118,8 +117,3 @@ def _is_multiple(term: Term, number: Term) -> bool:
     factors = term.factors if isinstance(term, Mul) else (ONE, term)
     exponential = [f for f in factors if isinstance(f, Call) and f.function == "exp"]
     return len(exponential) == 1 and mul(*(f for f in factors if f not in exponential)) == number
-
-
-def poles(term: Term) -> list[Term]:
-    """The bases of negative powers in a term that hold names."""
-    return [node.base for node in walk(term) if isinstance(node, Pow) and node.exponent < 0 and node.names]

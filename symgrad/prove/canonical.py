@@ -51,7 +51,7 @@ from symgrad.algebra.terms import (
 )
 from symgrad.errors import DerivationError, TooLargeError
 from symgrad.primitives import PRIMITIVES
-from symgrad.prove.indicators import apply_sign, compare, reduce, rename_position, rename_reduce, rename_sign
+from symgrad.prove.indicators import apply_sign, compare, reduce, rename_position, rename_reduce, rename_sign, scaled
 from symgrad.prove.labelling import alike_names, canonical_sum, mixes_letters, same_divisors
 from symgrad.prove.monomials import (
     UNIT,
@@ -228,8 +228,8 @@ class Canonical:
         if name in PARITY and arguments[0]:
             (argument,) = arguments
             if argument[max(argument, key=order_key)] < 0:
-                turned = call_atom(name, (freeze(_scaled(argument, Fraction(-1))),))
-                return _scaled(_single(turned), Fraction(PARITY[name]))
+                turned = call_atom(name, (freeze(scaled(argument, Fraction(-1))),))
+                return scaled(_single(turned), Fraction(PARITY[name]))
         return _single(call_atom(name, tuple(map(freeze, arguments))))
 
     def exp(self, argument: Poly) -> Poly:
@@ -313,7 +313,7 @@ class Canonical:
             elif atom.kind == "prime" and not 0 < exponent < 1:
                 floor = exponent.__floor__()
                 exponents[atom] = exponent - floor
-                return _scaled(self.normal(exponents), Fraction(atom.data[0] ** abs(floor)) ** (1 if floor > 0 else -1))
+                return scaled(self.normal(exponents), Fraction(atom.data[0] ** abs(floor)) ** (1 if floor > 0 else -1))
         return self._reduce(exponents)
 
     def _sine_squared(self, atom: Atom) -> Poly:
@@ -343,7 +343,7 @@ class Canonical:
 
     def _taken_apart(self, atom: Atom, exponent: Fraction, quotient: dict[Atom, Fraction], part: Lead | Tail) -> Poly:
         """The rule m part B^-r = m (B^(1-r) - rest B^-r) for a term `part` of B, leading or lowest."""
-        total = _scaled(self.normal({**quotient, atom: exponent + 1}), 1 / part.coefficient)
+        total = scaled(self.normal({**quotient, atom: exponent + 1}), 1 / part.coefficient)
         for monomial, coefficient in part.rest.items():
             exponents = dict(quotient)
             for other, e in monomial:
@@ -400,7 +400,7 @@ class Canonical:
         if exponent.denominator == 1:
             if value not in (1, -1) and abs(exponent) > MAX_REPEATED:
                 raise TooLargeError(f"a power with exponent {exponent} is too large to be exact")
-            return _scaled(self.normal(exponents), value**exponent.numerator)
+            return scaled(self.normal(exponents), value**exponent.numerator)
         for prime, multiplicity in factor_integer(value):
             atom = prime_atom(prime)
             exponents[atom] = exponents.get(atom, Fraction(0)) + multiplicity * exponent
@@ -523,10 +523,6 @@ def _single(atom: Atom) -> Poly:
     return {((atom, Fraction(1)),): Fraction(1)}
 
 
-def _scaled(poly: Poly, factor: Fraction) -> Poly:
-    return {monomial: coefficient * factor for monomial, coefficient in poly.items()}
-
-
 def _opens(atom: Atom, exponent: Fraction, bound: set[Index]) -> bool:
     """Whether a factor is an inner sum, to a whole power, that mentions a bound index."""
     return atom.kind == "sum" and exponent.denominator == 1 and exponent > 0 and not bound.isdisjoint(atom.free)
@@ -557,7 +553,7 @@ def _rename_delta(canon: Canonical, atom: Atom, _: Fraction, mapping: Mapping[In
 
 
 def _rename_exp(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
-    return canon.exp(_scaled(canon.rename({atom.data[0]: Fraction(1)}, mapping), exponent))
+    return canon.exp(scaled(canon.rename({atom.data[0]: Fraction(1)}, mapping), exponent))
 
 
 def _rename_call(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
