@@ -9,7 +9,7 @@ from symgrad import pipeline
 from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import from_text
-from symgrad.notation.unparse import unparse_layer
+from symgrad.notation.unparse_layer import unparse_layer
 
 SEEDS = range(20)
 SEVERAL = range(100, 106)

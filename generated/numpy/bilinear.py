@@ -87,13 +87,13 @@ def backward(saved, d_y):
     # sum_w_z[b, i, o] = sum[j](w[o, i, j] * z[b, j])
     sum_w_z = (w.transpose(1, 0, 2) @ z.T).transpose(2, 0, 1)
     # d_x[b, i] = sum[o](d_y[b, o] * sum[j](w[o, i, j] * z[b, j]))
-    d_y_sum_w_z = sum_w_z * d_y[:, None, :]
-    d_x = d_y_sum_w_z.sum(axis=2)
+    sum_w_z *= d_y[:, None, :]
+    d_x = sum_w_z.sum(axis=2)
     # sum_x_w[b, j, o] = sum[i](x[b, i] * w[o, i, j])
     sum_x_w = (w.transpose(2, 0, 1) @ x.T).transpose(2, 0, 1)
     # d_z[b, j] = sum[o](d_y[b, o] * sum[i](x[b, i] * w[o, i, j]))
-    d_y_sum_x_w = sum_x_w * d_y[:, None, :]
-    d_z = d_y_sum_x_w.sum(axis=2)
+    sum_x_w *= d_y[:, None, :]
+    d_z = sum_x_w.sum(axis=2)
     # d_w[o, i, j] = sum[b](x[b, i] * z[b, j] * d_y[b, o])
     d_w = np.einsum("bi,bj,bo->oij", x, z, d_y, optimize=True)
 

@@ -118,7 +118,7 @@ def _gradients_from_z(d_z, x, z, dtype):
     n_k = math.prod(shape_k)
     x = x.to(dtype).reshape(n_b, n_v, n_k)
 
-    # d_x[b, v, k] = exp(x[b, v, k]) * d_z[b, k] / sum[k](exp(x[b, k, k]))
+    # d_x[b, v, k] = exp(x[b, v, k]) * d_z[b, k] / sum[i](exp(x[b, i, k]))
     d_x = torch.exp(_centre(x, z[:, None, :])) * d_z.to(dtype)[:, None, :]
 
     return d_x.reshape(n_b, n_v, *shape_k)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 
-from symgrad.algebra.terms import Binder, Delta, Diff, Entry, Index, Position, Sum, Term, delta
+from symgrad.algebra.terms import (
+    Binder,
+    Delta,
+    Diff,
+    Entry,
+    Index,
+    Place,
+    Position,
+    Sum,
+    Term,
+    delta,
+    place_at,
+    position,
+)
 
 LETTERS = "ikjlmnpqrabdefghoutv"
 """Fresh letters, in the order in which a textbook would take them."""
@@ -39,20 +52,42 @@ def fresh_letters(indices: Iterable[Index], taken: Collection[str]) -> dict[Inde
 
 
 def rename(term: Term, mapping: Mapping[Index, Index]) -> Term:
-    """Replace free indices; a bound letter that would capture a new one is renamed first."""
+    """Replace free indices, also by places; a bound letter that would capture a new one is renamed first."""
     mapping = {old: new for old, new in mapping.items() if old != new and old in term.free}
     if not mapping:
         return term
     if isinstance(term, Entry):
-        return Entry(term.name, tuple(mapping.get(index, index) for index in term.indices))
+        return Entry(term.name, tuple(moved(index, mapping) for index in term.indices))
     if isinstance(term, Delta):
-        return delta(mapping.get(term.left, term.left), mapping.get(term.right, term.right))
+        return delta(moved(term.left, mapping), moved(term.right, mapping))
     if isinstance(term, Position):
-        return Position(mapping.get(term.index, term.index))
+        return position(mapping[term.index])
     if isinstance(term, Binder):
-        indices, body = _avoid(term, {new.name for new in mapping.values()})
+        indices, body = _avoid(term, {letter.name for new in mapping.values() for letter in new.free})
         return term.rebind(indices, rename(body, mapping))
     return term.rebuild(tuple(rename(child, mapping) for child in term.children))
+
+
+def moved(index: Index, mapping: Mapping[Index, Index]) -> Index:
+    """One index of an entry or a delta, with letters replaced."""
+    return (
+        in_place(index, lambda value: rename(value, mapping)) if isinstance(index, Place) else mapping.get(index, index)
+    )
+
+
+def in_place(index: Index, change: Callable[[Term], Term]) -> Index:
+    """The index with `change` applied to the value of a place; a letter stays."""
+    return place_at(index.axis, change(index.value), index.inside) if isinstance(index, Place) else index
+
+
+def in_places(term: Term, change: Callable[[Term], Term]) -> Term:
+    """An entry or a delta with `change` applied to the values of its places; another term stays."""
+    match term:
+        case Entry(name, indices) if not term.is_plain:
+            return Entry(name, tuple(in_place(index, change) for index in indices))
+        case Delta(left, Place() as right):
+            return delta(left, in_place(right, change))
+    return term
 
 
 def _avoid(term: Binder, letters: Collection[str]) -> tuple[tuple[Index, ...], Term]:
@@ -86,6 +121,7 @@ def substitute(term: Term, replace: Callable[[Entry], Term | None]) -> Term:
     `replace` returns None for an entry that stays. What it returns may mention only free letters
     of the entry itself and letters that are bound inside it.
     """
+    term = in_places(term, lambda value: substitute(value, replace))
     if isinstance(term, Entry):
         found = replace(term)
         return term if found is None else found
@@ -117,11 +153,17 @@ def _alpha_key(term: Term, bound: Mapping[Index, str], depth: int) -> Term:
         indices = tuple(Index(inner[i], i.axis) for i in term.indices)
         body = _alpha_key(term.body, inner, depth + len(indices))
         return Sum(indices, body) if isinstance(term, Sum) else term.rebind(indices, body)
+
+    def letter(index: Index) -> Index:
+        if isinstance(index, Place):
+            return in_place(index, lambda value: _alpha_key(value, bound, depth))
+        return Index(bound.get(index, index.name), index.axis)
+
     if isinstance(term, Entry):
-        return Entry(term.name, tuple(Index(bound.get(i, i.name), i.axis) for i in term.indices))
+        return Entry(term.name, tuple(map(letter, term.indices)))
     if isinstance(term, Delta):
-        left, right = (Index(bound.get(i, i.name), i.axis) for i in (term.left, term.right))
-        return Delta(min(left, right), max(left, right))
+        left, right = letter(term.left), letter(term.right)
+        return Delta(left, right) if isinstance(right, Place) else Delta(min(left, right), max(left, right))
     if isinstance(term, Position):
         return Position(Index(bound.get(term.index, term.index.name), term.index.axis))
     return transform_children(term, lambda child: _alpha_key(child, bound, depth))

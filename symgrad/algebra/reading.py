@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.algebra.terms import ONE, Add, Delta, Mul, Num, Term, negative
+from symgrad.algebra.terms import ONE, Add, Delta, Entry, Index, Mul, Num, Place, Sum, Term, negative
 
 
 def signed_terms(term: Term) -> list[tuple[bool, Term]]:
@@ -26,3 +26,20 @@ def inequality(term: Term) -> Delta | None:
         case Add((one, Mul((minus_one, Delta() as same)))) if one == ONE and minus_one == negative(ONE):
             return same
     return None
+
+
+def padded_entry(term: Term) -> Entry | None:
+    """X at places that may lie outside, for sum_h [h = i + j - 1] x[b, h]; None for another term."""
+    if not isinstance(term, Sum):
+        return None
+    factors = list(term.body.factors) if isinstance(term.body, Mul) else [term.body]
+    places: dict[Index, Index] = {}
+    for factor in list(factors):
+        if isinstance(factor, Delta) and isinstance(factor.right, Place) and factor.left in term.indices:
+            places[factor.left] = factor.right
+            factors.remove(factor)
+    entries = [factor for factor in factors if isinstance(factor, Entry) and places.keys() <= set(factor.indices)]
+    if set(places) != set(term.indices) or len(entries) != 1 or len(factors) != 1:
+        return None
+    found = Entry(entries[0].name, tuple(places.get(index, index) for index in entries[0].indices))
+    return None if set(places) & found.free else found

@@ -15,6 +15,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Reduce,
@@ -63,6 +64,8 @@ def shape(term: Term, letters: Letters | None = None) -> str:
 
 
 def _letter(index: Index, letters: Letters) -> str:
+    if isinstance(index, Place):
+        return shape(index.value, letters)
     return letters.get(index, index.name)
 
 

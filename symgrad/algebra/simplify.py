@@ -8,7 +8,7 @@ nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
@@ -17,11 +17,13 @@ from symgrad.algebra.reading import inequality
 from symgrad.algebra.terms import (
     ONE,
     Add,
+    Binder,
     Delta,
     Entry,
     Index,
     Mul,
     Num,
+    Place,
     Pow,
     Size,
     Sum,
@@ -154,7 +156,10 @@ def split_sum(term: Term) -> Term:
 
 
 def collapse_delta(term: Term) -> Term:
-    """sum_k delta_ki f_k = f_i: i lies in the range of k, because both run over one axis."""
+    """sum_k delta_ki f_k = f_i: i lies in the range of k, because both run over one axis.
+
+    A place may stand for i where it is known to lie inside.
+    """
     if not isinstance(term, Sum):
         return term
     if isinstance(term.body, Add) and any(_bound_delta(term, part) for part in term.body.terms):
@@ -162,18 +167,55 @@ def collapse_delta(term: Term) -> Term:
     found = _bound_delta(term, term.body)
     if found is None:
         return term
-    drop, keep = (found.left, found.right) if found.left in term.indices else (found.right, found.left)
-    factors = [f for f in getattr(term.body, "factors", (term.body,)) if f != found]
+    factor, drop, keep = found
+    factors = [f for f in getattr(term.body, "factors", (term.body,)) if f != factor]
     body = rename(mul(*factors), {drop: keep})
     return collapse_delta(sum_over((i for i in term.indices if i != drop), body))
 
 
-def _bound_delta(total: Sum, body: Term) -> Delta | None:
-    """A delta among the factors of `body` that mentions an index bound by `total`."""
+def _bound_delta(total: Sum, body: Term) -> tuple[Delta, Index, Index] | None:
+    """A delta among the factors of `body` that picks one term of the sum: the index that goes, what it becomes."""
     for factor in getattr(body, "factors", (body,)):
-        if isinstance(factor, Delta) and (factor.left in total.indices or factor.right in total.indices):
-            return factor
+        if isinstance(factor, Delta):
+            for drop, keep in picks(factor):
+                if drop in total.indices:
+                    return factor, drop, keep
     return None
+
+
+def picks(same: Delta) -> Iterator[tuple[Index, Index]]:
+    """Which index a delta determines whatever the other letters are, and what it is then."""
+    if not isinstance(same.right, Place):
+        yield from ((same.left, same.right), (same.right, same.left))
+    elif same.right.inside and same.left not in same.right.free:
+        yield same.left, same.right
+
+
+def at_delta(term: Term) -> Term:
+    """[h = p] f_p = [h = p] f_h: beside a delta its place goes by the letter, and x with zeros around it is x."""
+    if not isinstance(term, Mul):
+        return term
+    for factor in term.factors:
+        if isinstance(factor, Delta) and isinstance(factor.right, Place):
+            others = [f if f == factor else _at_letter(f, factor.right, factor.left) for f in term.factors]
+            if tuple(others) != term.factors:
+                return mul(*others)
+    return term
+
+
+def _at_letter(term: Term, place: Place, letter: Index) -> Term:
+    """The term with `letter` for each place of an entry that is `place`."""
+    if isinstance(term, Sum) and term.indices and not place.free & set(term.indices):
+        factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
+        for same in factors:
+            if isinstance(same, Delta) and same.right == place and same.left in term.indices:
+                body = rename(mul(*(f for f in factors if f != same)), {same.left: letter})
+                return _at_letter(sum_over((i for i in term.indices if i != same.left), body), place, letter)
+    if isinstance(term, Binder) and (place.free | {letter}) & set(term.indices):
+        return term
+    if isinstance(term, Entry):
+        return Entry(term.name, tuple(letter if index == place else index for index in term.indices))
+    return transform_children(term, lambda child: _at_letter(child, place, letter))
 
 
 def everywhere(term: Term, change: Callable[[Term], Term]) -> Term:

@@ -21,12 +21,20 @@ MAX_POWER_BITS = 4096
 """Numbers are folded only up to this many bits, so that `9**9**9` costs nothing."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Index:
     """A letter that runs over an axis: `i` in x[c, i]."""
 
     name: str
     axis: str
+
+    @property
+    def free(self) -> frozenset[Index]:
+        """The letters in it: itself."""
+        return frozenset((self,))
+
+    def __lt__(self, other: Index) -> bool:
+        return (self.name, self.axis) < (other.name, other.axis)
 
 
 class Term:
@@ -97,18 +105,23 @@ class Size(Term):
 @_hash_once
 @dataclass(frozen=True)
 class Entry(Term):
-    """An entry of a tensor, x[c, i]; a constant or scalar has no indices."""
+    """An entry of a tensor, x[c, i]; a constant or scalar has no indices. An index may be a `Place`."""
 
     name: str
     indices: tuple[Index, ...] = ()
 
     @cached_property
     def free(self) -> frozenset[Index]:
-        return frozenset(self.indices)
+        return frozenset().union(*(index.free for index in self.indices))
 
     @cached_property
     def names(self) -> frozenset[str]:
-        return frozenset((self.name,))
+        return frozenset((self.name,)).union(*(at.value.names for at in self.indices if isinstance(at, Place)))
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether every index is a letter."""
+        return not any(isinstance(index, Place) for index in self.indices)
 
 
 @_hash_once
@@ -275,16 +288,90 @@ class Where(Term):
 
 
 @_hash_once
+@dataclass(frozen=True, init=False)
+class Place(Index):
+    """A place on an axis that is computed: i + j in x[b, i + j], the label t[b] in x[b, t[b]].
+
+    Attributes:
+        value: a whole number, counted from 0: positions, labels, constants and sizes, added and multiplied.
+        inside: whether it lies on the axis for all values of its letters, by declaration. One that may lie
+            outside stands in deltas only, which are 0 there.
+    """
+
+    value: Term
+    inside: bool = True
+
+    def __init__(self, axis: str, value: Term, inside: bool = True) -> None:
+        object.__setattr__(self, "name", place_text(value))
+        object.__setattr__(self, "axis", axis)
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "inside", inside)
+
+    @property
+    def free(self) -> frozenset[Index]:
+        """The letters in it."""
+        return self.value.free
+
+
+def place_at(axis: str, value: Term, inside: bool = True) -> Index:
+    """The place with this value; a letter of the axis itself stays a letter."""
+    if isinstance(value, Position) and value.index.axis == axis:
+        return value.index
+    return Place(axis, value, inside)
+
+
+def position(index: Index) -> Term:
+    """The place of an index as a number."""
+    return index.value if isinstance(index, Place) else Position(index)
+
+
+def place_text(value: Term) -> str:
+    """A place in the notation: "2*i + j - padding"."""
+    parts = value.terms if isinstance(value, Add) else (value,)
+    text = ""
+    for part in parts:
+        factors = part.factors if isinstance(part, Mul) else (part,)
+        minus = isinstance(factors[0], Num) and factors[0].value < 0
+        size = mul(MINUS_ONE, part) if minus else part
+        text += (" - " if minus else " + ") if text else ("-" if minus else "")
+        text += "*".join(map(_place_factor, size.factors if isinstance(size, Mul) else (size,)))
+    return text
+
+
+def _place_factor(term: Term) -> str:
+    match term:
+        case Position(index):
+            return index.name
+        case Size(axis):
+            return f"size[{axis}]"
+        case Entry(name, indices):
+            return f"{name}[{', '.join(index.name for index in indices)}]" if indices else name
+        case Num(value):
+            return str(value)
+        case Add():
+            return f"({place_text(term)})"
+        case _:
+            return repr(term)
+
+
+@_hash_once
 @dataclass(frozen=True)
 class Delta(Term):
-    """Kronecker's delta: 1 where both indices are equal, else 0. Make it with `delta`."""
+    """Kronecker's delta: 1 where both indices are equal, else 0. Make it with `delta`.
+
+    The right one may be a `Place`, the left one is a letter.
+    """
 
     left: Index
     right: Index
 
     @cached_property
     def free(self) -> frozenset[Index]:
-        return frozenset((self.left, self.right))
+        return self.left.free | self.right.free
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return self.right.value.names if isinstance(self.right, Place) else frozenset()
 
 
 @_hash_once
@@ -408,7 +495,11 @@ def sum_over(indices: Iterable[Index], body: Term) -> Term:
 
 def delta(left: Index, right: Index) -> Term:
     """Kronecker's delta; 1 where both letters are the same."""
-    return ONE if left == right else Delta(left, right)
+    if left == right:
+        return ONE
+    if isinstance(left, Place):
+        return compare("==", position(left), position(right)) if isinstance(right, Place) else Delta(right, left)
+    return Delta(left, right)
 
 
 RELATIONS = ("<", "<=", "==", "!=")
@@ -475,7 +566,10 @@ def rename_axes(term: Term, names: dict[str, str]) -> Term:
     """The term with axes renamed; letters stay."""
 
     def change(index: Index) -> Index:
-        return Index(index.name, names.get(index.axis, index.axis))
+        axis = names.get(index.axis, index.axis)
+        if isinstance(index, Place):
+            return place_at(axis, rename_axes(index.value, names), index.inside)
+        return Index(index.name, axis)
 
     match term:
         case Size(axis):

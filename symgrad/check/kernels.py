@@ -14,9 +14,10 @@ import numpy as np
 from symgrad.algebra.terms import Index
 from symgrad.check.records import Check
 from symgrad.check.samples import sensible_point
-from symgrad.notation.layer import Layer
+from symgrad.notation.layer import Layer, Tensor
 from symgrad.prove.evaluate import Evaluator, Point, random_point
 from symgrad.prove.floats import Complexes, Floats
+from symgrad.prove.sizes import fitted
 from symgrad.render.kernels.records import Rendered
 
 STEP = 1e-30
@@ -42,7 +43,7 @@ def sizes_of(layer: Layer, start: int = 2) -> dict[str, int]:
     With more than four axes lengths repeat: brute force over all of them would take minutes.
     """
     few = len(layer.axes) <= 4
-    return {axis.name: start + (place if few else place % 2) for place, axis in enumerate(layer.axes)}
+    return fitted(layer, {axis.name: start + (place if few else place % 2) for place, axis in enumerate(layer.axes)})
 
 
 def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], seed: int = 0) -> list[Check]:
@@ -52,8 +53,8 @@ def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], see
     because both sides read the same equations.
     """
     point = sensible_point(layer, sizes, seed)
-    arguments = [array_of(point, tensor.indices, tensor.name) for tensor in layer.tensors]
-    constants = {c.name: float(point.value(c.name, ())) for c in layer.constants}
+    arguments = [argument_of(point, tensor) for tensor in layer.tensors]
+    constants = {c.name: (int if c.is_whole else float)(point.value(c.name, ())) for c in layer.constants}
     outputs, saved = module.forward(*arguments, **constants)
     outputs = outputs if len(layer.outputs) > 1 else (outputs,)
     seeds = [array_of(point, layer.entry(name).indices, f"d_{name}") for name in layer.outputs]
@@ -83,6 +84,12 @@ def telling_point(layer: Layer, sizes: Mapping[str, int], seed: int, positive: b
 def array_of(point: Point, indices: tuple[Index, ...], name: str) -> Array:
     """A given tensor as an array of float64."""
     return _every(point, indices, lambda key: float(point.value(name, key)))
+
+
+def argument_of(point: Point, tensor: Tensor) -> Array:
+    """A given tensor as a kernel takes it: float64, or whole numbers for labels."""
+    array = array_of(point, tensor.indices, tensor.name)
+    return array.astype(np.int64) if tensor.role == "label" else array
 
 
 def _every(point: Point, indices: tuple[Index, ...], value: Any) -> Array:

@@ -11,6 +11,7 @@ from symgrad.check.kernels import check_kernel, load_kernel
 from symgrad.check.records import Check, Report
 from symgrad.check.steps import check_steps
 from symgrad.notation.layer import Layer
+from symgrad.prove.sizes import fitted
 from symgrad.prove.study import Study
 from symgrad.render.kernels.records import Rendered
 
@@ -33,7 +34,11 @@ def report(study: Study, files: list[Rendered], parts: Mapping[str, tuple[Layer,
     checks: list[Check] = list(check_steps(study))
     for lengths in SIZES:
         more = (5, 3, 2) if len(layer.axes) <= 4 else (2,) * len(layer.axes)
-        sizes = {axis.name: length for axis, length in zip(layer.axes, [*lengths, *more], strict=False)}
+        each = {
+            axis.name: length
+            for axis, length in zip(layer.axes, [*lengths, *more, *(2,) * len(layer.axes)], strict=False)
+        }
+        sizes = fitted(layer, each)
         checks += check_kernel(layer, modules["numpy"], sizes)
     if HAS_TORCH:
         from symgrad.check.torch_kernels import torch_checks

@@ -14,6 +14,7 @@ from symgrad.notation.layer import Layer, Tensor
 from symgrad.prove.evaluate import Evaluator, Point
 from symgrad.prove.floats import Floats
 from symgrad.prove.numbers import EvaluationError
+from symgrad.prove.sizes import fitted
 
 Array = Any
 Random = Any
@@ -43,6 +44,7 @@ def _share(random: Random, shape: Shape) -> Array:
 
 KINDS: dict[str, Kind] = {
     "any": Kind(lambda random, shape: random.normal(size=shape), (0, 1, -1, LARGE, -LARGE), free=True),
+    "tieless": Kind(lambda random, shape: random.normal(size=shape)),
     "score": Kind(lambda random, shape: random.normal(size=shape), (0, 1, -1, 30, -30)),
     "positive": Kind(lambda random, shape: random.uniform(0.1, 3, shape), (1 / LARGE, 1, LARGE)),
     "unit": Kind(lambda random, shape: random.uniform(0.01, 0.99, shape), (1e-6, 0.5, 1 - 1e-6)),
@@ -54,7 +56,7 @@ KINDS: dict[str, Kind] = {
 """`share` is a probability that may be 0; `binary` and `sign` are labels.
 
 `score` is for what is multiplied and then exponentiated: 30 * 30 is beyond what exp holds, and far
-larger scores would be nothing but their rounding after it.
+larger scores would be nothing but their rounding after it. `tieless` numbers are never equal.
 """
 
 
@@ -73,7 +75,7 @@ def kinds_of(layer: Layer, known: Mapping[str, str]) -> dict[str, str]:
 
 def _has_value(layer: Layer, kinds: Mapping[str, str]) -> bool:
     """Whether every entry of the layer's outputs has a value at some small random point."""
-    lengths = {axis.name: (2,) for axis in layer.axes}
+    lengths = {name: (n,) for name, n in fitted(layer, {axis.name: 2 for axis in layer.axes}).items()}
     random = np.random.default_rng(0)
     point = point_of(layer, lengths, sample(layer, lengths, kinds, random, ordinary))
     evaluator = Evaluator(layer, point, Floats())
@@ -100,13 +102,17 @@ Style = Callable[[Layer, Tensor, Kind, Random, Shape], Array]
 
 
 def sample(layer: Layer, lengths: Lengths, kinds: Mapping[str, str], random: Random, style: Style) -> dict[str, Array]:
-    """An array of float64 for each tensor of a layer."""
-    return {
-        t.name: np.asarray(
-            style(layer, t, KINDS[kinds[t.name]], random, shape_of(t.indices, lengths)), dtype=np.float64
-        )
-        for t in layer.tensors
-    }
+    """An array of float64 for each tensor of a layer; of whole numbers for labels."""
+    found = {}
+    for tensor in layer.tensors:
+        shape = shape_of(tensor.indices, lengths)
+        if tensor.role == "label":
+            (length,) = lengths[tensor.into]
+            found[tensor.name] = random.integers(0, length, shape)
+        else:
+            drawn = style(layer, tensor, KINDS[kinds[tensor.name]], random, shape)
+            found[tensor.name] = np.asarray(drawn, dtype=np.float64)
+    return found
 
 
 def ordinary(layer: Layer, tensor: Tensor, kind: Kind, random: Random, shape: Shape) -> Array:  # noqa: ARG001 - a Style

@@ -17,6 +17,7 @@ from symgrad.derive.records import Derivation, Step
 from symgrad.prove.evaluate import Evaluator
 from symgrad.prove.floats import Floats
 from symgrad.prove.numbers import EvaluationError
+from symgrad.prove.sizes import fitted
 from symgrad.prove.study import Study
 
 LENGTHS = (1, 2, 3, 7)
@@ -29,7 +30,7 @@ def check_steps(study: Study, lengths: tuple[int, ...] = LENGTHS) -> Iterator[Ch
     for length in lengths:
         sizes = sizes_of(layer)
         if layer.axes:
-            sizes[layer.axes[-1].name] = length
+            sizes = fitted(layer, {**sizes, layer.axes[-1].name: length})
         point = telling_point(layer, sizes, length, positive=True)
         evaluator = Evaluator(layer, point, Floats())
         worst = 0.0

@@ -19,6 +19,7 @@ from symgrad.check.records import Check
 from symgrad.check.samples import Kind, Style, extreme, kinds_of, ordinary, sample, shape_of, shifted
 from symgrad.check.torch_references import Reference, references
 from symgrad.notation.layer import Layer, Tensor
+from symgrad.prove.sizes import fitted
 
 FLOAT64_LIMIT = 1e-12
 FLOAT32_FLOOR = 2e-6
@@ -58,7 +59,7 @@ def torch_checks(layer: Layer, modules: Mapping[str, ModuleType], parts: Parts) 
     row = references().get(layer.name)
     if row is None:
         return
-    constants = {c.name: float(c.default) for c in layer.constants}
+    constants = {c.name: c.value for c in layer.constants}
     chained = parts if all(d.call for d in layer.definitions) else {}
     for data in all_data(layer, row):
         exact = _autograd(torch, row.compute, layer, data, constants, torch.float64)
@@ -124,14 +125,17 @@ def _data(
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED)
     plain = [axis.name for axis in layer.axes if not axis.variadic]
-    lengths: dict[str, tuple[int, ...]] = {a: (n,) for a, n in zip(plain, [*sizes, 4, 6, 3, 5], strict=False)}
+    wanted = dict(zip(plain, [*sizes, 4, 6, 3, 5, *(2 for _ in plain)], strict=False))
+    merged = {axis.name: int(np.prod(inner, dtype=int)) for axis in layer.axes if axis.variadic}
+    lengths: dict[str, tuple[int, ...]] = {a: (n,) for a, n in fitted(layer, wanted | merged).items()}
     lengths |= {axis.name: tuple(inner) for axis in layer.axes if axis.variadic}
     arrays = sample(layer, lengths, kinds, random, style)
     arrays |= {
         f"d_{o}": np.asarray(random.normal(size=shape_of(layer.entry(o).indices, lengths))) for o in layer.outputs
     }
     if not double:
-        arrays = {key: array.astype(np.float32).astype(np.float64) for key, array in arrays.items()}
+        reals = {key: array for key, array in arrays.items() if key not in layer.labels}
+        arrays |= {key: array.astype(np.float32).astype(np.float64) for key, array in reals.items()}
     tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
     cotangents = tuple(tensors.pop(f"d_{o}") for o in layer.outputs)
     shapes: list[list[int]] = [list(tensors[t.name].shape) for t in layer.tensors]
@@ -147,12 +151,17 @@ def _autograd(
     torch: Any, compute: Compute, layer: Layer, data: Data, constants: Mapping[str, float], dtype: Any
 ) -> Results:
     """Outputs and gradients by PyTorch's own modules."""
-    tensors = {name: value.to(dtype, copy=True) for name, value in data.tensors.items()}
+    tensors = {name: _in(value, dtype, copy=True) for name, value in data.tensors.items()}
     wanted = [tensors[t.name].requires_grad_() for t in layer.differentiable]
     values = _by_name(layer, compute(SimpleNamespace(**tensors, **constants)))
     outputs = [values[name] for name in layer.outputs]
     gradients = torch.autograd.grad(outputs, wanted, [c.to(dtype) for c in data.cotangents])
     return _named(layer, {name: value.detach() for name, value in values.items()}, gradients)
+
+
+def _in(tensor: Any, dtype: Any, copy: bool = False) -> Any:
+    """A tensor in a dtype; labels stay whole numbers."""
+    return tensor.to(dtype, copy=copy) if tensor.is_floating_point() else tensor
 
 
 def _by_name(layer: Layer, values: Any) -> Results:
@@ -179,7 +188,7 @@ def _run_torch(torch: Any, module: ModuleType, layer: Layer, data: Data, constan
 def _run_numpy(torch: Any, module: ModuleType, layer: Layer, data: Data, constants: Mapping[str, float]) -> Results:
     """The emitted forward and backward on arrays."""
     dtype = torch.float64 if data.double else torch.float32
-    arrays = [data.tensors[t.name].to(dtype).numpy() for t in layer.tensors]
+    arrays = [_in(data.tensors[t.name], dtype).numpy() for t in layer.tensors]
     outputs, saved = module.forward(*arrays, **constants)
     gradients = module.backward(saved, *(c.to(dtype).numpy() for c in data.cotangents))
     return _named(layer, _by_name(layer, outputs), [getattr(gradients, t.name) for t in layer.differentiable])
@@ -197,7 +206,7 @@ def _run_torch_chain(torch: Any, parts: Parts, layer: Layer, data: Data, constan
 def _run_numpy_chain(torch: Any, parts: Parts, layer: Layer, data: Data, constants: Mapping[str, float]) -> Results:
     """The emitted forward passes of a network's layers in order, and their backward passes back."""
     dtype = torch.float64 if data.double else torch.float32
-    arrays = {name: value.to(dtype).numpy() for name, value in data.tensors.items()}
+    arrays = {name: _in(value, dtype).numpy() for name, value in data.tensors.items()}
     seeds = [c.to(dtype).numpy() for c in data.cotangents]
     values, gradients = numpy_chain(parts, layer, arrays, constants, dict(zip(layer.outputs, seeds, strict=True)))
     return _named(layer, values, [gradients[t.name] for t in layer.differentiable])

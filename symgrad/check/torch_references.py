@@ -42,7 +42,7 @@ def references() -> Rows:
     """Every row, by the name of its layer."""
     import torch
 
-    made = (_normalization, _activations, _gates, _errors, _likelihoods, _margins, _mixing, _cells, _networks)
+    made = (_normalization, _activations, _gates, _errors, _likelihoods, _margins, _mixing, _windows, _cells, _networks)
     return {name: row for family in made for name, row in family(torch, torch.nn.functional).items()}
 
 
@@ -144,6 +144,13 @@ def _likelihoods(torch: Any, nn: Any) -> Rows:
             lambda t: nn.cross_entropy(t.x, t.q, weight=t.w),
             {"q": "share", "w": "positive"},
         ),
+        "nll": Reference("torch F.nll_loss", lambda t: nn.nll_loss(t.x, t.t)),
+        "cross_entropy_labels": Reference("torch F.cross_entropy", lambda t: nn.cross_entropy(t.x, t.t)),
+        "cross_entropy_labels_weighted": Reference(
+            "torch F.cross_entropy, weight and label_smoothing",
+            lambda t: nn.cross_entropy(t.x, t.t, t.w, label_smoothing=t.smoothing),
+            {"w": "positive"},
+        ),
         "bce": Reference(
             "torch F.binary_cross_entropy", lambda t: nn.binary_cross_entropy(t.p, t.t), {"p": "unit", "t": "share"}
         ),
@@ -204,8 +211,24 @@ def _mixing(torch: Any, nn: Any) -> Rows:
             lambda t: nn.scaled_dot_product_attention(t.q, t.k, t.v, is_causal=True),
             {"q": "score", "k": "score"},
         ),
+        "embedding": Reference("torch F.embedding", lambda t: nn.embedding(t.t, t.weight)),
         "rope": Reference("torch.polar, a complex product", turned),
         "cumsum": Reference("torch.cumsum", lambda t: torch.cumsum(t.x, -1)),
+    }
+
+
+def _windows(torch: Any, nn: Any) -> Rows:  # noqa: ARG001 - a family takes both
+    return {
+        "conv1d": Reference("torch F.conv1d", lambda t: nn.conv1d(t.x, t.weight, t.bias, t.stride, t.padding)),
+        "conv2d": Reference("torch F.conv2d", lambda t: nn.conv2d(t.x, t.weight, t.bias, t.stride, t.padding)),
+        "avg_pool": Reference("torch F.avg_pool2d", lambda t: nn.avg_pool2d(t.x, t.window, t.stride)),
+        "max_pool": Reference("torch F.max_pool2d", lambda t: nn.max_pool2d(t.x, t.window, t.stride), {"x": "tieless"}),
+        "local_response_norm": Reference(
+            "torch F.local_response_norm",
+            lambda t: nn.local_response_norm(
+                t.x.reshape(*t.x.shape[:2], -1), 2 * t.radius + 1, t.alpha, t.beta, t.bias
+            ).reshape(t.x.shape),
+        ),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from symgrad.algebra.binding import LETTERS, fresh_letter
+from symgrad.algebra.binding import LETTERS, fresh_letter, in_place, in_places, rename_bound_apart
 from symgrad.algebra.terms import (
     Binder,
     Delta,
@@ -17,6 +17,7 @@ from symgrad.algebra.terms import (
     Entry,
     Index,
     Mul,
+    Place,
     Position,
     Pow,
     Size,
@@ -53,7 +54,7 @@ class Merge:
         if not self.merged:
             return term
         scope = {index: self._expand(index) for index in sorted(term.free)}
-        return self._split(term, scope)
+        return rename_bound_apart(self._split(term, scope), {part.name for parts in scope.values() for part in parts})
 
     def _expand(self, index: Index) -> tuple[Index, ...]:
         """The original letters for a merged index: its parts' own where they are free."""
@@ -68,6 +69,8 @@ class Merge:
         match term:
             case Entry():
                 return self._entry(term, scope)
+            case Delta(left, Place() as right):
+                return delta(scope[left][0], in_place(right, lambda value: self._split(value, scope)))
             case Size(axis):
                 parts = self.layer.axis(axis).parts
                 return mul(*(Size(part) for part in parts)) if parts else term
@@ -87,12 +90,14 @@ class Merge:
     def _entry(self, entry: Entry, scope: dict[Index, tuple[Index, ...]]) -> Entry:
         """The entry with the original order of dimensions."""
         name = entry.name
+        indices = tuple(in_place(index, lambda value: self._split(value, scope)) for index in entry.indices)
         plain = name.removeprefix("d_") if self.original.indices(name) is None else name
         original = self.original.indices(plain)
         assert original is not None
-        given = {part.axis: part for index in entry.indices for part in scope[index]}
-        if len(given) != sum(len(scope[index]) for index in entry.indices):
-            return Entry(name, tuple(part for index in entry.indices for part in scope[index]))
+        every = [part for index in indices for part in scope.get(index, (index,))]
+        given = {part.axis: part for part in every}
+        if len(given) != len(every):
+            return Entry(name, tuple(every))
         return Entry(name, tuple(given[index.axis] for index in original))
 
 
@@ -144,18 +149,27 @@ def _once(indices: tuple[Index, ...], one: str, other: str) -> bool:
 
 def _node_together(node: Term, one: str, other: str, pairs: dict[tuple[str, str], str]) -> bool:
     """Whether a node keeps the two axes together, with the same pairs of letters throughout."""
+    if not all(_node_together(inner, one, other, pairs) for inner in _inside_places(node)):
+        return False
     if isinstance(node, Delta):
         return node.left.axis not in (one, other)
     if isinstance(node, Position):
         return node.index.axis not in (one, other)
     if isinstance(node, (Entry, Binder)):
-        if not _once(node.indices, one, other):
+        placed = any(isinstance(index, Place) and index.axis in (one, other) for index in node.indices)
+        if placed or not _once(node.indices, one, other):
             return False
         letters = {index.axis: index.name for index in node.indices if index.axis in (one, other)}
         if letters:
             a, b = letters[one], letters[other]
             return pairs.setdefault((one, a), b) == b and pairs.setdefault((other, b), a) == a
     return True
+
+
+def _inside_places(node: Term) -> list[Term]:
+    """The nodes in the computed places of an entry or a delta."""
+    indices = node.indices if isinstance(node, Entry) else (node.right,) if isinstance(node, Delta) else ()
+    return [inner for index in indices if isinstance(index, Place) for inner in walk(index.value)]
 
 
 def _sizes_together(term: Term, one: str, other: str) -> bool:
@@ -222,6 +236,7 @@ class _Merger:
 
     def term(self, term: Term, letters: dict[Index, Index], taken: set[str]) -> Term:
         """A term with merged indices."""
+        term = in_places(term, lambda value: self.term(value, letters, taken))
         match term:
             case Entry(name, indices):
                 return Entry(name, self.indices(indices, letters))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from symgrad.algebra.binding import alpha_equal, fresh_letters, instantiate, rename, rename_bound_apart
 from symgrad.algebra.simplify import (
+    at_delta,
     collapse_delta,
     complete_sum,
     factors_of,
@@ -246,7 +247,7 @@ def _known(term: Term, context: Context) -> Term | None:
 
 
 def _collapse(term: Term, context: Context) -> Term | None:
-    return _changed(term, collapse_delta(term))
+    return _changed(term, at_delta(collapse_delta(term)))
 
 
 def _pull_out(term: Term, context: Context) -> Term | None:

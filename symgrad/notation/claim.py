@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symgrad.algebra.binding import transform_children
+from symgrad.algebra.binding import in_places, transform_children
 from symgrad.algebra.terms import Diff, Entry, Index, Term
 from symgrad.errors import InputError, Origin
 from symgrad.notation.expression import Reader, Scope
@@ -14,6 +14,7 @@ from symgrad.notation.layer import Layer
 from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement, split
 from symgrad.notation.names import did_you_mean
+from symgrad.notation.places import Places
 
 _CONDITION = re.compile(r"\s*([A-Za-z]\w*)\s*!=\s*([A-Za-z]\w*)\s*")
 
@@ -56,7 +57,7 @@ def parse_claim(text: str, layer: Layer, source: str = "<claim>", line: int = 1)
     letters = Letters()
     for axis in layer.axes:
         letters.declare(axis.name, layer.name)
-    scope = Scope(_Lookup(layer), lambda: _names(layer), letters, derivatives=True)
+    scope = Scope(_Lookup(layer), lambda: _names(layer), letters, derivatives=True, places=_places(layer))
     left = Reader(statement, 0, scope).read(equals)
     reader = Reader(statement, equals + 1, scope)
     right = reader.read(commas[0] if commas else None)
@@ -64,6 +65,12 @@ def parse_claim(text: str, layer: Layer, source: str = "<claim>", line: int = 1)
     left, right = (_own_names(letters.resolve(side), layer) for side in (left, right))
     _same_free(statement, left, right, distinct, reader.places)
     return Claim(text.strip(), left, right, distinct)
+
+
+def _places(layer: Layer) -> Places:
+    """What the layer says of places; a claim may not bring in new ones."""
+    constants = {constant.name: constant.default for constant in layer.constants if constant.is_whole}
+    return Places(dict(layer.labels), constants, fits=list(layer.fits), closed=True)
 
 
 def resolve_name(name: str, layer: Layer) -> str | None:
@@ -96,6 +103,7 @@ def _own_names(term: Term, layer: Layer) -> Term:
         return Entry(name, entry.indices)
 
     def change(node: Term) -> Term:
+        node = in_places(node, change)
         if isinstance(node, Entry):
             return own(node)
         if isinstance(node, Diff):

@@ -22,6 +22,7 @@ from symgrad.algebra.terms import (
     where,
 )
 from symgrad.notation.explain import WHERE
+from symgrad.notation.places import equal_places, is_place, read_value
 
 if TYPE_CHECKING:
     from symgrad.notation.expression import Reader
@@ -68,11 +69,16 @@ def _comparison(reader: Reader, node: ast.Compare, operator: ast.cmpop, left: as
     if len(letters) == 2:
         reader.meet(left, right, same=relation in ("==", "!="))
     one, other = (_side(reader, side) for side in (left, right))
+    if relation in ("==", "!=") and is_place(reader, left) and is_place(reader, right):
+        same = equal_places(reader, one, other)
+        return same if relation == "==" else add(ONE, negative(same))
     return compare(relation, other, one) if swapped else compare(relation, one, other)
 
 
 def _side(reader: Reader, node: ast.expr) -> Term:
     """A value, or the place of an index."""
+    if is_place(reader, node) and not isinstance(node, ast.Name):
+        return read_value(reader, node)
     if isinstance(node, ast.Name) and reader.is_letter(node.id):
         if node.id not in reader.scope.letters.parents:
             reader.undefined(node, node.id)

@@ -30,9 +30,8 @@ _HINTS: dict[type[ast.AST], str] = {
     ast.BitXor: OPERATORS,
 }
 _INDEX_PROBLEMS: dict[type[ast.AST], tuple[str, str]] = {
-    ast.BinOp: ("shifted entries such as x[i + j] are not supported yet.", _ONE_LETTER),
-    ast.Subscript: ("entries picked by a label, x[t[b]], are not supported yet.", _ONE_LETTER),
-    ast.Constant: ("an index is a letter; entries at fixed places are not supported yet.", _ONE_LETTER),
+    ast.BinOp: ("an index letter is expected here, and no computed place.", _ONE_LETTER),
+    ast.Constant: ("an index letter is expected here, and no number or text.", _ONE_LETTER),
     ast.Slice: ("an index is a letter; slices are not supported.", _ONE_LETTER),
 }
 _SYNTAX_HINTS = {

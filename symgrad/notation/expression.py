@@ -45,6 +45,7 @@ from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement
 from symgrad.notation.names import NAME, NOT_YET, REDUCTIONS, check_name, did_you_mean
 from symgrad.notation.numbers import MAX_DIGITS, MAX_EXPONENT, exact_number, no_value, too_large
+from symgrad.notation.places import PAD, Places, padded, read_place
 from symgrad.primitives import ALIASES, PI, PRIMITIVES
 
 MAX_PARTS = 10_000
@@ -68,12 +69,14 @@ class Scope:
         names: every known name, for suggestions.
         letters: the file's letters.
         derivatives: whether `total(…)` and `partial(…)` may stand here (in claims).
+        places: what is known of labels and shifted entries.
     """
 
     lookup: Callable[[str], tuple[Index, ...] | None]
     names: Callable[[], Sequence[str]]
     letters: Letters
     derivatives: bool = False
+    places: Places = field(default_factory=Places)
 
 
 @dataclass
@@ -210,6 +213,8 @@ class Reader:
     def name(self, node: ast.Name | ast.Attribute) -> Term:
         """A scalar: a constant, or a tensor without indices."""
         name = self.dotted(node)
+        if name in self.scope.places.labels:
+            self.fail(node, f"{name} is a label, which points into a dimension and is no value.", f"Write x[{name}].")
         indices = self.scope.lookup(name)
         if indices is None:
             if name == "pi":
@@ -230,6 +235,8 @@ class Reader:
             self.fail(node, "size needs an index.", "The length of the dimension of k is size[k].")
         if name == "where":
             self.fail(node, "where needs a condition and two values.", WHERE)
+        if name == "pad":
+            self.fail(node, "pad needs a shifted entry.", PAD)
         if name in PRIMITIVES or name in ALIASES or name in PAIRS:
             self.fail(node, f"{name} is a function.", f"Write {name}(…).")
         self._not_yet(node, name)
@@ -255,26 +262,59 @@ class Reader:
         return ".".join([value.id, *reversed(parts)])
 
     def entry(self, node: ast.Subscript) -> Term:
-        """x[s, c, k], or size[k]."""
+        """x[s, c, k], or size[k]; x[b, i + j] and x[b, t[b]] at computed places."""
+        name = self.dotted(node.value)
+        if name in self.scope.places.labels:
+            hint = f"Write x[{name}[…]], or where(v == {name}[…], …, …)."
+            self.fail(node, f"{name} is a label, which points into a dimension and is no value.", hint)
+        if self.scope.lookup(name) is None:
+            if name != "size":
+                self.undefined(node, name)
+            letters = self.index_letters(node.slice)
+            return product_of_sizes(self.known_index(letter, place).axis for letter, place in letters)
+        return self.shifted_entry(node)
+
+    def shifted_entry(self, node: ast.Subscript, padding: Term | None = None) -> Entry:
+        """An entry whose places may be computed; `padding` is how many zeros stand around the array."""
         name = self.dotted(node.value)
         indices = self.scope.lookup(name)
-        if indices is None and name != "size":
-            self.undefined(node, name)
-        letters = self.index_letters(node.slice)
         if indices is None:
-            return product_of_sizes(self.known_index(letter, place).axis for letter, place in letters)
-        if len(letters) != len(indices):
+            self.undefined(node, name)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        self.count(node, name, indices, len(parts))
+        seen: set[str] = set()
+        found: list[Index] = []
+        for part, declared in zip(parts, indices, strict=True):
+            if _is_computed(part) or (isinstance(part, ast.Name) and part.id in self.scope.places.labels):
+                found.append(read_place(self, part, declared, padding))
+            else:
+                ((letter, place),) = self.index_letters(part)
+                found.append(self.letter(letter, place, declared.name, name, seen))
+        return Entry(name, tuple(found))
+
+    def letter(self, letter: str, place: ast.expr, declared: str, name: str, seen: set[str]) -> Index:
+        """One letter in the brackets of `name`, where that was declared with another."""
+        if letter in seen:
+            self.fail(place, f"index {letter} stands twice in {name}[…].", "Each dimension has its own.")
+        seen.add(letter)
+        self.scope.letters.join(letter, declared, self.origin(place), name)
+        self.note(letter, place)
+        return self.scope.letters.index(letter)
+
+    def count(self, node: ast.expr, name: str, indices: tuple[Index, ...], given: int) -> None:
+        """Raise unless as many indices stand in brackets as declared."""
+        if given != len(indices):
             declared = f"{name}[{', '.join(i.name for i in indices)}]" if indices else f"{name}, without brackets"
             count = f"{len(indices)} {'index' if len(indices) == 1 else 'indices'}"
-            self.fail(node, f"{name} has {count}, and {len(letters)} stand here.", f"It is {declared}.")
+            self.fail(node, f"{name} has {count}, and {given} stand here.", f"It is {declared}.")
+
+    def label(self, node: ast.expr, name: str, letters: Sequence[tuple[str, ast.expr]]) -> Entry:
+        """A label's entry, t[b], whose value is a place."""
+        indices = self.scope.lookup(name) or ()
+        self.count(node, name, indices, len(letters))
+        pairs = zip(letters, indices, strict=True)
         seen: set[str] = set()
-        for (letter, place), declared_index in zip(letters, indices, strict=True):
-            if letter in seen:
-                self.fail(place, f"index {letter} stands twice in {name}[…].", "Each dimension has its own.")
-            seen.add(letter)
-            self.scope.letters.join(letter, declared_index.name, self.origin(place), name)
-            self.note(letter, place)
-        return Entry(name, tuple(self.scope.letters.index(letter) for letter, _ in letters))
+        return Entry(name, tuple(self.letter(letter, place, i.name, name, seen) for (letter, place), i in pairs))
 
     def note(self, letter: str, node: ast.expr) -> None:
         """Remember where a letter that no reduction binds stands first."""
@@ -310,6 +350,8 @@ class Reader:
         name = self.dotted(node.func)
         if name == "where":
             return self.where(node)
+        if name == "pad":
+            return padded(self, node)
         if name in ("total", "partial") and self.scope.derivatives:
             return self.derivative(node, total=name == "total")
         if name in REDUCTIONS:
@@ -405,6 +447,12 @@ class Reader:
         if wrt.name.startswith("d_"):
             self.fail(node.args[1], "a derivative by a gradient has no meaning.", "Write total(y[c, k], x[c, i]).")
         return Diff(self.term(node.args[0]), wrt, total)
+
+
+def _is_computed(node: ast.expr) -> bool:
+    """Whether what stands in brackets is a computed place rather than a letter."""
+    whole = isinstance(node, ast.Constant) and type(node.value) is int
+    return whole or isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Subscript))
 
 
 _OPERATIONS: dict[type[ast.operator], Callable[[Term, Term], Term]] = {

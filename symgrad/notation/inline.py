@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 
 from symgrad.algebra.binding import fresh_letter
 from symgrad.algebra.terms import (
@@ -13,16 +14,18 @@ from symgrad.algebra.terms import (
     Entry,
     Index,
     Num,
+    Place,
     Position,
     Size,
     Term,
     delta,
     mul,
+    place_at,
     product_of_sizes,
     walk,
 )
 from symgrad.errors import InputError, Origin, TooLargeError
-from symgrad.notation.layer import Definition, Layer, Tensor
+from symgrad.notation.layer import Definition, Fit, Layer, Tensor
 from symgrad.notation.letters import Letters
 from symgrad.notation.numbers import no_value
 
@@ -39,14 +42,31 @@ class Argument:
     origin: Origin
 
 
+@dataclass(frozen=True)
+class Inlined:
+    """What a use of a layer brings in.
+
+    Attributes:
+        definitions: the layer's, with the caller's names.
+        fits: its shifted entries.
+        lengths: for each letter with a declared length, that length, in the caller's constants.
+        into: for each label of the layer the letter of the dimension that it has to point into.
+    """
+
+    definitions: list[Definition]
+    fits: list[Fit]
+    lengths: dict[str, Term]
+    into: dict[str, str]
+
+
 def inline(
     layer: Layer, results: list[str], arguments: dict[str, Argument], letters: Letters, origin: Origin
-) -> list[Definition]:
+) -> Inlined:
     """The called layer's definitions as definitions of the caller.
 
     Outputs take the names `results`; every other definition `mu` becomes `y.mu`.
     """
-    dimensions = _match_dimensions(layer, arguments, letters, origin)
+    dimensions = _match_dimensions(layer, arguments, letters, results[0])
     names = dict(zip(layer.outputs, results, strict=True))
     translation = _Translation(arguments, names, results[0], dimensions, letters)
     try:
@@ -57,13 +77,19 @@ def inline(
         reason = next(filter(None, map(no_value, walk(definition.body))), "")
         if reason:
             raise InputError(f"in {layer.name}, with these arguments: {reason}", origin, _SMALLER)
-    return found
+    lengths = {
+        translation.dimensions[axis.name][0].name: translation.term(axis.length, {}, set())
+        for axis in layer.axes
+        if axis.length is not None
+    }
+    into = {tensor.name: translation.dimensions[tensor.into][0].name for tensor in layer.tensors if tensor.into}
+    return Inlined(found, [translation.fit(fit) for fit in layer.fits], lengths, into)
 
 
 _SMALLER = "Hand over other numbers."
 
 
-def _match_dimensions(layer: Layer, arguments: dict[str, Argument], letters: Letters, origin: Origin) -> Dimensions:
+def _match_dimensions(layer: Layer, arguments: dict[str, Argument], letters: Letters, result: str) -> Dimensions:
     """Which of the caller's indices stand for each axis of the layer."""
     found: Dimensions = {}
     for tensor in layer.tensors:
@@ -82,12 +108,16 @@ def _match_dimensions(layer: Layer, arguments: dict[str, Argument], letters: Let
                 letters.join(new.name, old.name, argument.origin, f"{layer.name}'s {tensor.name}")
     for axis in layer.axes:
         if axis.name not in found:
-            raise InputError(
-                f"the length of {axis.name} in {layer.name} follows from none of its arguments.",
-                origin,
-                "Declare a tensor with this dimension there.",
-            )
+            found[axis.name] = (_new_letter(f"{result}_{axis.name}", letters),)
     return found
+
+
+def _new_letter(name: str, letters: Letters) -> Index:
+    """A letter of the caller for a dimension that no argument has: one whose length is declared or fits."""
+    names = (f"{name}{number}" if number else name for number in count())
+    letter = next(each for each in names if each not in letters.parents)
+    letters.find(letter)
+    return letters.index(letter)
 
 
 def _declared(layer: Layer, tensor: Tensor) -> str:
@@ -168,17 +198,33 @@ class _Translation:
             f"{self.prefix}: a layer that compares places of an index needs one dimension for it, not {len(group)}."
         )
 
+    def place(self, index: Index, scope: dict[Index, tuple[Index, ...]], taken: set[str]) -> tuple[Index, ...]:
+        """What an index of an entry has become."""
+        if not isinstance(index, Place):
+            return scope[index]
+        axis = self.single(self.dimensions[index.axis]).axis
+        return (place_at(axis, self.term(index.value, scope, taken), index.inside),)
+
+    def fit(self, fit: Fit) -> Fit:
+        """The caller's form of a shifted entry."""
+        scope = {index: self.dimensions[index.axis] for index in fit.value.free}
+        padding = None if fit.padding is None else self.term(fit.padding, {}, set())
+        return Fit(self.single(self.dimensions[fit.axis]).axis, self.term(fit.value, scope, set()), padding)
+
     def term(self, term: Term, scope: dict[Index, tuple[Index, ...]], taken: set[str]) -> Term:
         """The caller's form of a term; `scope` says what each index in it has become."""
         match term:
             case Entry(name, indices):
-                actual = tuple(self.flat(scope[index] for index in indices))
+                actual = tuple(self.flat(self.place(index, scope, taken) for index in indices))
                 if name not in self.arguments:
                     return Entry(self.name(name), actual)
                 value = self.arguments[name].value
                 return Num(value) if isinstance(value, Fraction) else Entry(value.name, actual)
             case Size(axis):
                 return product_of_sizes(index.axis for index in self.dimensions[axis])
+            case Delta(left, Place() as right):
+                ((other,),) = (self.place(right, scope, taken),)
+                return delta(self.single(scope[left]), other)
             case Delta(left, right):
                 return mul(*(delta(a, b) for a, b in zip(scope[left], scope[right], strict=True)))
             case Position(index):

@@ -9,30 +9,33 @@ from functools import cached_property
 from symgrad.algebra.terms import Entry, Index, Term
 from symgrad.errors import Origin, SymgradError
 
-ROLES = ("input", "parameter", "target")
-"""The roles of declared tensors; `input` and `parameter` get gradients, `target` does not."""
+ROLES = ("input", "parameter", "target", "label")
+"""The roles of declared tensors; `input` and `parameter` get gradients, `target` and `label` do not."""
 
 
 @dataclass(frozen=True)
 class Axis:
     """A dimension; a variadic one (`k...`) stands for any number of dimensions, also none.
 
-    `parts` are the axes that were merged into this one, in order; empty for a plain axis.
+    `parts` are the axes that were merged into this one, in order; empty for a plain axis. `length` is
+    its length where that is declared: made of whole numbers and whole constants.
     """
 
     name: str
     variadic: bool = False
     parts: tuple[str, ...] = ()
+    length: Term | None = None
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A declared array; `indices` are its dimensions, in order."""
+    """A declared array; `indices` are its dimensions, in order; a label points into the axis `into`."""
 
     name: str
     indices: tuple[Index, ...]
     role: str
     origin: Origin | None = None
+    into: str = ""
 
     @property
     def entry(self) -> Entry:
@@ -42,12 +45,36 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Constant:
-    """A number at run time; exact in derivations through its symbol. `text` is the default."""
+    """A number at run time; exact in derivations through its symbol. `text` is the default.
+
+    `is_whole` where it is a length, or stands in places, such as a stride.
+    """
 
     name: str
     default: Fraction
     text: str
     origin: Origin | None = None
+    is_whole: bool = False
+
+    @property
+    def value(self) -> int | float:
+        """The default as a number of the kind that kernels take."""
+        return int(self.default) if self.is_whole else float(self.default)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A shifted entry in a layer: the place `value` lies on `axis`, or at most `padding` outside of it.
+
+    Attributes:
+        axis: the dimension on which the place lies.
+        value: the place, counted from the first of the padded dimension.
+        padding: how many zeros stand at each end, a number or a constant; None where none may.
+    """
+
+    axis: str
+    value: Term
+    padding: Term | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +122,7 @@ class Layer:
         text: the source text.
         calls: uses of other layers, which are already inlined into `definitions`.
         order: names of tensors and constants as declared, for positional arguments.
+        fits: its shifted entries; an index that stands only in these runs over every position that fits.
     """
 
     name: str
@@ -107,6 +135,7 @@ class Layer:
     text: str = ""
     calls: tuple[LayerCall, ...] = ()
     order: tuple[str, ...] = field(default=())
+    fits: tuple[Fit, ...] = ()
 
     def __post_init__(self) -> None:
         known = {tensor.name for tensor in self.tensors} | {c.name for c in self.constants}
@@ -161,6 +190,11 @@ class Layer:
         if indices is None:
             raise SymgradError(f"layer {self.name} has no {name}")
         return Entry(name, indices)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """For each label the axis into which it points."""
+        return {tensor.name: tensor.into for tensor in self.tensors if tensor.role == "label"}
 
     @property
     def scalar_output(self) -> bool:

@@ -13,8 +13,8 @@ from symgrad.primitives import ALIASES, PRIMITIVES
 
 REDUCTIONS = ("sum", "mean", "max", "min", "prod")
 PAIRED = ("maximum", "minimum", "pow")
-WORDS = ("input", "parameter", "target", "constant", "output", "label")
-RESERVED = frozenset((*REDUCTIONS, *WORDS, *PRIMITIVES, *ALIASES, "where", "size", "total", "partial", *PAIRED))
+WORDS = ("input", "parameter", "target", "constant", "output", "label", "index")
+RESERVED = frozenset((*REDUCTIONS, *WORDS, *PRIMITIVES, *ALIASES, "where", "size", "pad", "total", "partial", *PAIRED))
 EMITTED = frozenset(("np", "torch", "forward", "backward", "saved", "ctx", "out", "axes", "Gradients", "self"))
 """Names that the emitted code uses for itself."""
 NOT_YET = frozenset(

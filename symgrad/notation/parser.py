@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from symgrad.algebra.terms import Entry, Index, Num, Term
+from symgrad.algebra.terms import Entry, Index, Num, Size, Term, walk
 from symgrad.errors import InputError, Origin
 from symgrad.notation.expression import Reader, Scope
 from symgrad.notation.inline import Argument, inline
-from symgrad.notation.layer import ROLES, Axis, Constant, Definition, Layer, LayerCall, Tensor
+from symgrad.notation.layer import ROLES, Axis, Constant, Definition, Fit, Layer, LayerCall, Tensor
+from symgrad.notation.lengths import derived_axes, whole_value
 from symgrad.notation.letters import Letters
 from symgrad.notation.lines import QUOTES, Statement, normalized, split
 from symgrad.notation.names import NOT_YET, RESERVED, check_name, did_you_mean
 from symgrad.notation.numbers import exact_number
+from symgrad.notation.places import Places, read_value
 from symgrad.primitives import ALIASES, PRIMITIVES
 
 MAX_DEFINITIONS = 2_000
@@ -24,6 +26,10 @@ Lookup = Callable[[str], "Layer | None"]
 
 _WORD = re.compile(r"\s*([A-Za-z]\w*)\b(?=\s*$|\s+[^\s=(\[.,*/+:-])")
 _TENSOR = re.compile(r"\s*(?P<name>[^\W\d][\w.]*)\s*(?:\[(?P<indices>[^\[\]]*)\])?\s*")
+_LABEL = re.compile(
+    r"\s*(?P<name>[^\W\d][\w.]*)\s*(?:\[(?P<indices>[^\[\]]*)\])?\s*(?P<in>in\s+(?P<into>[^\W\d]\w*))?\s*"
+)
+_LENGTH = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*(?P<equals>=)?\s*(?P<value>[^\s,=][^,=]*)?\s*")
 _CONSTANT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*(?P<equals>=)?\s*(?P<value>-?\s*[\w.]+(?:(?<=[eE])[+-]\w+)?)?\s*")
 _LEFT = re.compile(r"\s*(?P<name>[^\W\d][\w.]*)\s*(?:\[(?P<indices>[^\[\]]*)\])?\s*=(?!=)")
 _RESULTS = re.compile(r"\s*(?P<names>[^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)*)\s*=(?!=)\s*")
@@ -65,6 +71,8 @@ class _LayerReader:
     calls: list[LayerCall] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     outputs: dict[str, Origin] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+    lengths: dict[str, Term] = field(default_factory=dict)
 
     def statement(self, statement: Statement) -> None:
         """Read one statement."""
@@ -79,8 +87,6 @@ class _LayerReader:
     def _worded(self, statement: Statement, word: re.Match[str]) -> None:
         """A statement that begins with a word of its own."""
         origin, handler = statement.origin(word.start(1)), _STATEMENTS.get(word.group(1))
-        if word.group(1) == "label":
-            raise InputError("labels are not supported yet.", origin, f"Statements: {', '.join(_STATEMENTS)}.")
         if handler is None:
             raise InputError(
                 f"{word.group(1)[:40]} begins no statement.",
@@ -98,6 +104,47 @@ class _LayerReader:
             indices = self._dimensions(statement, match, name, declares=True)
             self.tensors[name] = Tensor(name, indices, role, origin)
             self.order.append(name)
+
+    def _declare_labels(self, statement: Statement, base: int) -> None:
+        for match in self._list(statement, base, _LABEL, "a label such as t[b] in v"):
+            origin = statement.origin(match.start("name"))
+            name = self._new_name(match.group("name"), origin)
+            into = match.group("into")
+            if into is None:
+                here = statement.origin(match.end())
+                raise InputError(f"into which dimension {name} points is missing.", here, f"Write {name}[b] in v.")
+            if into not in self.letters.declared or self.letters.find(into) in self.letters.variadic:
+                place = statement.origin(match.start("into"))
+                hint = did_you_mean(into, self.letters.declared) or "Declare x[b, v] on a line before."
+                raise InputError(f"no tensor has a dimension {into} to point into.", place, hint)
+            indices = self._dimensions(statement, match, name, declares=True)
+            self.tensors[name] = Tensor(name, indices, "label", origin, into)
+            self.places.labels[name] = into
+            self.order.append(name)
+
+    def _declare_lengths(self, statement: Statement, base: int) -> None:
+        """`index j = 3`, `index j = window`: a letter whose length no tensor tells."""
+        for match in self._list(statement, base, _LENGTH, "an index such as j = window"):
+            letter, origin = match.group("name"), statement.origin(match.start("name"))
+            check_name(letter, origin, "index")
+            value = match.group("value")
+            if match.group("equals") is None or value is None:
+                raise InputError(f"the length of {letter} is missing.", origin, f"Write {letter} = 3, say.")
+            if letter in self.letters.parents:
+                raise InputError(f"{letter} is an index already.", origin, "Its length is that of its dimension.")
+            self.lengths[letter] = self._length(statement, match.start("value"), match.end("value"))
+            self.letters.declare(letter, f"index {letter}")
+
+    def _length(self, statement: Statement, start: int, end: int) -> Term:
+        """A length made of whole numbers and whole constants, at least 1 by default."""
+        scope = Scope(self._indices, self._known, self.letters, places=self.places)
+        reader = Reader(statement, start, scope)
+        length = read_value(reader, reader.parse(end))
+        defaults = {name: constant.default for name, constant in self.constants.items()}
+        if length.free or any(isinstance(node, Size) for node in walk(length)) or whole_value(length, {}, defaults) < 1:
+            hint = "A length is made of whole numbers and constants, and at least 1 by default."
+            raise InputError("this is no length.", statement.origin(start), hint)
+        return length
 
     def _list(self, statement: Statement, base: int, pattern: re.Pattern[str], what: str) -> Iterator[re.Match[str]]:
         """The matches of a comma-separated list, up to the end of the statement."""
@@ -203,6 +250,7 @@ class _LayerReader:
             text = "".join(match.group("value").split())
             value = exact_number(text.lstrip("-"), statement.origin(match.start("value")))
             self.constants[name] = Constant(name, -value if text.startswith("-") else value, text, origin)
+            self.places.constants[name] = self.constants[name].default
             self.order.append(name)
 
     def _declare_outputs(self, statement: Statement, base: int) -> None:
@@ -237,7 +285,7 @@ class _LayerReader:
         origin = statement.origin(match.start("name"))
         name = self._new_name(match.group("name"), origin)
         indices = self._dimensions(statement, match, name)
-        scope = Scope(self._indices, self._known, self.letters)
+        scope = Scope(self._indices, self._known, self.letters, places=self.places)
         reader = Reader(statement, match.end(), scope)
         body = reader.read()
         indices = tuple(self.letters.index(index.name) for index in indices)
@@ -313,13 +361,39 @@ class _LayerReader:
         if len(set(names)) < len(names):
             raise InputError("a name stands twice on the left side.", origin, "Give each output a name of its own.")
         arguments = self._arguments(statement, call, layer)
+        self._whole_arguments(layer, arguments)
         added = inline(layer, names, arguments, self.letters, statement.origin(call.start("layer")))
-        for definition in added:
+        for label, letter in added.into.items():
+            handed = arguments[label].value
+            own = self.places.labels[handed.name] if isinstance(handed, Entry) else letter
+            self.letters.join(letter, own, arguments[label].origin, layer.name)
+        self.places.fits += added.fits
+        self.lengths |= added.lengths
+        for definition in added.definitions:
             self.definitions[definition.name] = Definition(
                 definition.name, definition.indices, definition.body, definition.text, names[0], origin
             )
         given = tuple(part.strip() for part in call.group("arguments").split(",") if part.strip())
         self.calls.append(LayerCall(names[0], layer.name, given))
+
+    def _whole_arguments(self, layer: Layer, arguments: Mapping[str, Argument]) -> None:
+        """Whole numbers are handed over for whole constants, and labels for labels."""
+        for constant in layer.constants:
+            argument = arguments[constant.name]
+            value = argument.value
+            if constant.is_whole and isinstance(value, Entry) and value.name in self.places.constants:
+                self.places.whole.add(value.name)
+                value = self.places.constants[value.name]
+            if constant.is_whole and (isinstance(value, Entry) or value.denominator != 1):
+                problem = f"{constant.name} of {layer.name} is a whole number, and something else stands here."
+                raise InputError(problem, argument.origin, "Hand over 2, or a constant with such a default.")
+        for tensor in layer.tensors:
+            value = arguments[tensor.name].value
+            is_label = isinstance(value, Entry) and value.name in self.places.labels
+            if is_label != (tensor.role == "label"):
+                problem = f"{tensor.name} of {layer.name} is {'a' if tensor.role == 'label' else 'no'} label."
+                hint = "A label is declared: label t[b] in v." if tensor.role == "label" else "Hand over a tensor."
+                raise InputError(problem, arguments[tensor.name].origin, hint)
 
     def _arguments(self, statement: Statement, call: re.Match[str], layer: Layer) -> dict[str, Argument]:
         """What stands for each of the layer's tensors and constants."""
@@ -380,8 +454,7 @@ class _LayerReader:
         if not any(tensor.role in ("input", "parameter") for tensor in self.tensors.values()):
             hint = "Declare what gets gradients: input x[i], or parameter w."
             raise InputError("this layer has no input and no parameter.", where, hint)
-        dimensions = [t.indices for t in self.tensors.values()] + [d.indices for d in self.definitions.values()]
-        axes = dict.fromkeys(self.letters.find(index.name) for indices in dimensions for index in indices)
+        fits = tuple(replace(f, axis=self.letters.find(f.axis), value=self._resolved(f)) for f in self.places.fits)
 
         def resolved(indices: tuple[Index, ...]) -> tuple[Index, ...]:
             return tuple(self.letters.index(index.name) for index in indices)
@@ -389,9 +462,12 @@ class _LayerReader:
         return Layer(
             name=self.name,
             doc=self.doc,
-            axes=tuple(Axis(name, name in self.letters.variadic) for name in axes),
-            tensors=tuple(Tensor(t.name, resolved(t.indices), t.role, t.origin) for t in self.tensors.values()),
-            constants=tuple(self.constants.values()),
+            axes=self._axes(fits, where),
+            tensors=tuple(
+                replace(t, indices=resolved(t.indices), into=self.letters.find(t.into) if t.into else "")
+                for t in self.tensors.values()
+            ),
+            constants=tuple(replace(c, is_whole=name in self.places.whole) for name, c in self.constants.items()),
             definitions=tuple(
                 Definition(d.name, resolved(d.indices), self.letters.resolve(d.body), d.text, d.call, d.origin)
                 for d in self.definitions.values()
@@ -400,7 +476,27 @@ class _LayerReader:
             text=self.text,
             calls=tuple(self.calls),
             order=tuple(self.order),
+            fits=tuple(dict.fromkeys(fits)),
         )
+
+    def _resolved(self, fit: Fit) -> Term:
+        return self.letters.resolve(fit.value)
+
+    def _axes(self, fits: Sequence[Fit], where: Origin) -> tuple[Axis, ...]:
+        """The dimensions, in the order of their first appearance, each with a length that something tells."""
+        dimensions = [t.indices for t in self.tensors.values()] + [d.indices for d in self.definitions.values()]
+        names = [self.letters.find(index.name) for indices in dimensions for index in indices]
+        names += [self.letters.find(letter) for letter in self.lengths]
+        names += sorted(index.axis for fit in fits for index in fit.value.free)
+        lengths = {self.letters.find(letter): length for letter, length in self.lengths.items()}
+        axes = tuple(Axis(n, n in self.letters.variadic, (), lengths.get(n)) for n in dict.fromkeys(names))
+        given = {self.letters.find(index.name) for t in self.tensors.values() for index in t.indices} | lengths.keys()
+        known = given | {axis for axis, _ in derived_axes(fits, given)}
+        for axis in axes:
+            if axis.name not in known:
+                hint = f"Declare it, index {axis.name} = 3, or use it in x[b, i + {axis.name}] with a known i."
+                raise InputError(f"nothing tells the length of the index {axis.name}.", where, hint)
+        return axes
 
 
 def _find_letter(text: str, letter: str, start: int) -> int:
@@ -413,6 +509,8 @@ _STATEMENTS: dict[str, Callable[[_LayerReader, Statement, int], None]] = {
     "input": _LayerReader._declare_tensors,
     "parameter": _LayerReader._declare_tensors,
     "target": _LayerReader._declare_tensors,
+    "label": _LayerReader._declare_labels,
+    "index": _LayerReader._declare_lengths,
     "constant": _LayerReader._declare_constants,
     "output": _LayerReader._declare_outputs,
 }

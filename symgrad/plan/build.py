@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
-from symgrad.algebra.binding import transform_children
+from symgrad.algebra.binding import in_places, transform_children
 from symgrad.algebra.terms import ZERO, Binder, Delta, Entry, Index, Pow, Term, mul, walk
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Definition, Layer
@@ -16,7 +16,8 @@ from symgrad.plan.choices import chosen, guarded
 from symgrad.plan.formula import equation, formula
 from symgrad.plan.named import through_definitions
 from symgrad.plan.names import describing_name, free_name, python_names
-from symgrad.plan.records import FULL, REDUCTION, SMALL, Procedure, Statement, is_full
+from symgrad.plan.placed import Placer, gathered, scattered
+from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, SMALL, Procedure, Statement, is_full
 from symgrad.plan.rules import code_form
 from symgrad.plan.share import (
     Places,
@@ -61,6 +62,7 @@ class Builder:
         needed = self._ordered([name for _, name in results])
         self.bodies = {name: self.bodies[name] for name in self.bodies if name in set(needed)}
         self.bodies = {name: (indices, chosen(body)) for name, (indices, body) in self.bodies.items()}
+        self._gather()
         self._share_sums()
         self._share_roots()
         self._share_terms()
@@ -154,6 +156,12 @@ class Builder:
             return ZERO
         return transform_children(body, self._without_zeros)
 
+    def _gather(self) -> None:
+        """Give what lies at computed places arrays of its own, and what is added up there."""
+        placer = Placer(self._new)
+        for name, (indices, body) in list(self.bodies.items()):
+            self.bodies[name] = (indices, placer.placed(body, name, indices))
+
     def _share_sums(self) -> None:
         """Give each sum inside an equation a statement of its own, once."""
         for name in self.given:
@@ -171,6 +179,8 @@ class Builder:
 
         One that is a whole equation stays, unless its result is spread over further indices.
         """
+        if scattered(term) is not None or gathered(term) is not None:
+            return term
         if own and reduction(term) is not None and set(self.bodies[own][0]) <= term.free:
             found = self._shared_elsewhere(term, own)
             return found if found is not None else self._extract_below(term)
@@ -201,12 +211,12 @@ class Builder:
             return term.rebind(term.indices, self._extract(term.body))
         return transform_children(term, lambda c: self._extract_below(c) if isinstance(c, Binder) else c)
 
-    def _new(self, body: Term, otherwise: str) -> Entry:
-        """A new statement for a term, with a name that says what it is."""
-        wanted = describing_name(body, self.constants | self.shifts, otherwise)
-        name = free_name(wanted, self._taken)
+    def _new(self, body: Term, otherwise: str, indices: tuple[Index, ...] | None = None) -> Entry:
+        """A new statement for a term, with a name that says what it is; `otherwise`, where the indices are given."""
+        wanted = otherwise if indices else describing_name(body, self.constants | self.shifts, otherwise)
+        name = free_name(wanted.replace(".", "_"), self._taken)
         self._taken.add(name)
-        indices = self._in_order(body)
+        indices = self._in_order(body) if indices is None else indices
         self.bodies[name] = (indices, body)
         return Entry(name, indices)
 
@@ -301,7 +311,7 @@ class Builder:
     def _statement(self, name: str, names: Mapping[str, str], needed_by: tuple[str, ...]) -> Statement:
         indices, body = self.bodies[name]
         shown = with_names(self._shown(name, unfold(body, self._invented())), names)
-        kind = REDUCTION if reduction(body) is not None else FULL if is_full(indices, self.layer) else SMALL
+        kind = _kind(indices, body, self.layer)
         return Statement(
             names[name], indices, with_names(guarded(body), names), kind,
             equation(names[name], indices, shown), needed_by, name in self.shifts,
@@ -321,12 +331,22 @@ class Builder:
         return {n: body for n, body in self.bodies.items() if n not in self.original and n not in self.shifts}
 
 
+def _kind(indices: tuple[Index, ...], body: Term, layer: Layer) -> str:
+    """What kind of statement an equation is."""
+    if gathered(body) is not None:
+        return GATHER
+    if scattered(body) is not None:
+        return SCATTER
+    return REDUCTION if reduction(body) is not None else FULL if is_full(indices, layer) else SMALL
+
+
 def _sums_and_deltas(term: Term) -> int:
     return sum(isinstance(node, (Binder, Delta)) for node in walk(term))
 
 
 def with_names(term: Term, names: Mapping[str, str]) -> Term:
     """The term with its tensors renamed; the indices stay."""
+    term = in_places(term, lambda value: with_names(value, names))
     if isinstance(term, Entry):
         return Entry(names.get(term.name, term.name), term.indices)
     return transform_children(term, lambda child: with_names(child, names))

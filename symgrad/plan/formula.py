@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symgrad.algebra.binding import transform_children
+from symgrad.algebra.reading import padded_entry
 from symgrad.algebra.terms import (
     Binder,
     Delta,
@@ -49,6 +50,8 @@ def mean_of(term: Term) -> tuple[Sum, tuple[Term, ...]] | None:
 
 def _with_means(term: Term) -> Term:
     """The term with each mean as one node: a sum over indices whose letters carry a mark."""
+    if (padded := padded_entry(term)) is not None:
+        return Entry(f"pad({_entry(padded)})")
     if isinstance(term, Sum):
         return Sum(term.indices, _with_means(term.body))
     term = transform_children(term, _with_means)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from symgrad.algebra.terms import Index, Term
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
-from symgrad.prove.evaluate import Evaluator, Point
+from symgrad.prove.evaluate import Evaluator, Point, random_point
 from symgrad.prove.floats import Floats
 from symgrad.prove.numbers import Number
+from symgrad.prove.sizes import fitted
 
 TOLERANCE = 1e-7
 FAILURES = (SymgradError, ArithmeticError, RecursionError, TypeError, ValueError, KeyError)
@@ -30,6 +31,8 @@ class _Values(Evaluator):
         definition = self.layer.definition(name)
         if definition is not None:
             return self.defined(definition, key)
+        if name in self.point.values:
+            return self.arithmetic.number(self.point.value(name, key))
         if (name, key) not in self.memo:
             seed = zlib.crc32(repr((name, key)).encode())
             self.memo[name, key] = random.Random(seed).uniform(0.4, 1.6)
@@ -55,8 +58,10 @@ class Guess:
     def _evaluator(self, layer: Layer) -> _Values:
         """The evaluator, with all definitions computed in order, so that none is evaluated deep inside another."""
         if self._values is None or self._values.layer is not layer:
-            sizes = {axis.name: 2 + place % 2 for place, axis in enumerate(layer.axes)}
-            self._values = _Values(layer, Point(sizes, {}), Floats())
+            sizes = fitted(layer, {axis.name: 2 + place % 2 for place, axis in enumerate(layer.axes)})
+            drawn = random_point(layer, sizes, random.Random(0)).values
+            whole = [*layer.labels, *(constant.name for constant in layer.constants if constant.is_whole)]
+            self._values = _Values(layer, Point(sizes, {name: drawn[name] for name in whole}), Floats())
             for definition in layer.definitions:
                 self._compute(self._values, definition.name, definition.indices)
         return self._values

@@ -28,6 +28,7 @@ from symgrad.algebra.terms import (
     Term,
     Where,
     mul,
+    position,
     power,
 )
 from symgrad.errors import SymgradError
@@ -123,13 +124,13 @@ class _Writer:
             case Compare(relation, left, right):
                 return f"{self.at_least(left, SUM)} {relation} {self.at_least(right, SUM)}"
             case Delta(left, right):
-                return self.condition(Compare("==", Position(left), Position(right)))
+                return self.condition(Compare("==", Position(left), position(right)))
             case Mul(factors):
                 return self.spelling.both.join(f"({self.condition(factor)})" for factor in factors)
             case Add((one, Mul((minus, *rest)))) if one == ONE and minus == MINUS_ONE:
                 same = inequality(term)
                 if same is not None:
-                    return self.condition(Compare("!=", Position(same.left), Position(same.right)))
+                    return self.condition(Compare("!=", Position(same.left), position(same.right)))
                 return f"{self.spelling.no}({self.condition(mul(*rest))})"
         return f"{self.at_least(term, SUM)} != 0"
 

@@ -88,6 +88,7 @@ def _saved(layer: Layer, names: Mapping[str, str], procedures: Sequence[Procedur
     read = {name for procedure in procedures for name in procedure.reads}
     seen = {i.axis for name, python in names.items() if python in read for i in layer.entry(name).indices}
     seen |= {index.axis for name in layer.outputs for index in layer.entry(name).indices}
+    read.update(names[constant.name] for constant in layer.constants if constant.is_whole)  # they tell lengths
     for tensor in layer.tensors:
         if not {index.axis for index in tensor.indices} <= seen:
             read.add(names[tensor.name])

@@ -13,8 +13,8 @@ from symgrad.notation.layer import Layer
 Equal = Callable[[Term, Term, Layer], bool]
 """The prover's verdict: True only where both terms are proved equal for every size and value."""
 
-REDUCTION, FULL, SMALL = "reduction", "full-size", "small"
-KINDS = (REDUCTION, FULL, SMALL)
+REDUCTION, FULL, SMALL, GATHER, SCATTER = "reduction", "full-size", "small", "gather", "scatter"
+KINDS = (REDUCTION, FULL, SMALL, GATHER, SCATTER)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Statement:
         indices: its dimensions, in order.
         term: the code form, over names of earlier statements and of what the procedure reads.
         kind: "reduction" (a sum or another reduction over whole axes), "full-size" (as large as the largest tensors),
-            or "small" (fewer axes than those; kept in a wider type).
+            "small" (fewer axes than those; kept in a wider type), "gather" (entries at computed places) or
+            "scatter" (values added up at computed places).
         formula: the equation in the notation, over names of the layer.
         needed_by: the results that need it, in the order of the results.
         is_shift: whether its value changes nothing (what is taken out of exponents), so that no
@@ -118,7 +119,7 @@ class KernelPlan:
 
     @property
     def full_axes(self) -> tuple[Axes, ...]:
-        """The largest collections of axes that occur; what has one of them is full-size."""
+        """The largest collections of axes that occur; what has one of them, or more, is full-size."""
         return largest_axes(self.layer)
 
 
@@ -154,5 +155,6 @@ def _within(axes: Axes, other: Axes) -> bool:
 
 
 def is_full(indices: Iterable[Index], layer: Layer) -> bool:
-    """Whether an array with these dimensions is full-size."""
-    return axes_of(indices) in largest_axes(layer)
+    """Whether an array with these dimensions is full-size: as large as the largest arrays, or larger."""
+    axes = axes_of(indices)
+    return axes in largest_axes(layer) or any(_within(other, axes) for other in largest_axes(layer))

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import rename, transform_children
+from symgrad.algebra.simplify import picks
 from symgrad.algebra.terms import ZERO, Add, Delta, Mul, Pow, Size, Sum, Term, add, mul, power, sum_over, walk
 from symgrad.plan.choices import masked_exponential, masked_sum
+from symgrad.plan.placed import nested
 from symgrad.plan.safe import safe_form
 from symgrad.plan.stable import difference_form, log_form
 from symgrad.plan.verdict import Verdict
@@ -105,7 +107,7 @@ def _pick(term: Term, _: Verdict) -> Term | None:
     factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
     for delta in factors:
         if isinstance(delta, Delta):
-            for bound, other in ((delta.left, delta.right), (delta.right, delta.left)):
+            for bound, other in picks(delta):
                 if bound in term.indices:
                     rest = mul(*(factor for factor in factors if factor is not delta))
                     return sum_over((i for i in term.indices if i != bound), rename(rest, {bound: other}))
@@ -180,6 +182,7 @@ UPWARD = (
     Rule("cancel", "N_k a / N_k = a", "Shrinks: two factors less.", _cancel),
     Rule("mask", "Σ_k where(c, a, 0) b = Σ_k [c] a b", "Shrinks: one choice less.", masked_sum),
     Rule("square", "a a = a^2", "Shrinks: one factor less.", _square),
+    Rule("nested", "Σ_i a Σ_k [h = i + k] b = Σ_ik [h = i + k] a b", "Shrinks: one sum less.", nested),
     Rule("pick", "Σ_i δ_ij a_i = a_j", "Shrinks: a sum loses an index.", _pick),
     Rule("split", "Σ_i (a δ_ij + b) c = Σ_i a δ_ij c + Σ_i b c", "Shrinks: δ leaves an Add, then the sum.", _split),
     Rule("vanish", "Σ_k (x_k - mean(x)) = 0, and any sum proved zero", "Shrinks: a sum disappears.", _vanish),

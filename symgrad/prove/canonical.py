@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from fractions import Fraction
-from itertools import combinations, count
+from itertools import count
 
 from symgrad.algebra.binding import rename
 from symgrad.algebra.terms import (
@@ -40,6 +40,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Reduce,
@@ -51,6 +52,7 @@ from symgrad.algebra.terms import (
 )
 from symgrad.errors import DerivationError, TooLargeError
 from symgrad.primitives import PRIMITIVES
+from symgrad.prove.divisors import check_divisor
 from symgrad.prove.indicators import apply_sign, compare, reduce, rename_position, rename_reduce, rename_sign, scaled
 from symgrad.prove.labelling import alike_names, canonical_sum, mixes_letters, same_divisors
 from symgrad.prove.monomials import (
@@ -75,6 +77,7 @@ from symgrad.prove.monomials import (
     size_atom,
     sum_atom,
 )
+from symgrad.prove.places import apply_equation, equal, picked, rename_equation, renamed, settled
 from symgrad.prove.powers import (
     Lead,
     Tail,
@@ -140,9 +143,9 @@ class Canonical:
             case Size(axis):
                 return _single(size_atom(axis))
             case Entry(name, indices):
-                return _single(entry_atom(name, indices))
+                return _single(entry_atom(name, tuple(settled(self, index) for index in indices)))
             case Delta(left, right):
-                return self.delta(left, right)
+                return self.delta(settled(self, left), settled(self, right))
             case Add(terms):
                 total: Poly = {}
                 for part in terms:
@@ -154,7 +157,7 @@ class Canonical:
                 return self.product(*(self.poly(power(factor, exponent)) for factor in factors))
             case Pow(base, exponent):
                 if exponent < 0:
-                    self._check_divisor(base)
+                    check_divisor(self, base)
                 return self.power(self.poly(base), exponent)
             case Call(name, arguments):
                 return self.call(name, arguments)
@@ -163,7 +166,7 @@ class Canonical:
             case Where(condition, then, otherwise):
                 return self.where(self.poly(condition), self.poly(then), self.poly(otherwise))
             case Compare(relation, left, right):
-                return compare(relation, add_into(dict(self.poly(left)), self.poly(right), Fraction(-1)))
+                return self.compare(relation, left, right)
             case Position(index):
                 return _single(position_atom(index))
             case Reduce(operation, indices, body):
@@ -172,6 +175,10 @@ class Canonical:
                 raise DerivationError(
                     f"the prover has no canonical form for a {type(term).__name__}; add one in prove/canonical.py."
                 )
+
+    def compare(self, relation: str, left: Term, right: Term) -> Poly:
+        """The indicator of a relation."""
+        return compare(relation, add_into(dict(self.poly(left)), self.poly(right), Fraction(-1)))
 
     def where(self, chosen: Poly, then: Poly, otherwise: Poly) -> Poly:
         """C a + (1 - c) b; what is not chosen counts as 0 even where it has no value."""
@@ -190,22 +197,12 @@ class Canonical:
         """Letters that nothing else has; like canonical ones they come after those that are written."""
         return {index: Index(f"~~{next(self._fresh)}", index.axis) for index in indices}
 
-    def _check_divisor(self, base: Term) -> None:
-        """Refuse 1/(x_k - x_i): it has no value at k = i, where a delta may make a product 0.
-
-        `where(k != i, (x_k - x_i)/(x_k - x_i), 0)` is 1 - delta_ki, and cancelling would make it 1.
-        """
-        for one, other in combinations(sorted(base.free), 2):
-            if one.axis == other.axis and frozenset((one, other)) not in self.distinct:
-                equal = rename(base, {one: other})
-                if not self.poly(equal):
-                    raise DerivationError(f"a divisor is 0 where {one.name} = {other.name}")
-                self._check_divisor(equal)
-
     def delta(self, left: Index, right: Index) -> Poly:
         """Delta of two indices."""
         if left == right:
             return ONE
+        if isinstance(left, Place) or isinstance(right, Place):
+            return equal(self, left, right)
         if frozenset((left, right)) in self.distinct:
             return {}
         return _single(delta_atom(left, right))
@@ -216,7 +213,7 @@ class Canonical:
         if row.elementary is not None:
             return self.poly(row.elementary(*arguments))
         if name == "log":
-            self._check_divisor(*arguments)
+            check_divisor(self, *arguments)
         return self.function(name, [self.poly(argument) for argument in arguments])
 
     def function(self, name: str, arguments: list[Poly]) -> Poly:
@@ -302,7 +299,7 @@ class Canonical:
                 del exponents[atom]
             elif atom.kind == "delta":
                 return self._apply_delta(atom, exponents)
-            elif atom.kind == "sign" and (found := apply_sign(self, atom, exponents)) is not None:
+            elif (found := self._indicator_in(atom, exponents)) is not None:
                 return found
             elif whole := _whole_part(atom, exponent):
                 exponents[atom] = exponent - whole
@@ -315,6 +312,12 @@ class Canonical:
                 exponents[atom] = exponent - floor
                 return scaled(self.normal(exponents), Fraction(atom.data[0] ** abs(floor)) ** (1 if floor > 0 else -1))
         return self._reduce(exponents)
+
+    def _indicator_in(self, atom: Atom, exponents: dict[Atom, Fraction]) -> Poly | None:
+        """What an indicator does to a product in which it stands; None where it has nothing to do."""
+        if atom.kind == "equation":
+            return apply_equation(self, atom, exponents)
+        return apply_sign(self, atom, exponents) if atom.kind == "sign" else None
 
     def _sine_squared(self, atom: Atom) -> Poly:
         """sin(u)^2 = 1 - cos(u)^2."""
@@ -425,9 +428,8 @@ class Canonical:
 
     def _sum_monomial(self, bound: set[Index], monomial: Monomial) -> Poly:
         """The sum of one monomial over freshly named indices."""
-        for atom, _ in monomial:
-            if atom.kind == "delta" and not bound.isdisjoint(atom.data):
-                return self._collapse(bound, monomial, atom)
+        if (found := picked(bound, monomial)) is not None:
+            return self._collapse(bound, monomial, *found)
         if any(_opens(atom, exponent, bound) for atom, exponent in monomial):
             return self._flattened(bound, monomial)
         outside = {atom: e for atom, e in monomial if bound.isdisjoint(atom.free)}
@@ -472,10 +474,8 @@ class Canonical:
             add_into(result, part, coefficient)
         return result
 
-    def _collapse(self, bound: set[Index], monomial: Monomial, atom: Atom) -> Poly:
+    def _collapse(self, bound: set[Index], monomial: Monomial, atom: Atom, drop: Index, keep: Index) -> Poly:
         """sum_j delta_ij f_j = f_i: i lies in the range of j, because both run over one axis."""
-        left, right = atom.data
-        drop, keep = (left, right) if left in bound else (right, left)
         rest = tuple(item for item in monomial if item[0] != atom)
         total: Poly = {}
         for part, coefficient in self.rename({rest: Fraction(1)}, {drop: keep}).items():
@@ -542,9 +542,9 @@ def _whole_part(atom: Atom, exponent: Fraction) -> Fraction:
     return Fraction(0)
 
 
-def _rename_entry(_: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
+def _rename_entry(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
     name, indices = atom.data
-    return {((entry_atom(name, tuple(mapping.get(i, i) for i in indices)), exponent),): Fraction(1)}
+    return {((entry_atom(name, tuple(renamed(canon, i, mapping) for i in indices)), exponent),): Fraction(1)}
 
 
 def _rename_delta(canon: Canonical, atom: Atom, _: Fraction, mapping: Mapping[Index, Index]) -> Poly:
@@ -583,6 +583,7 @@ def _rename_sum(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mappi
 _RENAME: dict[str, Callable[[Canonical, Atom, Fraction, Mapping[Index, Index]], Poly]] = {
     "entry": _rename_entry,
     "delta": _rename_delta,
+    "equation": rename_equation,
     "exp": _rename_exp,
     "call": _rename_call,
     "pow": _rename_pow,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,9 +20,8 @@ from symgrad.algebra.terms import Call, Index, Term, walk
 from symgrad.notation.layer import Layer
 from symgrad.prove.evaluate import Evaluator, Key, Point, exact_point, random_point, reachable
 from symgrad.prove.numbers import Bounds, EvaluationError, Exact, NotExact, Number, Real, Undefined
+from symgrad.prove.sizes import sizes_of
 
-LARGEST = 4
-"""The longest axis that is tried."""
 MOST_ASSIGNMENTS = 12
 """How many places of the free indices are tried at one point."""
 DIGITS, MORE_DIGITS = 50, 120
@@ -102,8 +101,10 @@ class _Search:
 
     def run(self, tries: int) -> Counterexample | None:
         """Try points until one shows a difference."""
-        sizes = [each for each in _sizes(self.layer) if self.assignments(each)]
-        for each in itertools.islice(itertools.cycle(sizes), tries):
+        sizes = [(each, whole) for each, whole in sizes_of(self.layer, self.fixed) if self.assignments(each)]
+        given = dict(self.fixed)
+        for each, whole in itertools.islice(itertools.cycle(sizes), tries):
+            self.fixed = {**given, **whole}
             for positive in (False, False, True):
                 try:
                     found = self.at(each, positive)
@@ -208,31 +209,11 @@ class _Search:
 _UNBOUNDED = frozenset(("erf", "erfc", "atan", "asinh", "lgamma", "digamma"))
 
 
-def _sizes(layer: Layer) -> Iterator[dict[str, int]]:
-    """Lengths of the axes, all different where there are at most four axes, small ones first."""
-    names = [axis.name for axis in layer.axes]
-    lengths = range(1, LARGEST + 1)
-    choices = list(itertools.permutations(lengths, len(names)))
-    if not choices:
-        shifted = [tuple((place + shift) % LARGEST + 1 for place in range(len(names))) for shift in lengths]
-        choices = sorted(shifted)
-    choices.sort(key=lambda each: (_volume(each), each))
-    return (dict(zip(names, each, strict=True)) for each in choices)
-
-
 def _rooted_point(
     layer: Layer, sizes: Mapping[str, int], rng: random.Random, fixed: Mapping[str, Fraction]
 ) -> Point | None:
     """An exact point that is found soon, or None."""
     return exact_point(layer, sizes, rng, fixed, steps=200)
-
-
-def _volume(sizes: tuple[int, ...]) -> int:
-    """How many entries a tensor with all axes has."""
-    total = 1
-    for size in sizes:
-        total *= size
-    return total
 
 
 def _texts(sides: tuple[Number, Number], exact: bool) -> tuple[str, str]:

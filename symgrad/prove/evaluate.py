@@ -16,8 +16,9 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
-from symgrad.algebra.terms import Delta, Diff, Entry, Index, Position, Pow, Reduce, Size, Sum, Term, walk
+from symgrad.algebra.terms import Delta, Diff, Entry, Index, Place, Position, Pow, Reduce, Size, Sum, Term, walk
 from symgrad.notation.layer import Definition, Layer
 from symgrad.prove.numbers import (
     Arithmetic,
@@ -107,17 +108,17 @@ class _Walk:
         """The value of a node that indices decide."""
         match term:
             case Entry(name, indices):
-                return self.entry(name, _key(indices, at))
+                return self.entry(name, self.key(indices, at))
             case Size(axis):
                 return self.arithmetic.number(Fraction(self.point.sizes[axis]))
             case Delta(left, right):
-                return self.arithmetic.number(Fraction(int(_place(left, at) == _place(right, at))))
+                return self.arithmetic.number(Fraction(int(self.place(left, at) == self.place(right, at))))
             case Sum(indices, body):
                 return self.sum(indices, body, at)
             case Reduce():
                 return self.reduce(term, at)
             case Position(index):
-                return self.arithmetic.number(Fraction(_place(index, at)))
+                return self.arithmetic.number(Fraction(self.place(index, at)))
             case Diff():
                 return self.derivative(term, at)
             case _:
@@ -148,6 +149,25 @@ class _Walk:
             self.memo[place] = self.value(definition.body, dict(zip(definition.indices, key, strict=True)))
         return self.memo[place]
 
+    def place(self, index: Index, at: Mapping[Index, int]) -> int:
+        """Which place an index is; a computed one may lie outside of its axis."""
+        if isinstance(index, Place):
+            value = self.whole.value(index.value, at)
+            assert isinstance(value, Fraction)
+            return int(value)
+        if index not in at:
+            raise EvaluationError(f"index {index.name} has no value here")
+        return at[index]
+
+    def key(self, indices: tuple[Index, ...], at: Mapping[Index, int]) -> Key:
+        """Which entry indices name."""
+        return tuple(self.place(index, at) for index in indices)
+
+    @cached_property
+    def whole(self) -> _Walk:
+        """The evaluation of places, which are whole numbers in every arithmetic."""
+        return Evaluator(self.layer, self.point, Exact())
+
     def entry(self, name: str, key: Key) -> Number:
         """The value of an entry."""
         raise NotImplementedError
@@ -155,16 +175,6 @@ class _Walk:
     def derivative(self, term: Diff, at: Mapping[Index, int]) -> Number:
         """The value of a derivative."""
         raise NotImplementedError
-
-
-def _place(index: Index, at: Mapping[Index, int]) -> int:
-    if index not in at:
-        raise EvaluationError(f"index {index.name} has no value here")
-    return at[index]
-
-
-def _key(indices: tuple[Index, ...], at: Mapping[Index, int]) -> Key:
-    return tuple(_place(index, at) for index in indices)
 
 
 @dataclass
@@ -205,12 +215,12 @@ class Evaluator(_Walk):
 
     def derivative(self, term: Diff, at: Mapping[Index, int]) -> Number:
         """The derivative of a body by an entry, along the dual numbers of that entry."""
-        sweep = self._sweep(term.wrt.name, _key(term.wrt.indices, at), term.total)
+        sweep = self._sweep(term.wrt.name, self.key(term.wrt.indices, at), term.total)
         body = term.body
         if not term.total and isinstance(body, Entry) and body.name != term.wrt.name:
             opened = self.layer.definition(body.name)
             if opened is not None:
-                at = dict(zip(opened.indices, _key(body.indices, at), strict=True))
+                at = dict(zip(opened.indices, self.key(body.indices, at), strict=True))
                 body = opened.body
         tangent = sweep.value(body, at).tangent
         return self.arithmetic.number(Fraction(0)) if tangent is None else tangent
@@ -290,7 +300,8 @@ def random_point(
         layer: whose tensors, constants and outputs get values.
         sizes: the length of each axis.
         rng: the source of randomness; the same state gives the same point.
-        fixed: scalars that are not random, such as {"eps": 0, "d_L": 1}.
+        fixed: scalars that are not random, such as {"eps": 0, "d_L": 1}; a whole constant has its default
+            where it is not among them.
         positive: make every value positive, for layers with roots and logarithms. Without it
             inputs and targets have any sign and may be 0, and parameters are not 0.
         whole: use whole numbers only (constants apart).
@@ -299,7 +310,14 @@ def random_point(
     values = {
         name: {key: _draw(rng, role, positive, whole) for key in blank.keys(indices)}
         for name, indices, role in _given(layer)
+        if role != "label"
     }
+    for name, axis in layer.labels.items():
+        keys = blank.keys(layer.indices(name) or ())
+        values[name] = {key: Fraction(rng.randrange(sizes[axis])) for key in keys}
+    for constant in layer.constants:
+        if constant.is_whole:
+            values[constant.name] = {(): constant.default}
     for name, value in (fixed or {}).items():
         values[name] = {(): Fraction(value)}
     return Point(dict(sizes), values)
@@ -353,7 +371,7 @@ def exact_point(
     return None
 
 
-Place = tuple[Term, dict[Index, int]]
+Spot = tuple[Term, dict[Index, int]]
 """A term and the values of its free indices."""
 
 
@@ -363,7 +381,7 @@ def _roots(layer: Layer) -> list[Term]:
     return [node for node in nodes if isinstance(node, Pow) and node.exponent.denominator != 1]
 
 
-def _irrational(layer: Layer, point: Point, roots: list[Term]) -> Place | None:
+def _irrational(layer: Layer, point: Point, roots: list[Term]) -> Spot | None:
     """The first root without a rational value; functions count as rational."""
     evaluator = Evaluator(layer, point, Exact(surrogate=True))
     for root in roots:
@@ -377,7 +395,7 @@ def _irrational(layer: Layer, point: Point, roots: list[Term]) -> Place | None:
     return None
 
 
-def _reads(layer: Layer, point: Point, root: Place) -> list[tuple[str, Key]] | None:
+def _reads(layer: Layer, point: Point, root: Spot) -> list[tuple[str, Key]] | None:
     """The given values that a root reads, or None where it is rational."""
     reader = _Reader(layer, point, Exact(surrogate=True))
     try:
@@ -393,6 +411,7 @@ def _change_one(layer: Layer, point: Point, rng: random.Random, places: list[tup
     Constants stay where there is anything else, because every other root reads them too.
     """
     roles = {name: role for name, _, role in _given(layer)}
+    places = [(name, key) for name, key in places if name not in layer.labels]
     choices = [(name, key) for name, key in places if roles[name] != "constant"] or places
     if not choices:
         return point

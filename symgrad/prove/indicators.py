@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from symgrad.algebra.terms import Index
+from symgrad.algebra.terms import Index, position
 from symgrad.errors import TooLargeError
 from symgrad.prove.monomials import (
     UNIT,
@@ -22,8 +22,6 @@ from symgrad.prove.monomials import (
     add_into,
     freeze,
     level_of_poly,
-    monomial_of,
-    position_atom,
     reduce_atom,
     sign_atom,
 )
@@ -107,10 +105,10 @@ def rename_sign(canon: Canonical, atom: Atom, _: Fraction, mapping: Mapping[Inde
     return positive(canon.rename(dict(atom.data[0]), mapping))
 
 
-def rename_position(_: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
+def rename_position(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:
     """The place of another index."""
     (index,) = atom.data
-    return {monomial_of({position_atom(mapping.get(index, index)): exponent}): Fraction(1)}
+    return canon.power(canon.poly(position(mapping.get(index, index))), exponent)
 
 
 def rename_reduce(canon: Canonical, atom: Atom, exponent: Fraction, mapping: Mapping[Index, Index]) -> Poly:

@@ -8,7 +8,8 @@ from itertools import groupby, permutations, product
 from math import factorial, prod
 from typing import Any
 
-from symgrad.algebra.terms import Index
+from symgrad.algebra.binding import rename
+from symgrad.algebra.terms import Add, Index, Place, place_text
 from symgrad.errors import TooLargeError
 from symgrad.prove.monomials import Monomial, Poly, PolyLike, level_of, sum_atom
 
@@ -144,7 +145,20 @@ def _looks(index: Index, body: Monomial, colours: Mapping[Index, int]) -> tuple[
 
 
 def _colour(other: Index, index: Index, colours: Mapping[Index, int]) -> tuple[int, int, str]:
-    """How one index sees another: as itself, as a bound one of some colour, or as a free letter."""
+    """How one index sees another: as itself, as a bound one of some colour, or as a free letter.
+
+    A computed place looks as its letters do, each with what it is multiplied with.
+    """
+    if isinstance(other, Place):
+        return (3, 0, _look_of_place(other, index, colours))
     if other == index:
         return (0, 0, "")
     return (1, colours[other], "") if other in colours else (2, 0, other.name)
+
+
+def _look_of_place(place: Place, index: Index, colours: Mapping[Index, int]) -> str:
+    """What a computed place looks like, whatever its bound letters are called."""
+    looks = {letter: _colour(letter, index, colours) for letter in place.free}
+    names = {letter: Index("%" + "_".join(map(str, look)), letter.axis) for letter, look in looks.items()}
+    value = rename(place.value, names)
+    return " + ".join(sorted(map(place_text, value.terms if isinstance(value, Add) else (value,))))

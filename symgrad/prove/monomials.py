@@ -14,7 +14,22 @@ from typing import Any, cast
 
 from symgrad.algebra.terms import Index
 
-RANKS = ("size", "prime", "delta", "sign", "sum", "pow", "exp", "abs", "reduce", "call", "position", "entry", "symbol")
+RANKS = (
+    "size",
+    "prime",
+    "delta",
+    "equation",
+    "sign",
+    "sum",
+    "pow",
+    "exp",
+    "abs",
+    "reduce",
+    "call",
+    "position",
+    "entry",
+    "symbol",
+)
 """The kinds of atoms, from the smallest to the largest in the monomial order."""
 UNITS = ("size", "prime", "exp")
 """The kinds that are positive for all values and have no parts."""
@@ -123,8 +138,13 @@ def add_into(total: Poly, poly: Poly, factor: Fraction = Fraction(1)) -> Poly:
 
 
 def entry_atom(name: str, indices: tuple[Index, ...]) -> Atom:
-    """An entry x[c, i], or a scalar symbol."""
-    return Atom("entry" if indices else "symbol", (name, indices), frozenset(indices), 0)
+    """An entry x[c, i], or a scalar symbol; computed places count as free, beside their letters."""
+    return Atom("entry" if indices else "symbol", (name, indices), _free_of_indices(indices), 0)
+
+
+def _free_of_indices(indices: Iterable[Index]) -> frozenset[Index]:
+    """The letters, those in computed places, and these places."""
+    return frozenset(indices).union(*(index.free for index in indices))
 
 
 def size_atom(axis: str) -> Atom:
@@ -140,6 +160,11 @@ def prime_atom(prime: int) -> Atom:
 def delta_atom(left: Index, right: Index) -> Atom:
     """Kronecker's delta of two different indices."""
     return Atom("delta", (min(left, right), max(left, right)), frozenset((left, right)), 0)
+
+
+def equation_atom(letter: Index, place: Index) -> Atom:
+    """1 where a letter is a computed place, else 0."""
+    return Atom("equation", (letter, place), _free_of_indices((letter, place)), 0)
 
 
 def exp_atom(monomial: Monomial) -> Atom:
@@ -192,14 +217,19 @@ def sign_atom(base: Poly) -> Atom:
 def reduce_atom(operation: str, indices: tuple[Index, ...], body: Poly) -> Atom:
     """A largest, smallest value or product over indices that are already canonically named."""
     frozen = freeze(body)
-    free = free_of_poly(frozen).difference(indices)
+    free = _without(free_of_poly(frozen), indices)
     return Atom("reduce", (operation, indices, frozen), free, level_of_poly(frozen) + 1)
 
 
 def sum_atom(indices: tuple[Index, ...], body: Monomial) -> Atom:
     """A sum of a monomial over indices that are already canonically named."""
-    free = free_of(body).difference(indices)
+    free = _without(free_of(body), indices)
     return Atom("sum", (indices, body), free, level_of(body) + 1, positive_product(body))
+
+
+def _without(free: frozenset[Index], bound: tuple[Index, ...]) -> frozenset[Index]:
+    """What is free outside of a reduction: neither a bound letter nor a place with one."""
+    return frozenset(index for index in free if index.free.isdisjoint(bound))
 
 
 def positive_product(monomial: Monomial) -> bool:

@@ -12,6 +12,7 @@ from symgrad.prove.evaluate import Evaluator, random_point
 from symgrad.prove.floats import Floats
 from symgrad.prove.mutations import Mutation, corrections
 from symgrad.prove.numbers import EvaluationError, Number
+from symgrad.prove.sizes import fitted
 from symgrad.prove.verdict import Prover
 
 TOLERANCE = 1e-9
@@ -31,7 +32,7 @@ def nearest_form(claim: Claim, prover: Prover, fixed: Mapping[str, Fraction]) ->
 def _plausible(claim: Claim, prover: Prover, fixed: Mapping[str, Fraction]) -> Iterator[Mutation]:
     """The corrections that agree with the left side in numbers."""
     layer = prover.layer
-    sizes = {axis.name: 2 + place for place, axis in enumerate(layer.axes)}
+    sizes = fitted(layer, {axis.name: 2 + place for place, axis in enumerate(layer.axes)})
     point = random_point(layer, sizes, random.Random(1), fixed=fixed, positive=True)
     places = {index: place for place, index in enumerate(sorted(claim.left.free))}
     at = {index: place % point.sizes[index.axis] for index, place in places.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Reduce,
@@ -102,7 +104,7 @@ class Printer:
             case Size(axis):
                 return f"N_{{{letter(axis).latex}}}"
             case Delta(left, right):
-                return rf"\delta_{{{_letters((left, right))}}}"
+                return rf"\delta_{{{self.letters((left, right))}}}"
             case Pow():
                 return self.power(term)
             case Call(function, ()):
@@ -123,9 +125,20 @@ class Printer:
         if target is not None:
             return rf"\frac{{\partial {self.names.loss.latex}}}{{\partial {self.entry(Entry(target, term.indices))}}}"
         symbol = self.names.symbol(term.name)
-        subscript = f"_{{{','.join(letter(i.name).latex for i in term.indices)}}}" if term.indices else ""
+        subscript = f"_{{{','.join(map(self.index, term.indices))}}}" if term.indices else ""
         superscript = r"\,".join(part for part in ("2" if symbol.squared else "", symbol.owner) if part)
         return symbol.latex + subscript + (f"^{{{superscript}}}" if superscript else "")
+
+    def index(self, index: Index) -> str:
+        """A letter, or a computed place: i + j."""
+        if isinstance(index, Place):
+            return re.sub(r"(?<=\}) (?=[a-z])", r"\\, ", self.term(index.value))  # a word and a letter stand apart
+        return letter(index.name).latex
+
+    def letters(self, indices: tuple[Index, ...]) -> str:
+        """Letters side by side; with commas where one of them is a word, or a computed place."""
+        plain = all(len(index.name) == 1 for index in indices)
+        return ("" if plain else ",").join(map(self.index, indices))
 
     def power(self, term: Pow) -> str:
         """A square, a root, or a power of a root."""
@@ -169,7 +182,9 @@ class Printer:
         if sign.excluded:
             conditions = r",\, ".join(rf"{own} \ne {letter(other.name).latex}" for other in sign.excluded)
             return rf"\sum_{{{conditions}}}"
-        return rf"\sum_{{{own}=1}}^{{N_{{{letter(sign.index.axis).latex}}}}}"
+        length = rf"N_{{{letter(sign.index.axis).latex}}}"
+        first, last = (0, f"{length} - 1") if self.names.from_zero else (1, length)
+        return rf"\sum_{{{own}={first}}}^{{{last}}}"
 
     def cases(self, term: Reduce | Where | Compare | Position) -> str:
         r"""\max_{k} body, a choice in braces, an indicator in brackets, the place of an index."""
@@ -193,7 +208,7 @@ class Printer:
             sign = {"<": "<", "<=": r"\le", "==": "=", "!=": r"\ne"}[term.relation]
             return f"{self.term(term.left)} {sign} {self.term(term.right)}"
         if isinstance(term, Delta):
-            return f"{letter(term.left.name).latex} = {letter(term.right.name).latex}"
+            return f"{self.index(term.left)} = {self.index(term.right)}"
         return f"{self.term(term)} = 1"
 
     def derivative(self, term: Diff) -> str:
@@ -215,9 +230,3 @@ def _side_by_side(factors: list[str]) -> str:
 
 def _parentheses(text: str) -> str:
     return rf"\left({text}\right)"
-
-
-def _letters(indices: tuple[Index, ...]) -> str:
-    """Letters side by side; with commas where one of them is a word."""
-    letters = [letter(index.name).latex for index in indices]
-    return ("" if all(len(index.name) == 1 for index in indices) else ",").join(letters)

@@ -52,10 +52,12 @@ class Names:
     Attributes:
         symbols: for each name of the layer.
         loss: the scalar by which gradients are taken: the layer's scalar output, else ℒ.
+        from_zero: whether indices are counted from 0, which matters where places are computed.
     """
 
     symbols: Mapping[str, Symbol]
     loss: Symbol
+    from_zero: bool = False
 
     @classmethod
     def of(cls, layer: Layer) -> Names:
@@ -73,7 +75,7 @@ class Names:
             used.add((found.latex, found.owner))
             symbols[name] = found
         loss = symbols[layer.outputs[0]] if layer.scalar_output else Symbol(r"\mathcal{L}", "ℒ", "L")
-        return cls(symbols, loss)
+        return cls(symbols, loss, from_zero=bool(layer.fits or layer.labels))
 
     def symbol(self, name: str) -> Symbol:
         """The symbol of a name; one that the layer does not know is shown in full."""

@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symgrad.algebra.terms import Diff, Entry, Term
+from symgrad.algebra.terms import Diff, Entry, Term, divide
 from symgrad.article.book import EquationBook
 from symgrad.derive.records import Condition, Derivation, Gradient, Step
+from symgrad.notation.layer import Layer
+from symgrad.notation.lengths import derived_axes, given_axes
 from symgrad.prove.study import Found, Study
 from symgrad.render.lines import width, wrapped
 from symgrad.render.names import Names
@@ -90,11 +92,25 @@ class _Page:
             lines.append(f"  {parts} always stand together: one index {axis.name}, N_{axis.name} = {sizes}")
         for definition in self.study.merge.layer.definitions:
             lines.append(self.line(self.show(definition.entry), definition.body, definition.entry))
+        lines += self.lengths(self.study.merge.layer)
         sizes = ", ".join(f"N_{axis.name}" for axis in self.study.merge.layer.axes)
         conditions = [f"{sizes} ≥ 1" if sizes else "", *(self.condition(c) for c in self.study.domain)]
         if any(conditions):
             lines.append("  for " + " and ".join(c for c in conditions if c))
         return "\n".join(lines)
+
+    def lengths(self, layer: Layer) -> Iterator[str]:
+        """The lengths that no tensor tells, and what labels point into."""
+        for axis in layer.axes:
+            if axis.length is not None:
+                yield f"  N_{axis.name} = {self.show(axis.length)}"
+        known = {*given_axes(layer), *(axis.name for axis in layer.axes if axis.length is not None)}
+        for name, lengths in derived_axes(layer.fits, known):
+            fits = [f"⌊{self.show(divide(room, step))}⌋ + 1" for room, step in lengths]
+            count = fits[0] if len(fits) == 1 else f"min({', '.join(fits)})"
+            yield f"  {name} runs over every position that fits: N_{name} = {count}"
+        for name, into in layer.labels.items():
+            yield f"  {self.show(layer.entry(name))} is a place on {into}, counted from 0"
 
     def condition(self, condition: Condition) -> str:
         return self.show(condition.term) + (" ≠ 0" if condition.kind == "nonzero" else " > 0")

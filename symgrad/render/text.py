@@ -16,6 +16,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Reduce,
@@ -121,7 +122,11 @@ class _Printer:
 
     def letters(self, indices: tuple[Index, ...]) -> str:
         """The letters of indices: c,i."""
-        return ",".join(self.show(letter(index.name)) for index in indices)
+        return ",".join(map(self.index, indices))
+
+    def index(self, index: Index) -> str:
+        """A letter, or a computed place: i + j."""
+        return self.term(index.value) if isinstance(index, Place) else self.show(letter(index.name))
 
     def entry(self, term: Entry) -> str:
         """x[c,i], or a gradient: ∂L/∂y[c,i]."""
@@ -179,7 +184,7 @@ class _Printer:
             )
             return f"{self.term(term.left)} {sign} {self.term(term.right)}"
         if isinstance(term, Delta):
-            return f"{self.show(letter(term.left.name))} = {self.show(letter(term.right.name))}"
+            return f"{self.index(term.left)} = {self.index(term.right)}"
         return self.term(term)
 
     def derivative(self, term: Diff) -> str:

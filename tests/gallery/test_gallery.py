@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from symgrad import pipeline
-from symgrad.check.kernels import array_of, complex_step, load_kernel, relative_error
+from symgrad.check.kernels import argument_of, array_of, complex_step, load_kernel, relative_error
 from symgrad.check.samples import KINDS, extreme, kinds_of, sample, sensible_point
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import from_text, gallery, load
 from symgrad.prove.evaluate import Evaluator, Point
 from symgrad.prove.floats import Floats
+from symgrad.prove.sizes import fitted
 from symgrad.prove.study import Study
 
 torch = pytest.importorskip("torch")
@@ -43,7 +44,8 @@ def module(name: str, backend: str) -> ModuleType:
 def point(layer: Layer, lengths: tuple[int, ...]) -> Point:
     """Random numbers of the right kinds for everything that a layer is given."""
     chosen = lengths if len(layer.axes) <= 5 else (2, 3, 2)  # the complex step takes a forward pass for each entry
-    sizes = {axis.name: n for axis, n in zip(layer.axes, [*chosen, 2, 3, 2, 2], strict=False)}
+    sizes = {axis.name: n for axis, n in zip(layer.axes, [*chosen, 2, 3, 2, 2, 2, 2], strict=False)}
+    sizes = fitted(layer, sizes)
     row = references().get(layer.name)
     return sensible_point(layer, sizes, seed=1, known=row.kinds if row else {})
 
@@ -67,7 +69,7 @@ def test_both_routes_are_proved_equal(name):
 def test_numpy_kernel_against_the_equations_and_the_complex_step(name, lengths):
     layer, kernel = study(name).layer, module(name, "numpy")
     at = point(layer, lengths)
-    outputs, saved = kernel.forward(*(array_of(at, t.indices, t.name) for t in layer.tensors))
+    outputs, saved = kernel.forward(*(argument_of(at, t) for t in layer.tensors))
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     gradients = kernel.backward(saved, *(array_of(at, layer.entry(o).indices, f"d_{o}") for o in layer.outputs))
     plain = Evaluator(layer, at, Floats())

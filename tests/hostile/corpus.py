@@ -96,7 +96,7 @@ FORMULAS = (
     formula(
         "sum over a number",
         "sum[0](x[s, c])",
-        "an index is a letter; entries at fixed places are not supported yet.",
+        "an index letter is expected here, and no number or text.",
         4,
         15,
     ),
@@ -104,7 +104,7 @@ FORMULAS = (
     formula(
         "sum over an entry",
         "sum[x[s, c]](x[s, c])",
-        "entries picked by a label, x[t[b]], are not supported yet.",
+        "an index letter is expected here.",
         4,
         15,
     ),
@@ -122,7 +122,7 @@ FORMULAS = (
     formula(
         "size of a number",
         "x[s, c]*size[3]",
-        "an index is a letter; entries at fixed places are not supported yet.",
+        "an index letter is expected here, and no number or text.",
         4,
         24,
     ),
@@ -281,17 +281,42 @@ FORMULAS = (
     formula("product without a formula", "x[s, c]*prod[s]()", "prod takes one formula, and 0 stand here.", 4, 19),
     formula("bare where", "x[s, c]*where", "where needs a condition and two values.", 4, 19),
     formula("where in brackets", "where[s](x[s, c])", "where is not a reduction.", 4, 11),
-    formula("fixed entry", "x[s, 0]", "an index is a letter; entries at fixed places are not supported yet.", 4, 16),
-    formula("negative entry", "x[s, -1]", "an index letter is expected here.", 4, 16),
+    formula("fixed entry", "x[s, 0]", "index c stands only on the left side of the equation for y.", 4, 6),
+    formula("negative entry", "x[s, -1]", "this place lies outside of the dimension.", 4, 16),
+    formula("entry behind the last", "x[s, size[c]]", "this place lies outside of the dimension.", 4, 16),
+    formula("entry shifted out", "x[s, c + 1]", "this place lies outside of the dimension.", 4, 16),
+    formula("entry shifted down", "x[s, c - 1]", "this place lies outside of the dimension.", 4, 16),
+    formula("entry backwards", "x[s, -c]", "this place lies outside of the dimension.", 4, 16),
+    formula("fraction of a place", "x[s, c/2]", "this is no place in a dimension.", 4, 16),
+    formula("power of a place", "x[s, c**2]", "this is no place in a dimension.", 4, 16),
+    formula("place of two letters", "x[s, s*c]", "two index letters are multiplied here.", 4, 16),
+    formula(
+        "place by a fraction", "x[s, c + eps]", "eps stands in a place, and its default is no whole number.", 4, 20
+    ),
+    formula("place by a tensor", "x[s, c + g]", "g is no whole number.", 4, 20),
+    formula("place by a function", "x[s, exp(c)]", "an index letter is expected here.", 4, 16),
+    formula("huge place", "x[s, c + 10000000]", "a place is a whole number of at most 10000.", 4, 20),
+    formula("place nested deeply", "x[s, " + "-" * 120 + "c]", "this formula is nested more than 100 deep.", 4, 115),
+    formula(
+        "letter of unknown length", "w[c]*sum[q, r](x[s, q + r])", "nothing tells the length of the index q.", 5, 1
+    ),
+    formula("entry by no label", "x[s, w[c]]", "w is no label, and only labels point into a dimension.", 4, 16),
+    formula("pad without a shift", "pad(x[s, c])", "no index is shifted here, so that nothing lies outside.", 4, 15),
+    formula("pad of a tensor", "pad(x)", "pad takes a shifted entry and how many zeros stand at each end.", 4, 11),
+    formula("pad of nothing", "pad()", "pad takes a shifted entry and how many zeros stand at each end.", 4, 11),
+    formula("bare pad", "x[s, c]*pad", "pad needs a shifted entry.", 4, 19),
+    formula(
+        "pad by a letter", "pad(x[s, c + 1], c)", "the number of zeros is a whole number or a whole constant.", 4, 28
+    ),
+    formula("pad by less than nothing", "pad(x[s, c + 1], -1)", "the number of zeros is a whole number", 4, 28),
+    formula("pad by a fraction", "pad(x[s, c + 1], eps)", "eps stands in a place, and its default is no whole", 4, 28),
     formula("slice", "x[s, :]", "an index is a letter; slices are not supported.", 4, 16),
-    formula("ellipsis", "x[s, ...]", "an index is a letter; entries at fixed places are not supported yet.", 4, 16),
+    formula("ellipsis", "x[s, ...]", "an index letter is expected here, and no number or text.", 4, 16),
     formula("star in brackets", "x[*s, c]", "an index letter is expected here.", 4, 13),
     formula("brackets twice", "x[s][c]", "an entry has one pair of brackets.", 4, 11),
     formula("brackets three times", "x[s][c][0]", "an entry has one pair of brackets.", 4, 11),
     formula("empty brackets", "x[]", "']' does not fit here.", 4, 13),
-    formula(
-        "string in brackets", "x['s', c]", "an index is a letter; entries at fixed places are not supported yet.", 4, 13
-    ),
+    formula("string in brackets", "x['s', c]", "an index letter is expected here, and no number or text.", 4, 13),
     formula("call in brackets", "x[f(s), c]", "an index letter is expected here.", 4, 13),
     formula("lambda in brackets", "x[lambda: s, c]", "an index letter is expected here.", 4, 13),
     formula("walrus in brackets", "x[(s := c), c]", "an index letter is expected here.", 4, 14),
@@ -518,11 +543,7 @@ FORMULAS = (
     formula("lone surrogate", "x[s, c] + '\udcff'", "the character \\udcff is not text.", 4, 22),
 )
 
-NOT_YET_FORMULAS = (
-    formula("clip", "clip(x[s, c], 0, 1)", "clip is not supported yet.", 4, 11),
-    formula("shifted entry", "x[s, c + 1]", "shifted entries such as x[i + j] are not supported yet.", 4, 16),
-    formula("entry by label", "x[s, w[c]]", "entries picked by a label, x[t[b]], are not supported yet.", 4, 16),
-)
+NOT_YET_FORMULAS = (formula("clip", "clip(x[s, c], 0, 1)", "clip is not supported yet.", 4, 11),)
 
 STATEMENTS = (
     statement("keyword as a name", "input lambda[s]", "'lambda' cannot be a name: it is a Python keyword, and", 4, 7),
@@ -840,7 +861,30 @@ STATEMENTS = (
     statement("layer name too long", "z = " + "a" * 300 + "(x)", "there is no function or layer", 4, 5),
 )
 
-NOT_YET_STATEMENTS = (statement("label", "label t[s] in c", "labels are not supported yet.", 4, 1),)
+PLACE_STATEMENTS = (
+    statement("label into nothing", "label t[s]", "into which dimension t points is missing.", 4, 11),
+    statement(
+        "label into an unknown dimension", "label t[s] in q", "no tensor has a dimension q to point into.", 4, 15
+    ),
+    statement("label into a number", "label t[s] in 3", "'i' does not fit here.", 4, 12),
+    statement("label into a tensor", "label t[s] in w", "no tensor has a dimension w to point into.", 4, 15),
+    statement("label that is a tensor", "label w[s] in c", "w is defined twice (first in line 2).", 4, 7),
+    statement("label as a value", "label t[s] in c\nz[s] = t[s] + g", "t is a label, which points into a", 5, 8),
+    statement("label as a scalar", "label t in c\nz = t + g", "t is a label, which points into a dimension", 5, 5),
+    statement("label with too many indices", "label t[s] in c\nz[s] = x[s, t[s, s]]", "t has 1 index, and 2", 5, 13),
+    statement("shifted label", "label t[s] in c\nz[s] = x[s, t[s] + 1]", "a label stands alone in its place.", 5, 13),
+    statement(
+        "label of another dimension", "label t[s] in s\nz[s] = x[s, t[s]]", "t points into the dimension s.", 5, 13
+    ),
+    statement("index without a length", "index q", "the length of q is missing.", 4, 7),
+    statement("index of length 0", "index q = 0", "this is no length.", 4, 11),
+    statement("index of a fraction", "index q = eps", "eps stands in a place, and its default is no", 4, 11),
+    statement("index of a tensor's length", "index q = w", "w is no whole number.", 4, 11),
+    statement("index of a huge length", "index q = 99999999", "a place is a whole number of at most 10000.", 4, 11),
+    statement("index that is one already", "index c = 3", "c is an index already.", 4, 7),
+    statement("index of code", "index q = __import__('os')", "this is no place in a dimension.", 4, 11),
+    statement("index with brackets", "index q[s] = 3", "'[' does not fit here.", 4, 8),
+)
 
 TEXTS = (
     layer("empty", "", "this layer defines nothing.", 1, 1),
@@ -1072,15 +1116,15 @@ CLAIMS = (
     claim("Greek", "∂L/∂β = 0", "'∂' (PARTIAL DIFFERENTIAL) is not an ASCII character.", 1, 1),
 )
 
-NOT_YET_CLAIMS = (
+PLACE_CLAIMS = (
     claim(
         "shifted entry",
         "d_x[s, c, k] = d_y[s, c, k + 1]",
-        "shifted entries such as x[i + j] are not supported yet.",
+        "this place lies outside of the dimension.",
         1,
         26,
     ),
 )
 
-LAYERS = (*FORMULAS, *NOT_YET_FORMULAS, *STATEMENTS, *NOT_YET_STATEMENTS, *TEXTS)
-ALL_CLAIMS = (*CLAIMS, *NOT_YET_CLAIMS)
+LAYERS = (*FORMULAS, *NOT_YET_FORMULAS, *STATEMENTS, *PLACE_STATEMENTS, *TEXTS)
+ALL_CLAIMS = (*CLAIMS, *PLACE_CLAIMS)

@@ -14,7 +14,8 @@ from symgrad.notation.layer import Layer
 from symgrad.notation.letters import Letters
 from symgrad.notation.library import from_text, gallery, load
 from symgrad.notation.lines import Statement
-from symgrad.notation.unparse import unparse, unparse_layer
+from symgrad.notation.unparse import unparse
+from symgrad.notation.unparse_layer import unparse_layer
 
 LAYER = from_text(
     """

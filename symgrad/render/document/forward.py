@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from symgrad.algebra.terms import Size, Term
+from symgrad.algebra.terms import Size, Term, divide
 from symgrad.notation.layer import Axis, Definition, Layer, Tensor
+from symgrad.notation.lengths import derived_axes, given_axes
 from symgrad.render.document.blocks import Block, Items, Section, Text
 from symgrad.render.document.chains import equalities
 from symgrad.render.document.context import Context
@@ -18,6 +19,7 @@ _ROLES = {
     "input": ("Input", "gets a gradient"),
     "parameter": ("Parameter", "trainable; gets a gradient"),
     "target": ("Target", "given; gets no gradient"),
+    "label": ("Labels", "given whole numbers that pick entries"),
 }
 
 
@@ -25,7 +27,7 @@ def forward_section(context: Context) -> Section:
     """The network: its tensors, its equations, its domain."""
     layer = context.study.layer
     blocks: list[Block] = [Text(_opening(layer)), Items((*_tensors(context), *_constants(context), _outputs(context)))]
-    blocks += [Text(_ranges(layer)), network(context)]
+    blocks += [Text(_ranges(context, layer)), network(context)]
     blocks += _as_written(context)
     if context.study.merge.merged:
         blocks += _merged(context)
@@ -76,11 +78,11 @@ def _outputs(context: Context) -> str:
     )
 
 
-def _ranges(layer: Layer) -> str:
+def _ranges(context: Context, layer: Layer) -> str:
     """Over what the indices run."""
     if not layer.axes:
         return "All of these are single numbers."
-    runs = listed(_range(axis) for axis in layer.axes)
+    runs = listed(_range(context, axis) for axis in layer.axes)
     text = f"Here {runs}."
     variadic = [axis for axis in layer.axes if axis.variadic]
     for axis in variadic:
@@ -88,11 +90,40 @@ def _ranges(layer: Layer) -> str:
             f" The index {_letter(axis)} stands for any number of dimensions, also none, counted through together: "
             f"{_size(axis)} is the product of their sizes."
         )
-    return text + " All sizes are at least 1."
+    return text + _lengths(context, layer) + _labels(context, layer) + " All sizes are at least 1."
 
 
-def _range(axis: Axis) -> str:
-    return math(rf"{letter(axis.name).latex} \in [1,\, N_{{{letter(axis.name).latex}}}]")
+def _lengths(context: Context, layer: Layer) -> str:
+    """The lengths that no tensor tells."""
+    text = ""
+    for axis in layer.axes:
+        if axis.length is not None:
+            text += f" {math(rf'{context.latex(Size(axis.name))} = {context.latex(axis.length)}')}."
+    known = {*given_axes(layer), *(axis.name for axis in layer.axes if axis.length is not None)}
+    for name, lengths in derived_axes(layer.fits, known):
+        fits = [rf"\left\lfloor {context.latex(divide(room, step))} \right\rfloor + 1" for room, step in lengths]
+        count = fits[0] if len(fits) == 1 else rf"\min\left({', '.join(fits)}\right)"
+        equation = rf"{context.latex(Size(name))} = {count}"
+        text += f" The index {math(letter(name).latex)} runs over every position that fits: {math(equation)}."
+    return text
+
+
+def _labels(context: Context, layer: Layer) -> str:
+    """Into which dimensions labels point."""
+    return "".join(
+        f" The labels {context.inline(layer.entry(name))} lie in {math(_interval(context, axis))}."
+        for name, axis in layer.labels.items()
+    )
+
+
+def _range(context: Context, axis: Axis) -> str:
+    return math(rf"{letter(axis.name).latex} \in {_interval(context, axis.name)}")
+
+
+def _interval(context: Context, axis: str) -> str:
+    """[1, N], or [0, N - 1] where indices are counted from 0."""
+    length = rf"N_{{{letter(axis).latex}}}"
+    return rf"[0,\, {length} - 1]" if context.names.from_zero else rf"[1,\, {length}]"
 
 
 def _letter(axis: Axis) -> str:
@@ -119,7 +150,7 @@ def _merged(context: Context) -> Iterator[Block]:
         own = letter(axis.name).latex
         yield Text(
             f"All computation is across the dimensions of {listed(map(math, parts))} together. They can therefore be "
-            f"combined into a single index {_range(axis)} with "
+            f"combined into a single index {_range(context, axis)} with "
             f"{math(f'N_{{{own}}} = {sizes}')}. "
         )
     yield Text("Written with it, the equations are equivalent and simpler:")

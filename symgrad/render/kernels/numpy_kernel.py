@@ -20,6 +20,7 @@ from symgrad.render.kernels.words import (
     header,
     output_text,
     signature,
+    whole_lines,
 )
 
 HELPERS = ("sigmoid", "erf", "erfc", "lgamma", "digamma")
@@ -36,11 +37,11 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
     uses_math = used & {"lgamma", "digamma"} or any("math." in line for line in lines)
     imports = (*(["import math"] if uses_math else []), "from typing import NamedTuple", "", "import numpy as np")
     layer = plan.layer
-    constants = {plan.names[constant.name] for constant in layer.constants}
+    constants = {plan.names[c.name]: "int" if c.is_whole else "float" for c in layer.constants}
     return NumpyKernel(
         header(plan, "numpy", "NumPy"), imports, frozenset(used), forward, backward,
         tuple(
-            Field(name, "float" if name in constants else "np.ndarray", shown(name, plan.indices(name), layer))
+            Field(name, constants.get(name, "np.ndarray"), shown(name, plan.indices(name), layer))
             for name in plan.saved
         ),
         tuple(
@@ -55,17 +56,25 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     tensors = [(plan.names[t.name], t.indices) for t in layer.tensors]
     names = [name for name, _ in tensors]
     outputs = [plan.names[name] for name in layer.outputs]
-    writer = NumpyLines(plan, plan.forward, (*outputs, *plan.saved), names[0], used)
+    first = next(t.name for t in layer.tensors if t.role != "label")
+    writer = NumpyLines(plan, plan.forward, (*outputs, *plan.saved), plan.names[first], used)
     body = writer.write(kinds_of(plan))
     shapes = _shapes(plan, body, used)
-    lines = [f"{_unpacked(names)} = _arrays({', '.join(f'{n}={n}' for n in names)})"]
+    labels = {plan.names[name]: axis for name, axis in layer.labels.items()}
+    reals = [name for name in names if name not in labels]
+    lines = [f"{_unpacked(reals)} = _arrays({', '.join(f'{n}={n}' for n in reals)})"]
+    lines += [f"{name} = np.asarray({name})" for name in labels]
     for name, indices in tensors:
         lines += shapes.unpack(name, indices, check=True)
+    lines += [*whole_lines(plan, used), *shapes.lengths(check=True)]
+    for name, axis in labels.items():
+        used.add("check_labels")
+        lines.append(f'_check_labels("{shown(name, plan.indices(name), layer)}", {name}, n_{axis})')
     lines += shapes.flatten(tensors)
     results = [_returned(writer, shapes, plan.names[name], layer.entry(name).indices) for name in layer.outputs]
     saved = call_lines("saved = Saved", [_kept(shapes, name, plan.indices(name)) for name in plan.saved])
     returned = f"return {results[0] if len(results) == 1 else '(' + ', '.join(results) + ')'}, saved"
-    lines += [*_dtype(names[0], [*body, returned]), "", *body, "", *saved, returned]
+    lines += [*_dtype(plan.names[first], [*body, returned]), "", *body, "", *saved, returned]
     doc = (f"Compute {output_text(plan)}, and what `backward` needs.", "", "Args:", *argument_lines(plan))
     return Function("forward", signature(plan), doc, fit(lines))
 
@@ -91,6 +100,7 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
     lines += [f"{name} = float({name})" for name, indices in cotangents if not indices]
     for name, indices in arrays:
         lines += shapes.unpack(name, indices, check=True)
+    lines += shapes.lengths(check=False)
     lines += shapes.flatten([*saved, *arrays])
     returned = [f"{what}={_returned(writer, shapes, name, layer.entry(what).indices)}" for what, name in results]
     lines += [*_dtype(first, [*body, *returned]), "", *body, "", *call_lines("return Gradients", returned)]

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from symgrad.algebra.terms import ONE, Binder, Entry, Index, Mul, Pow, Reduce, Sum, Term, mul, walk
 from symgrad.plan.formula import mean_of
-from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
+from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
+from symgrad.render.kernels.places import PlaceLines
 from symgrad.render.kernels.products import (
     grouped,
     is_contraction,
@@ -21,7 +22,7 @@ from symgrad.render.kernels.products import (
     scaled,
     transposed,
 )
-from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, raw
+from symgrad.render.kernels.small import LABEL, OWN, PYTHON, WIDE, Smalls, raw
 from symgrad.render.kernels.words import comment, fitted
 
 
@@ -80,7 +81,9 @@ class NumpyLines:
 
     def _statement(self, statement: Statement) -> None:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
-        if statement.kind == REDUCTION:
+        if statement.kind in (GATHER, SCATTER):
+            self._placed(statement)
+        elif statement.kind == REDUCTION:
             self._reduction(statement)
         elif statement.kind == FULL:
             self.full.assign(statement.name, statement.term, statement.indices)
@@ -93,6 +96,17 @@ class NumpyLines:
             self.lines.append(f"{statement.name} = {text}")
             for name in reads_of(statement.term):
                 self.buffers.read(name)
+
+    def _placed(self, statement: Statement) -> None:
+        """Entries at computed places, or what is added up there."""
+        writer = PlaceLines(self.smalls, self.used)
+        self.lines += writer.gather(statement) if statement.kind == GATHER else writer.scatter(statement)
+        kinds = [self.smalls.kinds.get(node.name) for node in walk(statement.term) if isinstance(node, Entry)]
+        self.smalls.kinds[statement.name] = WIDE if WIDE in kinds else OWN
+        for name in reads_of(statement.term):
+            self.buffers.read(name)
+        if is_full(statement.indices, self.layer):
+            self.buffers.owned[statement.name] = statement.indices
 
     def _reduction(self, statement: Statement) -> None:
         found = reduction(statement.term)
@@ -227,7 +241,7 @@ def kinds_of(plan: KernelPlan) -> dict[str, str]:
     """What the names of the layer hold."""
     layer, kinds = plan.layer, {}
     for tensor in layer.tensors:
-        kinds[plan.names[tensor.name]] = OWN
+        kinds[plan.names[tensor.name]] = LABEL if tensor.role == "label" else OWN
     for constant in layer.constants:
         kinds[plan.names[constant.name]] = PYTHON
     for definition in layer.definitions:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from symgrad.algebra.simplify import tidy
+from symgrad.algebra.terms import Term, add, place_text
 from symgrad.notation.layer import Layer
+from symgrad.notation.lengths import derived_axes, first, given_axes, last, parts_of
+from symgrad.plan.infix import infix
 from symgrad.plan.records import REDUCTION, KernelPlan
 from symgrad.render.kernels.layout import Frame, flat_items, has_variadic, shape_items, shown, tuple_text
+from symgrad.render.kernels.small import PLAIN
 
 
 @dataclass
@@ -43,10 +48,43 @@ class Shapes:
             lines += self._dimensions(name, indices)
         self.known.update(dict.fromkeys(new, name))
         if len(new) == len(axes) and new:
-            left = ", ".join(self._items(indices)) + ("," if len(axes) == 1 else "")
+            items = self._items(indices)
+            left = tuple_text(items) if len(items) == 1 and items[0].startswith("*") else ", ".join(items)
+            left += "," if len(items) == 1 and left == items[0] else ""
             return [*lines, f"{left} = {name}.shape", *self._products(new)]
         lines += [self._one(name, indices, axis) for axis in new] + self._products(new)
         return lines + (self._check(name, indices) if check else [])
+
+    def lengths(self, check: bool) -> list[str]:
+        """The lines for lengths that no array has: declared ones, and how many positions fit."""
+        lines = []
+        for axis in self.layer.axes:
+            if axis.length is not None and axis.name not in self.known:
+                lines += self._new(axis.name, whole_text(axis.length), check)
+        for axis_name, found in derived_axes(self.layer.fits, self.known):
+            self.used.add("positions")
+            texts = [f"_positions({whole_text(room)}, {whole_text(step)})" for room, step in found]
+            lines += self._new(axis_name, texts[0] if len(texts) == 1 else f"min({', '.join(texts)})", check)
+        return lines + (self._inside() if check else [])
+
+    def _new(self, axis: str, text: str, check: bool) -> list[str]:
+        """The line for one length, where it is used."""
+        self.known[axis] = ""
+        return [f"n_{axis} = {text}"] if check or axis in self.needed else []
+
+    def _inside(self) -> list[str]:
+        """The lines that check entries at places of which nothing else says that they lie inside."""
+        derived = {axis.name for axis in self.layer.axes} - set(given_axes(self.layer))
+        lines = []
+        for fit in self.layer.fits:
+            if fit.padding is None and not derived & {index.axis for index in fit.value.free}:
+                self.used.add("check_inside")
+                low, high = (add(*map(end, parts_of(fit.value))) for end in (first, last))
+                what = place_text(fit.value)
+                lines.append(
+                    f'_check_inside("{what}", {whole_text(tidy(low))}, {whole_text(tidy(high))}, n_{fit.axis})'
+                )
+        return lines
 
     def flatten(self, names: Iterable[tuple[str, Frame]]) -> list[str]:
         """The lines that merge variadic axes."""
@@ -107,6 +145,11 @@ class Shapes:
         if lines:
             self.used.add("math")
         return lines
+
+
+def whole_text(term: Term) -> str:
+    """A length, or a number of places, as a Python expression."""
+    return infix(term, PLAIN)
 
 
 def has_sums(plan: KernelPlan) -> bool:

@@ -17,6 +17,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Term,
@@ -30,8 +31,8 @@ from symgrad.plan.records import KernelPlan
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.layout import Frame, einsum_text, place
 
-PYTHON, OWN, WIDE = "python", "own", "wide"
-"""What a name holds: a Python number, an array in the kernel's own dtype, one in the wider type."""
+PYTHON, OWN, WIDE, LABEL = "python", "own", "wide", "label"
+"""What a name holds: a Python number, an array in the kernel's own dtype, one in the wider type, labels."""
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Smalls:
 
     def text(self, term: Term, frame: Frame) -> str:
         """The expression, its arrays broadcast to the frame."""
-        return infix(self.plain(term), self._spelling(frame))
+        return infix(self.plain(term), self.spelling(frame))
 
     def plain(self, term: Term) -> Term:
         """The term with functions and roots of mere numbers written for Python's own floats."""
@@ -100,7 +101,8 @@ class Smalls:
             return self.cast(_bracketed(text)) + where.suffix
         return _bracketed(text) + where.suffix if where.suffix else text
 
-    def _spelling(self, frame: Frame) -> Spelling:
+    def spelling(self, frame: Frame) -> Spelling:
+        """How the pieces of an expression are written, broadcast to a frame."""
         return Spelling(
             entry=lambda item: self.placed(item, frame), size=lambda s: f"n_{s.axis}", call=self.function,
             fraction=fraction_text, delta=lambda item: self.identity(item, frame),
@@ -109,10 +111,12 @@ class Smalls:
 
     def condition(self, term: Term, frame: Frame) -> str:
         """A term that is 1 or 0, as a condition."""
-        return condition(self.plain(term), self._spelling(frame))
+        return condition(self.plain(term), self.spelling(frame))
 
     def identity(self, item: Delta, frame: Frame) -> str:
-        """Kronecker's delta as an identity matrix."""
+        """Kronecker's delta as an identity matrix, or a comparison with computed places."""
+        if isinstance(item.right, Place):
+            return self.truth.format(condition(item, self.spelling(frame)))
         return self.eye(f"n_{item.left.axis}") + place((item.left, item.right), frame).suffix
 
     def position(self, item: Position, frame: Frame) -> str:

@@ -15,9 +15,18 @@ from symgrad.render.kernels.layout import Frame, is_whole, shown
 from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
-from symgrad.render.kernels.small import OWN, WIDE
+from symgrad.render.kernels.small import LABEL, OWN, WIDE
 from symgrad.render.kernels.torch_lines import TorchLines
-from symgrad.render.kernels.words import argument_lines, call_lines, class_name, fit, header, output_text, signature
+from symgrad.render.kernels.words import (
+    argument_lines,
+    call_lines,
+    class_name,
+    fit,
+    header,
+    output_text,
+    signature,
+    whole_lines,
+)
 
 
 def torch_kernel(plan: KernelPlan) -> TorchKernel:
@@ -27,7 +36,10 @@ def torch_kernel(plan: KernelPlan) -> TorchKernel:
     wrapper, forward, backward = _wrapper(plan, used), _forward(plan, used), _backward(plan, gradients)
     used.update(["plus"] if plan.from_statistics else [])
     lines = [line for function in (forward, backward, *gradients) for line in function.lines]
-    imports = (*(["import math", ""] if any("math." in line for line in lines) else []), "import torch")
+    imports = (
+        *(["import math", ""] if "math" in used or any("math." in line for line in lines) else []),
+        "import torch",
+    )
     about: tuple[str, ...] = (f"Computes {output_text(plan)}; see `{plan.layer.name}`.",)
     if plan.statistics:
         about = (
@@ -57,9 +69,13 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     """The function that users call: checks, and hides the statistics."""
     tensors = _tensors(plan)
     shapes = Shapes(plan.layer, is_whole(plan.layer), frozenset(), used, "{0}.numel()", has_sums(plan))
-    lines = [f"_check_types({', '.join(f'{n}={n}' for n, _ in tensors)})"]
+    labels = [plan.names[name] for name in plan.layer.labels]
+    lines = [f"_check_types({', '.join(f'{n}={n}' for n, _ in tensors if n not in labels)})"]
+    used.update(["check_labels"] if labels else [])
+    lines += [f"_check_labels({', '.join(f'{n}={n}' for n in labels)})"] if labels else []
     for name, indices in tensors:
         lines += [line for line in shapes.unpack(name, indices, check=True) if not re.match(r"n_\w+ = math", line)]
+    lines += [*whole_lines(plan, used), *shapes.lengths(check=True)]
     outputs = _outputs(plan)
     apply = f"{class_name(plan.layer)}.apply({', '.join([*(n for n, _ in tensors), *_constants(plan)])})"
     if plan.statistics:
@@ -81,8 +97,13 @@ def _prologue(
     for name, indices in arrays:
         if any(index.axis not in shapes.known for index in indices):
             lines += shapes.unpack(name, indices, check=False)
+    lines += shapes.lengths(check=False)
     for name, indices in arrays:
-        if kinds[name] == OWN:
+        if kinds[name] == LABEL:
+            lines.append(
+                f"{name} = {name}.long()" + "".join(shapes.flatten([(name, indices)])).partition(f" = {name}")[2]
+            )
+        elif kinds[name] == OWN:
             lines.append(_brought(name, indices, shapes, "dtype"))
         elif name not in plan.statistics and name.removeprefix("d_") not in plan.statistics:
             lines.append(_brought(name, indices, shapes, "wide"))
@@ -113,7 +134,9 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
 
 def _first(plan: KernelPlan, arrays: Sequence[tuple[str, Frame]]) -> str:
     """The first full-size array: its dtype is the results'."""
-    return next((name for name, indices in arrays if is_full(indices, plan.layer)), arrays[0][0])
+    labels = {plan.names[name] for name in plan.layer.labels}
+    real = [(name, indices) for name, indices in arrays if name not in labels]
+    return next((name for name, indices in real if is_full(indices, plan.layer)), real[0][0])
 
 
 def _saved_tensors(plan: KernelPlan) -> list[str]:
@@ -159,7 +182,8 @@ def _reads(plan: KernelPlan, procedure: Procedure) -> list[str]:
     results = {i.axis for what, _ in procedure.results for i in plan.layer.entry(what).indices}
     known = {i.axis for name in names for i in plan.indices(name)}
     extra = [n for n in arrays if (axes := {i.axis for i in plan.indices(n)}) & results and not axes <= known][:1]
-    return [*cotangents, *(n for n in plan.saved if n in {*names, *extra})]
+    whole = {plan.names[constant.name] for constant in plan.layer.constants if constant.is_whole}
+    return [*cotangents, *(n for n in plan.saved if n in {*names, *extra, *whole})]
 
 
 def _gradients(plan: KernelPlan, used: set[str]) -> Function:

@@ -33,10 +33,11 @@ from symgrad.algebra.terms import (
 from symgrad.errors import SymgradError
 from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, infix, split_sign
-from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
+from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
+from symgrad.render.kernels.places import PlaceLines
 from symgrad.render.kernels.products import (
     grouped,
     is_contraction,
@@ -108,6 +109,8 @@ class TorchLines:
 
     def _lines(self, statement: Statement) -> list[str]:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
+        if statement.kind in (GATHER, SCATTER):
+            return [*comment(statement.formula), *(part for line in self._placed(statement) for part in fitted(line))]
         if statement.kind == REDUCTION:
             text = self._reduction(statement)
         elif statement.kind == FULL:
@@ -120,6 +123,13 @@ class TorchLines:
                 text = self._expanded(statement.term, text, statement.indices)
         lines = [part for line in assignment(statement.name, text) for part in fitted(line)]
         return [*comment(statement.formula), *lines]
+
+    def _placed(self, statement: Statement) -> list[str]:
+        """Entries at computed places, or what is added up there."""
+        writer = PlaceLines(self.smalls, self.used)
+        kinds = [self.smalls.kinds.get(node.name) for node in walk(statement.term) if isinstance(node, Entry)]
+        self.smalls.kinds[statement.name] = WIDE if WIDE in kinds else OWN
+        return writer.gather(statement) if statement.kind == GATHER else writer.scatter(statement)
 
     def _full(self, statement: Statement) -> str:
         """A full-size statement's right-hand side."""

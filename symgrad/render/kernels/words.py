@@ -172,9 +172,17 @@ def argument_lines(plan: KernelPlan) -> list[str]:
     """One line for each argument: its shape and role."""
     layer, lines = plan.layer, []
     for tensor in layer.tensors:
-        lines.append(f"    {shown(plan.names[tensor.name], tensor.indices, layer)}: {ROLES[tensor.role]}.")
-    lines += [f"    {plan.names[c.name]}: a constant." for c in layer.constants]
+        role = ROLES.get(tensor.role, f"labels, whole numbers from 0 to n_{tensor.into} - 1")
+        lines.append(f"    {shown(plan.names[tensor.name], tensor.indices, layer)}: {role}.")
+    lines += [f"    {plan.names[c.name]}: a {'whole number' if c.is_whole else 'constant'}." for c in layer.constants]
     return lines
+
+
+def whole_lines(plan: KernelPlan, used: set[str]) -> list[str]:
+    """The line that checks constants that are whole numbers."""
+    names = [plan.names[constant.name] for constant in plan.layer.constants if constant.is_whole]
+    used.update(["check_whole"] if names else [])
+    return [f"_check_whole({', '.join(f'{name}={name}' for name in names)})"] if names else []
 
 
 ROLES = {"input": "input", "parameter": "parameter", "target": "target, gets no gradient"}
