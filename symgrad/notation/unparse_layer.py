@@ -103,6 +103,8 @@ def _padded(term: Term, fits: Iterable[Fit]) -> Term:
 
 
 def _shifted(index: Index, padding: Term) -> Index:
+    if isinstance(index, Place) and index.inside:
+        return index
     return in_place(index, lambda value: tidy(add(value, padding)))
 
 

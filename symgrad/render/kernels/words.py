@@ -139,10 +139,11 @@ def _has_commas(text: str) -> bool:
 def _arguments(text: str) -> list[str]:
     """The text cut at the commas outside brackets; a last comma ends it."""
     text = text.strip().removesuffix(",")
-    depth, parts = 0, [""]
+    depth, quoted, parts = 0, False, [""]
     for character in text:
+        quoted ^= character == '"'
         depth += (character in "([") - (character in ")]")
-        if character == "," and not depth:
+        if character == "," and not depth and not quoted:
             parts.append("")
         else:
             parts[-1] += character
