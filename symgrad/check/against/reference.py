@@ -1,0 +1,171 @@
+"""What the derived gradients are in a case, and how far off a right kernel may be there.
+
+The values come from symgrad's own emitted NumPy kernel in float64: its formulas were proved equal
+to the derivatives, and are safe from overflow. The limit is what rounding explains:
+
+    limit = K (u M + D)      u: rounding of one number in the dtype; K: as many as may pile up
+                             M: the size of the terms that the formula adds up
+                             D: how far the derived value moves when every given number moves by u
+
+A kernel within that limit is a right formula, computed with the care that its inputs allow; D is
+large where the problem itself is ill-conditioned, so that nobody is blamed for it. In float32 a
+kernel may also be four times as far off as symgrad's own kernel of that dtype. In float64 nine
+digits are enough: people type constants with ten.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from symgrad.algebra.terms import Add, Mul, Sum, Term
+from symgrad.check.against.arrays import Scope, TermArrays
+from symgrad.check.against.records import ROUNDING, Array, Arrays, Data
+from symgrad.check.samples import Lengths
+from symgrad.notation.layer import Layer
+from symgrad.prove.numbers import EvaluationError
+
+PILE = {"float64": 64.0, "float32": 64.0, "float16": 16.0, "bfloat16": 16.0}
+"""K, by dtype: torch's functions round after every operation in half precision, and sum in float32."""
+OWN = 4.0
+TYPED = 1e-9
+"""float64 results this close, relatively, count as the same formula."""
+MOVES = 4
+Body = tuple[str, Scope, Term]
+"""A gradient's name, its indices and the term that it equals."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The derived values of a case.
+
+    Attributes:
+        values: of outputs ("y") and gradients ("d_x"), in float64.
+        limits: for each the largest absolute difference that rounding explains.
+        own: for each the error of symgrad's own kernel in the case's dtype; empty where it has none.
+    """
+
+    values: Arrays
+    limits: Mapping[str, float]
+    own: Mapping[str, float]
+
+
+class Reference:
+    """The derived values of a layer's cases.
+
+    Args:
+        layer: the layer.
+        module: its emitted NumPy kernel.
+        bodies: the gradients in the order of computation, for the size of their terms.
+    """
+
+    def __init__(self, layer: Layer, module: ModuleType, bodies: tuple[Body, ...]) -> None:
+        self.layer, self.module, self.bodies = layer, module, bodies
+
+    def expected(self, data: Data) -> Expected:
+        """The derived values of a case, and the limits."""
+        exact = self._kernel(data.tensors, data.cotangents, data.constants, "float64")
+        unit, pile = ROUNDING[data.case.dtype], PILE[data.case.dtype]
+        moved = self._movement(data, exact, unit)
+        terms = self._terms(data)
+        own = self._own(data, exact)
+        limits = {}
+        for name, value in exact.items():
+            size = max(_largest(value), terms.get(name, 0.0))
+            limit = pile * (unit * size + moved[name])
+            limit = max(limit, TYPED * size) if data.case.dtype == "float64" else max(limit, OWN * own.get(name, 0.0))
+            limits[name] = limit
+        return Expected(exact, limits, own)
+
+    def values(self, data: Data) -> Arrays:
+        """The derived values alone."""
+        return self._kernel(data.tensors, data.cotangents, data.constants, "float64")
+
+    def _kernel(self, tensors: Arrays, cotangents: Arrays, constants: Mapping[str, float], dtype: str) -> Arrays:
+        """Outputs and gradients of the emitted kernel."""
+        with np.errstate(all="ignore"):
+            given = [np.asarray(tensors[t.name]).astype(dtype) for t in self.layer.tensors]
+            outputs, saved = self.module.forward(*given, **constants)
+            outputs = outputs if len(self.layer.outputs) > 1 else (outputs,)
+            gradients = self.module.backward(
+                saved, *(np.asarray(cotangents[n]).astype(dtype) for n in self.layer.outputs)
+            )
+        found = dict(zip(self.layer.outputs, outputs, strict=True))
+        found |= {f"d_{t.name}": getattr(gradients, t.name) for t in self.layer.differentiable}
+        return {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
+
+    def _movement(self, data: Data, exact: Arrays, unit: float) -> dict[str, float]:
+        """How far each result moves when every given number moves by `unit` of itself, up or down."""
+        random = np.random.default_rng([data.case.seed, 11])
+        worst = dict.fromkeys(exact, 0.0)
+        for _ in range(MOVES):
+            tensors = {n: _moved(a, random, unit) for n, a in data.tensors.items()}
+            cotangents = {n: _moved(a, random, unit) for n, a in data.cotangents.items()}
+            found = self._kernel(tensors, cotangents, data.constants, "float64")
+            for name, value in found.items():
+                worst[name] = max(worst[name], _largest(value - exact[name]))
+        return worst
+
+    def _own(self, data: Data, exact: Arrays) -> dict[str, float]:
+        """The errors of symgrad's own kernel in float32."""
+        if data.case.dtype != "float32":
+            return {}
+        found = self._kernel(data.tensors, data.cotangents, data.constants, "float32")
+        return {name: _largest(value - exact[name]) for name, value in found.items()}
+
+    def _terms(self, data: Data) -> dict[str, float]:
+        """The size of what each gradient's formula adds up: it may be far larger than the gradient."""
+        arrays = term_arrays(self.layer, data)
+        found = {}
+        for name, indices, body in self.bodies:
+            try:
+                found[name] = _largest(arrays.whole(_sizes_of_terms(body), indices))
+                arrays.define(name, indices, body)
+            except EvaluationError:
+                break
+        return {name: size for name, size in found.items() if math.isfinite(size)}
+
+
+def term_arrays(layer: Layer, data: Data) -> TermArrays:
+    """A case's numbers for terms, variadic axes as one dimension."""
+    values = {t.name: flat(data.tensors[t.name], t.indices, data.case.lengths) for t in layer.tensors}
+    values |= {
+        f"d_{name}": flat(array, layer.entry(name).indices, data.case.lengths)
+        for name, array in data.cotangents.items()
+    }
+    values |= {name: np.asarray(value) for name, value in data.constants.items()}
+    return TermArrays(layer, {axis: math.prod(inner) for axis, inner in data.case.lengths.items()}, values)
+
+
+def flat(array: Array, indices: Scope, lengths: Lengths) -> Array:
+    """An array with one dimension for each index."""
+    return np.asarray(array).reshape(tuple(math.prod(lengths[index.axis]) for index in indices))
+
+
+def _sizes_of_terms(term: Term) -> Term:
+    """The term with absolute values around what it adds up, as far as gradients are in it."""
+    from symgrad.algebra.terms import Call, add, mul, sum_over
+
+    match term:
+        case Add(terms) if any(name.startswith("d_") for name in term.names):
+            return add(*(_sizes_of_terms(part) for part in terms))
+        case Mul(factors):
+            return mul(*(_sizes_of_terms(factor) for factor in factors))
+        case Sum(indices, body):
+            return sum_over(indices, _sizes_of_terms(body))
+        case _:
+            return Call("abs", (term,))
+
+
+def _moved(array: Array, random: np.random.Generator, unit: float) -> Array:
+    return array * (1 + unit * random.choice((-1.0, 1.0), array.shape))
+
+
+def _largest(array: Array) -> float:
+    """The largest finite absolute value."""
+    finite = np.abs(array[np.isfinite(array)]) if np.ndim(array) else np.abs(array)
+    return float(np.max(finite, initial=0.0)) if np.all(np.isfinite(finite)) else 0.0
