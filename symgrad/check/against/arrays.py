@@ -6,7 +6,7 @@ code with the printers of kernels and none with the prover.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,16 +44,25 @@ class TermArrays:
         layer: whose names the terms use; its definitions are evaluated from the tensors.
         sizes: the length of each axis; a variadic axis is one dimension here.
         values: arrays of the tensors, constants and upstream gradients ("d_y"), a dimension for each index.
+        rounding: what happens to each definition's values before they are used; nothing by default.
     """
 
-    def __init__(self, layer: Layer, sizes: Mapping[str, int], values: Mapping[str, Array]) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        sizes: Mapping[str, int],
+        values: Mapping[str, Array],
+        rounding: Callable[[Array], Array] | None = None,
+    ) -> None:
+        self.rounding = rounding
         self.sizes, self.values = sizes, {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
         for definition in layer.definitions:
             self.define(definition.name, definition.indices, definition.body)
 
     def define(self, name: str, indices: Scope, body: Term) -> None:
         """Let `name` stand for the values of a term."""
-        self.values[name] = self.whole(body, indices)
+        values = self.whole(body, indices)
+        self.values[name] = values if self.rounding is None else self.rounding(values)
 
     def whole(self, term: Term, indices: Scope) -> Array:
         """The values of a term, as an array with a dimension for each of `indices`."""

@@ -32,7 +32,7 @@ RANKS: tuple[tuple[int, ...], ...] = ((4,), (2, 3), (), (2, 1, 3))
 """Dimensions of a variadic axis: one, two, none, three."""
 _FIRST = (3, 2, 5, 4, 2, 3)
 _SIZES = ((4, 3, 2, 5, 3, 2), (7, 2, 3, 2, 4, 3), (2, 5, 7, 3, 3, 2))
-_LARGE = (16, 6, 24, 5, 4, 3)
+_LARGE = (11, 5, 16, 4, 3, 2)
 
 
 def lengths_of(layer: Layer, sizes: Sequence[int], inner: tuple[int, ...]) -> Lengths:
@@ -140,10 +140,19 @@ def other_constants(layer: Layer) -> dict[str, float]:
 
 
 class Sampler:
-    """Draws the numbers of cases for one layer; `fixed` are constants that stay at their defaults."""
+    """Draws the numbers of cases for one layer.
 
-    def __init__(self, layer: Layer, fixed: Sequence[str] = ()) -> None:
-        self.layer, self.kinds = layer, kinds_of(layer, {})
+    Args:
+        layer: whose tensors get numbers.
+        fixed: constants that stay at their defaults.
+        targets: the kind of the targets' numbers (see samples.KINDS), where it is not any number.
+        every: the kind of all tensors' numbers, where the kernel refuses others.
+    """
+
+    def __init__(self, layer: Layer, fixed: Sequence[str] = (), targets: str = "", every: str = "") -> None:
+        known = {t.name: every for t in layer.tensors if every}
+        known |= {t.name: targets for t in layer.tensors if t.role == "target" and targets}
+        self.layer, self.every, self.kinds = layer, every, kinds_of(layer, known)
         self.defaults = {c.name: float(c.default) for c in layer.constants}
         self.other = {n: v for n, v in other_constants(layer).items() if n not in fixed}
 
@@ -164,8 +173,8 @@ class Sampler:
 def rounded(array: Array, dtype: str) -> Array:
     """The nearest numbers of a dtype, in float64."""
     if dtype == "bfloat16":
-        bits = np.asarray(array, dtype=np.float32).view(np.uint32).astype(np.uint64)
+        bits = np.array(array, dtype=np.float32).view(np.uint32).astype(np.uint64)
         bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-        return bits.astype(np.uint32).view(np.float32).astype(np.float64)
+        return np.asarray(bits.astype(np.uint32).view(np.float32), dtype=np.float64)
     with np.errstate(over="ignore"):
-        return np.asarray(array).astype(dtype).astype(np.float64)
+        return np.asarray(np.asarray(array).astype(dtype), dtype=np.float64)

@@ -21,7 +21,7 @@ import numpy as np
 from symgrad.check.against.calling import bind
 from symgrad.check.against.layouts import numpy_layout
 from symgrad.check.against.loading import quiet, told
-from symgrad.check.against.records import Array, Data, KernelFault, Run
+from symgrad.check.against.records import ON_PURPOSE, Array, Data, KernelFault, Run
 from symgrad.check.samples import shape_of
 from symgrad.notation.layer import Layer
 
@@ -65,14 +65,7 @@ class NumpyPair:
         plain, named = self.binding.arguments({**given, **data.constants})
         returned = _called(self.forward, plain, named, "forward", self.path)
         names = self.layer.outputs
-        alone = not isinstance(returned, tuple) or (len(returned) == len(names) > 1)
-        if alone:
-            parts: Sequence[Any] = returned if isinstance(returned, tuple) else (returned,)
-            saved: Any = None
-        else:
-            *parts, saved = returned
-            if len(parts) == 1 and len(names) > 1 and isinstance(parts[0], tuple):
-                parts = parts[0]
+        parts, saved, alone = _apart(returned, len(names))
         if len(parts) != len(names):
             wanted = ", ".join(names)
             raise KernelFault(f"forward returns {len(parts)} outputs and what was saved, instead of ({wanted}, saved)")
@@ -109,6 +102,17 @@ class NumpyPair:
         return [saved, *seeds], {}
 
 
+def _apart(returned: Any, count: int) -> tuple[Sequence[Any], Any, bool]:
+    """Outputs, what was saved, and whether there was nothing saved: from (y, saved), ((y, z), saved) or y."""
+    if not isinstance(returned, tuple):
+        return (returned,), None, True
+    if count > 1 and len(returned) == 2 and isinstance(returned[0], tuple):
+        return returned[0], returned[1], False
+    if len(returned) == count > 1:
+        return returned, None, True
+    return returned[:-1], returned[-1], False
+
+
 def by_name(returned: Any, layer: Layer) -> dict[str, Any]:
     """Gradients by the name of their tensor, from a named tuple, a dictionary, a tuple or one array."""
     names = [tensor.name for tensor in layer.differentiable]
@@ -143,7 +147,8 @@ def _called(function: Callable[..., Any], plain: list[Any], named: dict[str, Any
     try:
         return function(*plain, **named)
     except Exception as error:
-        raise KernelFault(f"{what} raises {told(error, path)}", refusal=True) from error
+        on_purpose = what == "forward" and isinstance(error, ON_PURPOSE)
+        raise KernelFault(f"{what} raises {told(error, path)}", refusal=True, on_purpose=on_purpose) from error
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

@@ -22,12 +22,17 @@ class KernelFault(SymgradError):
 
     Args:
         message: what happened, with the place in the person's own file where there is one.
-        refusal: whether it raised by itself (a case that it does not take), rather than return something wrong.
+        refusal: whether it raised, rather than return something wrong.
+        on_purpose: whether its forward pass raised what a person raises to refuse a case: a ValueError, a
+            NotImplementedError or a failed assertion.
     """
 
-    def __init__(self, message: str, refusal: bool = False) -> None:
+    def __init__(self, message: str, refusal: bool = False, on_purpose: bool = False) -> None:
         super().__init__(message)
-        self.refusal = refusal
+        self.refusal, self.on_purpose = refusal, on_purpose
+
+
+ON_PURPOSE = (ValueError, NotImplementedError, AssertionError)
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ class Outcome:
         place: the index of the worst difference.
         theirs: the value there.
         derived: the value that it should be.
+        own: in float32, the worst difference of symgrad's own kernel of that dtype; else NaN.
     """
 
     what: str
@@ -138,6 +144,7 @@ class Outcome:
     place: tuple[int, ...]
     theirs: float
     derived: float
+    own: float = float("nan")
 
     @property
     def passed(self) -> bool:
@@ -223,6 +230,7 @@ class Verdict:
         layer: the layer's name.
         kernel: what was run, in words.
         outcomes: every comparison.
+        cases: how many cases it was run in.
         findings: what is wrong, the forward pass first.
         faults: cases in which it raised or returned something else, in words, and how many times each.
         conduct: what it did that it must not do, in words.
@@ -234,6 +242,7 @@ class Verdict:
     layer: str
     kernel: str
     outcomes: tuple[Outcome, ...]
+    cases: int
     findings: tuple[Finding, ...]
     faults: tuple[str, ...]
     conduct: tuple[str, ...]

@@ -5,7 +5,8 @@ to the derivatives, and are safe from overflow. The limit is what rounding expla
 
     limit = K (u M + D)      u: rounding of one number in the dtype; K: as many as may pile up
                              M: the size of the terms that the formula adds up
-                             D: how far the derived value moves when every given number moves by u
+                             D: how far the derived value moves when every given number, and every
+                                line of the forward and backward pass, moves by u
 
 A kernel within that limit is a right formula, computed with the care that its inputs allow; D is
 large where the problem itself is ill-conditioned, so that nobody is blamed for it. In float32 a
@@ -16,8 +17,8 @@ digits are enough: people type constants with ten.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
@@ -34,7 +35,9 @@ PILE = {"float64": 64.0, "float32": 64.0, "float16": 16.0, "bfloat16": 16.0}
 OWN = 4.0
 TYPED = 1e-9
 """float64 results this close, relatively, count as the same formula."""
-MOVES = 4
+NEGLIGIBLE = 2.0**-8
+"""A difference this much smaller than the rounding of the upstream gradient is no fault of a narrow dtype."""
+MOVES, SLOW_MOVES = 4, 2
 Body = tuple[str, Scope, Term]
 """A gradient's name, its indices and the term that it equals."""
 
@@ -68,17 +71,22 @@ class Reference:
 
     def expected(self, data: Data) -> Expected:
         """The derived values of a case, and the limits."""
+        with np.errstate(all="ignore"):
+            return self._expected(data)
+
+    def _expected(self, data: Data) -> Expected:
         exact = self._kernel(data.tensors, data.cotangents, data.constants, "float64")
         unit, pile = ROUNDING[data.case.dtype], PILE[data.case.dtype]
         moved = self._movement(data, exact, unit)
         terms = self._terms(data)
+        incoming = max(_largest(array) for array in data.cotangents.values())
         own = self._own(data, exact)
         limits = {}
         for name, value in exact.items():
             size = max(_largest(value), terms.get(name, 0.0))
             limit = pile * (unit * size + moved[name])
             limit = max(limit, TYPED * size) if data.case.dtype == "float64" else max(limit, OWN * own.get(name, 0.0))
-            limits[name] = limit
+            limits[name] = max(limit, (unit if data.case.dtype == "float64" else NEGLIGIBLE) * unit * incoming)
         return Expected(exact, limits, own)
 
     def values(self, data: Data) -> Arrays:
@@ -102,13 +110,35 @@ class Reference:
         """How far each result moves when every given number moves by `unit` of itself, up or down."""
         random = np.random.default_rng([data.case.seed, 11])
         worst = dict.fromkeys(exact, 0.0)
-        for _ in range(MOVES):
+        for move in range(MOVES):
             tensors = {n: _moved(a, random, unit) for n, a in data.tensors.items()}
             cotangents = {n: _moved(a, random, unit) for n, a in data.cotangents.items()}
             found = self._kernel(tensors, cotangents, data.constants, "float64")
             for name, value in found.items():
                 worst[name] = max(worst[name], _largest(value - exact[name]))
+            if move < SLOW_MOVES:
+                for name, moved in self._rounded(replace(data, tensors=tensors, cotangents=cotangents), random, unit):
+                    worst[name] = max(worst[name], moved)
         return worst
+
+    def _rounded(self, data: Data, random: np.random.Generator, unit: float) -> Iterator[tuple[str, float]]:
+        """How far each result moves when every line of the forward and backward pass is rounded too.
+
+        Where a layer subtracts a number from itself (the mean of one), only this shows that the
+        difference is 0 but for rounding.
+        """
+        exact = term_arrays(self.layer, data)
+        moved = term_arrays(self.layer, data, lambda values: _moved(values, random, unit))
+        try:
+            for name, indices, body in self.bodies:
+                exact.define(name, indices, body)
+                moved.define(name, indices, body)
+        except EvaluationError:
+            return
+        names = [*self.layer.outputs, *(f"d_{tensor.name}" for tensor in self.layer.differentiable)]
+        for name in names:
+            if name in moved.values:
+                yield name, _largest(moved.values[name] - exact.values[name])
 
     def _own(self, data: Data, exact: Arrays) -> dict[str, float]:
         """The errors of symgrad's own kernel in float32."""
@@ -130,7 +160,7 @@ class Reference:
         return {name: size for name, size in found.items() if math.isfinite(size)}
 
 
-def term_arrays(layer: Layer, data: Data) -> TermArrays:
+def term_arrays(layer: Layer, data: Data, rounding: Callable[[Array], Array] | None = None) -> TermArrays:
     """A case's numbers for terms, variadic axes as one dimension."""
     values = {t.name: flat(data.tensors[t.name], t.indices, data.case.lengths) for t in layer.tensors}
     values |= {
@@ -138,7 +168,7 @@ def term_arrays(layer: Layer, data: Data) -> TermArrays:
         for name, array in data.cotangents.items()
     }
     values |= {name: np.asarray(value) for name, value in data.constants.items()}
-    return TermArrays(layer, {axis: math.prod(inner) for axis, inner in data.case.lengths.items()}, values)
+    return TermArrays(layer, {axis: math.prod(inner) for axis, inner in data.case.lengths.items()}, values, rounding)
 
 
 def flat(array: Array, indices: Scope, lengths: Lengths) -> Array:

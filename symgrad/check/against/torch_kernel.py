@@ -11,7 +11,7 @@ import numpy as np
 from symgrad.check.against.calling import bind
 from symgrad.check.against.layouts import torch_layout
 from symgrad.check.against.loading import quiet, told
-from symgrad.check.against.records import Data, KernelFault, Run
+from symgrad.check.against.records import ON_PURPOSE, Data, KernelFault, Run
 from symgrad.check.samples import shape_of
 from symgrad.notation.layer import Layer
 
@@ -57,7 +57,8 @@ class TorchKernel:
             with quiet():
                 returned = self.call(*plain, **keywords)
         except Exception as error:
-            raise KernelFault(f"the forward pass raises {told(error, self.path)}", refusal=True) from error
+            words = f"the forward pass raises {told(error, self.path)}"
+            raise KernelFault(words, refusal=True, on_purpose=isinstance(error, ON_PURPOSE)) from error
         parts = returned if isinstance(returned, (tuple, list)) else (returned,)
         names = self.layer.outputs
         if len(parts) != len(names) or not all(isinstance(p, torch.Tensor) for p in parts):
