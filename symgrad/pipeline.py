@@ -155,6 +155,7 @@ def check(found: Study) -> Report:
     complete = all(call.layer in parts for call in found.layer.calls)
     return report(found, emit(found, backends), parts if complete else {})
 
+
 def check_against(found: Study, kernel: str, say: Callable[[str], None] = lambda _: None) -> Verdict:
     """A person's own kernel, run against a studied layer's derived gradients.
 

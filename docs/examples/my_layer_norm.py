@@ -8,6 +8,7 @@ class LayerNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, w, beta, eps):
+        """Normalize, and keep what backward needs."""
         mean = x.mean(-1, keepdim=True)
         rstd = (x.var(-1, unbiased=False, keepdim=True) + eps).rsqrt()
         xhat = (x - mean) * rstd
@@ -16,6 +17,7 @@ class LayerNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, d_y):
+        """The gradients of x, w and beta."""
         xhat, rstd, w = ctx.saved_tensors
         rows = d_y.reshape(-1, d_y.shape[-1])
         d_w = (rows * xhat.reshape(rows.shape)).sum(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from symgrad.check.against.compare import described
 from symgrad.check.against.pattern import (
@@ -49,8 +49,8 @@ def show(verdict: Verdict, layer: Layer) -> str:
     """The whole report."""
     lines = [paragraph("", f"{verdict.kernel}, against the derived gradients of {verdict.layer}", 4), ""]
     lines += _summary(verdict, layer).split("\n")
-    for finding in verdict.findings:
-        lines += ["", *_finding(finding, layer)]
+    for place, finding in enumerate(verdict.findings):
+        lines += ["", *_finding(finding, layer, verdict.findings[:place])]
     for text in verdict.faults:
         lines += ["", paragraph("✗ ", text, 4)]
     for text in verdict.conduct:
@@ -107,8 +107,8 @@ def _size(outcome: Outcome) -> str:
     return f"{outcome.relative:.1e} in {outcome.case.dtype}" if outcome.scale else f"{outcome.error:.1e} for 0"
 
 
-def _finding(finding: Finding, layer: Layer) -> list[str]:
-    """What is wrong, where, by how much, and by which mistake."""
+def _finding(finding: Finding, layer: Layer, before: Sequence[Finding]) -> list[str]:
+    """What is wrong, where, by how much, and by which mistake, unless one before it has the same."""
     worst = finding.worst
     what = f"the forward pass, {finding.what}," if finding.what in layer.outputs else finding.what
     lines = [paragraph("✗ ", f"{what} is wrong {finding.where}: {ABOUT[finding.kind]}", 4)]
@@ -118,8 +118,12 @@ def _finding(finding: Finding, layer: Layer) -> list[str]:
     lines.append(f"        theirs  {worst.theirs:.10g}")
     lines.append(f"        derived {worst.derived:.10g}")
     lines.append(paragraph("        ", _how_far(worst), 8))
-    if finding.explanation is not None:
-        lines += _explanation(finding.explanation, layer)
+    found = finding.explanation
+    same = [f.what for f in before if found and f.explanation and _key(f.explanation) == _key(found)]
+    if same:
+        lines.append(f"    mistake: the same as in {same[0]}")
+    elif found is not None:
+        lines += _explanation(found, layer)
     elif finding.tried:
         words = f"none of the {finding.tried} usual mistakes gives their numbers; there may be two of them"
         lines.append(paragraph("    mistake: ", words, 8))
@@ -128,13 +132,19 @@ def _finding(finding: Finding, layer: Layer) -> list[str]:
     return lines
 
 
+def _key(found: Explanation) -> tuple[object, ...]:
+    return found.mistake, found.entry, found.wrong
+
+
 def _how_far(worst: Outcome) -> str:
     """The ratio and the difference, beside what rounding explains."""
     if worst.error == float("inf"):
         return "theirs is no finite number"
     ratio = f"theirs / derived = {worst.theirs / worst.derived:.6g}; " if worst.derived else ""
     explained = f"{worst.limit / worst.scale:.0e}" if worst.scale else f"{worst.limit:.0e}"
-    own = f", symgrad's own {worst.case.dtype} kernel has {worst.own / worst.scale:.0e}" if worst.own == worst.own else ""
+    own = (
+        f", symgrad's own {worst.case.dtype} kernel has {worst.own / worst.scale:.0e}" if worst.own == worst.own else ""
+    )
     far = f"{worst.relative:.2g}" if worst.scale else f"{worst.error:.2g}"
     return f"{ratio}off by {far} of the largest entry, where rounding explains {explained}{own}"
 
@@ -144,9 +154,8 @@ def _explanation(found: Explanation, layer: Layer) -> list[str]:
     left = unparse(found.entry, layer)
     theirs, right = (shortened(f"{left} = {unparse(term, layer)}", layer) for term in (found.wrong, found.right))
     judged = "; as a claim it is refuted" if found.refuted else ""
-    checked = (
-        f"(theirs agrees with their numbers in {found.cases} cases of {found.sizes} sizes, to {found.agreement:.0e}{judged})"
-    )
+    agrees = f"in {found.cases} cases of {found.sizes} sizes, to {found.agreement:.0e}"
+    checked = f"(this formula gives their numbers {agrees}{judged})"
     return [
         paragraph("    mistake: ", shortened(found.mistake, layer), 8),
         wrapped("        right  ", right, columns(), indent=15),
@@ -156,12 +165,14 @@ def _explanation(found: Explanation, layer: Layer) -> list[str]:
 
 
 def _order(order: Order) -> Iterator[str]:
-    """torch's own checks in a line, with advice where the second order is silently wrong."""
+    """Torch's own checks in a line, with advice where the second order is silently wrong."""
     if order.verdict == "holds":
         return
     yield ""
     if order.name == "gradgradcheck" and order.verdict == "fails":
-        yield paragraph("✗ ", "second order: the first order is right, the second order silently wrong (gradgradcheck)", 4)
+        yield paragraph(
+            "✗ ", "second order: the first order is right, the second order silently wrong (gradgradcheck)", 4
+        )
         yield paragraph("    what to do: ", SECOND, 8)
     elif order.verdict == "fails":
         yield paragraph("✗ ", "gradcheck: the backward pass is not the derivative of its own forward pass", 4)

@@ -136,12 +136,12 @@ class TermArrays:
         return _REDUCE[term.operation if isinstance(term, Reduce) else "sum"](value, axis=axes)
 
 
-_REDUCE = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod}
+_REDUCE: dict[str, Any] = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod}
 _RELATIONS: dict[str, Any] = {"<": np.less, "<=": np.less_equal, "==": np.equal, "!=": np.not_equal}
 
 
 def _power(base: Array, top: int, bottom: int) -> Array:
-    """base ** (top / bottom); NaN where there is no real value."""
+    """Base ** (top / bottom); NaN where there is no real value."""
     if bottom == 2:
         return np.sqrt(base) ** float(top)
     return base ** (float(top) / bottom)

@@ -48,7 +48,9 @@ def first_cases(layer: Layer) -> list[Case]:
     return [Case(lengths_of(layer, _FIRST, inner)) for inner in (RANKS if variadic else RANKS[:1])]
 
 
-def all_cases(layer: Layer, ranks: Sequence[tuple[int, ...]], dtypes: Sequence[str], fixed: Sequence[str]) -> list[Case]:
+def all_cases(
+    layer: Layer, ranks: Sequence[tuple[int, ...]], dtypes: Sequence[str], fixed: Sequence[str]
+) -> list[Case]:
     """Every case, without repetition.
 
     Args:
@@ -67,8 +69,10 @@ def all_cases(layer: Layer, ranks: Sequence[tuple[int, ...]], dtypes: Sequence[s
     if len(fixed) < len(layer.constants):
         found += [replace(case, constants="other") for case in found[:4]]
     found += [replace(first, upstream="ones"), replace(found[-1], upstream="ones")]
-    found += [replace(first, layout=layout) for layout in LAYOUTS[1:]]
-    found += [replace(first, layout="strided", upstream="ones")]
+    for inner in ranks[:2]:
+        case = Case(lengths_of(layer, _FIRST, inner))
+        found += [replace(case, layout=layout) for layout in LAYOUTS[1:]]
+        found += [replace(case, layout="strided", upstream="ones")]
     found += [replace(first, data=style, seed=seed) for style in list(STYLES)[1:] for seed in (0, 1)]
     if len(layer.differentiable) > 1 and "bfloat16" in dtypes:  # only torch knows which gradients are wanted
         found += [replace(first, wanted=tensor.name) for tensor in layer.differentiable]
@@ -174,7 +178,7 @@ def rounded(array: Array, dtype: str) -> Array:
     """The nearest numbers of a dtype, in float64."""
     if dtype == "bfloat16":
         bits = np.array(array, dtype=np.float32).view(np.uint32).astype(np.uint64)
-        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-        return np.asarray(bits.astype(np.uint32).view(np.float32), dtype=np.float64)
+        kept = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+        return np.asarray(kept.astype(np.uint32).view(np.float32), dtype=np.float64)
     with np.errstate(over="ignore"):
         return np.asarray(np.asarray(array).astype(dtype), dtype=np.float64)

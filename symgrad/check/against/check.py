@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from symgrad.algebra.terms import walk
 from symgrad.check.against.cases import Sampler
 from symgrad.check.against.compare import Results, described, run_all
 from symgrad.check.against.conventions import at_kinks_only, between_slopes, has_kinks
@@ -14,8 +16,8 @@ from symgrad.check.against.explain import Seen, explain
 from symgrad.check.against.forms import Form, definitions, derived_bodies, forms
 from symgrad.check.against.loading import FORM, Source
 from symgrad.check.against.numpy_pair import NumpyPair
-from symgrad.check.against.pattern import CONSTANTS, MATHEMATICS, findings
-from symgrad.check.against.records import Finding, Kernel, KernelFault, Order, Outcome, Verdict
+from symgrad.check.against.pattern import CONSTANTS, MATHEMATICS, findings, where
+from symgrad.check.against.records import Case, Finding, Kernel, KernelFault, Order, Outcome, Verdict
 from symgrad.check.against.reference import Reference
 from symgrad.errors import InputError
 from symgrad.notation.layer import Layer
@@ -115,20 +117,25 @@ def check_kernel_against(
     found = findings(layer, outcomes)
     found = _explained(study, plan, found, results, say)
     checked = _orders(kernel, results, found, say)
-    faults = _counted([f"{text} ({described(case, layer)})" for case, text in results.faults], results)
     return Verdict(
-        layer.name, kernel.what, tuple(outcomes), results.cases, tuple(found), faults,
+        layer.name, kernel.what, tuple(outcomes), len(results.cases), tuple(found), _faults(layer, results),
         tuple(dict.fromkeys(results.conduct)), conventions, checked,
         tuple(dict.fromkeys((*kernel.remarks, *results.remarks))),
     )  # fmt: skip
 
 
-def _counted(texts: Sequence[str], results: Results) -> tuple[str, ...]:
-    """Faults, each once, with the first case and how many times it came."""
-    kinds: dict[str, list[str]] = {}
-    for (_, text), whole in zip(results.faults, texts, strict=True):
-        kinds.setdefault(text.split(":")[0], []).append(whole)
-    return tuple(f"{many[0]}" + (f", and in {len(many) - 1} more cases" if many[1:] else "") for many in kinds.values())
+def _faults(layer: Layer, results: Results) -> tuple[str, ...]:
+    """Faults, each once, with the cases in which it comes."""
+    kinds: dict[str, list[tuple[Case, str]]] = {}
+    for case, text in results.faults:
+        kinds.setdefault(text.split(":")[0], []).append((case, text))
+    said = []
+    for found in kinds.values():
+        failing = [case for case, _ in found]
+        others = [case for case in results.cases if case not in failing]
+        case, text = found[0]
+        said.append(f"{text}; {where(layer, failing, others)}, as {described(case, layer)}")
+    return tuple(said)
 
 
 def _without_conventions(
@@ -160,8 +167,6 @@ def _explained(
     study: Study, plan: KernelPlan, found: list[Finding], results: Results, say: Callable[[str], None]
 ) -> list[Finding]:
     """The findings with the mistakes that explain them; where the forward pass is wrong, that one's only."""
-    from dataclasses import replace
-
     layer = study.layer
     outputs = [f for f in found if f.what in layer.outputs and f.kind in (MATHEMATICS, CONSTANTS)]
     prover = Prover(layer, study.gradients)
@@ -179,8 +184,6 @@ def _explained(
 
 
 def _large(right: Sequence[Form]) -> bool:
-    from symgrad.algebra.terms import walk
-
     return max((sum(1 for body in form.bodies for _ in walk(body[2])) for form in right), default=0) > MOST_NODES
 
 
@@ -195,8 +198,10 @@ def _seen(finding: Finding, results: Results) -> list[Seen]:
     return [seen for _, seen in sorted(found, key=lambda pair: pair[0])]
 
 
-def _orders(kernel: Kernel, results: Results, found: Sequence[Finding], say: Callable[[str], None]) -> tuple[Order, ...]:
-    """torch's own checks, for a torch kernel."""
+def _orders(
+    kernel: Kernel, results: Results, found: Sequence[Finding], say: Callable[[str], None]
+) -> tuple[Order, ...]:
+    """Torch's own checks, for a torch kernel."""
     sampler = results.sampler
     if not hasattr(kernel, "outputs") or sampler is None or not results.runs:
         return ()

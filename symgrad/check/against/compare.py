@@ -32,7 +32,7 @@ class Results:
         silent: how many results of cases rounding leaves no digit of.
         runs: the numbers of the plain cases, for those who look for the mistake.
         sampler: what drew the numbers.
-        cases: how many cases were run.
+        cases: those that were run to the end.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Results:
     silent: int = 0
     runs: list[tuple[Data, Run]] = field(default_factory=list)
     sampler: Sampler | None = None
-    cases: int = 0
+    cases: list[Case] = field(default_factory=list)
 
 
 def run_all(layer: Layer, kernel: Kernel, reference: Reference, say: Say) -> Results:
@@ -90,7 +90,9 @@ def _taken(layer: Layer, kernel: Kernel, results: Results) -> tuple[str, list[tu
     return kind, ranks
 
 
-def _ranks(layer: Layer, kernel: Kernel, sampler: Sampler) -> tuple[list[tuple[int, ...]], list[tuple[Case, KernelFault]]]:
+def _ranks(
+    layer: Layer, kernel: Kernel, sampler: Sampler
+) -> tuple[list[tuple[int, ...]], list[tuple[Case, KernelFault]]]:
     """The dimensions of a variadic axis that the kernel takes, and what it said to others."""
     variadic = [axis.name for axis in layer.axes if axis.variadic]
     taken, faults = [], []
@@ -144,7 +146,7 @@ _HINT = "It must take the layer's tensors, and return its outputs and the gradie
 
 
 def _dimensions(layer: Layer, case: Case) -> str:
-    """x with 3 dimensions."""
+    """X with 3 dimensions."""
     tensor = next(t for t in layer.tensors if any(layer.axis(i.axis).variadic for i in t.indices))
     count = sum(len(case.lengths[index.axis]) for index in tensor.indices)
     return f"{tensor.name} of {count} dimension{'s' if count != 1 else ''}"
@@ -172,7 +174,7 @@ def _one(
         else:
             results.faults.append((case, str(fault)))
         return
-    results.cases += 1
+    results.cases.append(case)
     results.runs += [(data, run)] if case.plain else []
     results.conduct += run.conduct
     results.remarks += run.remarks
@@ -182,7 +184,8 @@ def _one(
             results.silent += 1
         else:
             results.outcomes.append(outcome)
-    results.faults += [(case, f"no gradient (None) for {n}") for n, g in run.gradients.items() if g is None]
+    without = [n for n, g in run.gradients.items() if g is None]
+    results.faults += [(case, f"backward returns None as the gradient of {n}") for n in without]
 
 
 def outcomes(case: Case, run: Run, expected: Expected) -> Iterable[Outcome]:
@@ -223,8 +226,5 @@ def described(case: Case, layer: Layer) -> str:
 
 def sizes(case: Case, layer: Layer) -> str:
     """N_s = 3, N_c = 2, N_k = 2·3."""
-    shown = [
-        (axis.name, "·".join(map(str, case.lengths[axis.name])) or "1 (no dimension)")
-        for axis in layer.axes
-    ]
+    shown = [(axis.name, "·".join(map(str, case.lengths[axis.name])) or "1 (no dimension)") for axis in layer.axes]
     return ", ".join(f"N_{name} = {length}" for name, length in shown)

@@ -24,9 +24,7 @@ def has_kinks(layer: Layer) -> bool:
     """Whether the forward pass has cases, absolute values, or the largest of several."""
     nodes = (node for definition in layer.definitions for node in walk(definition.body))
     kinked = ("abs", "relu", "sign")
-    return any(
-        isinstance(n, (Compare, Reduce)) or (isinstance(n, Call) and n.function in kinked) for n in nodes
-    )
+    return any(isinstance(n, (Compare, Reduce)) or (isinstance(n, Call) and n.function in kinked) for n in nodes)
 
 
 def between_slopes(reference: Reference, data: Data, name: str, theirs: Array) -> bool:

@@ -56,11 +56,13 @@ def explain(
         prover: refutes the mistaken formula as a claim.
         say: takes progress.
     """
-    places = [_Place(layer, each, name) for each in seen]
-    if not _enough(seen):
+    seen = [each for each in seen if all(n > 1 for inner in each.data.case.lengths.values() for n in inner)]
+    chains = _chains(forms, name)
+    if not _enough(seen) or not chains:
         return Search(None, 0)
+    places = [_Place(layer, each, chains[0]) for each in seen]
     tried, first = 0, places[0]
-    for mistake, right in _candidates(layer, forms, name):
+    for mistake, right in _candidates(layer, chains):
         tried += 1
         if tried % 200 == 0:
             say(f"{name}: {tried} mistakes tried")
@@ -82,9 +84,9 @@ def _sizes(each: Seen) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple(sorted(each.data.case.lengths.items()))
 
 
-def _candidates(layer: Layer, forms: Sequence[Form], name: str) -> Iterator[tuple[Mistake, tuple[Body, ...]]]:
+def _candidates(layer: Layer, chains: Sequence[tuple[Body, ...]]) -> Iterator[tuple[Mistake, tuple[Body, ...]]]:
     """Mistakes in every form: those that are made often first, and those that show in the gradient's own formula."""
-    found = [(m, chain) for chain in _chains(forms, name) for m in mistakes(chain, layer)]
+    found = [(m, chain) for chain in chains for m in mistakes(chain, layer)]
     yield from sorted(found, key=lambda pair: (pair[0].rank, pair[0].place != len(pair[1]) - 1))
 
 
@@ -107,26 +109,30 @@ def _explanation(
 class _Place:
     """One case, ready to evaluate mistaken formulas."""
 
-    def __init__(self, layer: Layer, seen: Seen, name: str) -> None:
+    def __init__(self, layer: Layer, seen: Seen, right: tuple[Body, ...]) -> None:
         self.arrays = term_arrays(layer, seen.data)
-        indices = layer.entry(name.removeprefix("d_")).indices
-        self.theirs = flat(seen.theirs, indices, seen.data.case.lengths)
-        self.scale = float(np.max(np.abs(self.theirs), initial=0.0)) or 1.0
+        self.theirs = flat(seen.theirs, right[-1][1], seen.data.case.lengths)
+        values = self.values(right)
+        self.scale = float(max(np.max(np.abs(self.theirs), initial=0.0), np.max(np.abs(values), initial=0.0))) or 1.0
 
     def agreement(self, mistake: Mistake) -> float:
-        """The worst difference between a mistaken formula's numbers and theirs, relative to their largest."""
-        values = self.arrays.values
-        kept = dict(values)
+        """The worst difference between a mistaken formula's numbers and theirs, relative to the largest of both."""
         try:
-            for name, indices, body in mistake.bodies[:-1]:
-                self.arrays.define(name, indices, body)
-            _, indices, body = mistake.bodies[-1]
-            found = self.arrays.whole(body, indices)
+            found = self.values(mistake.bodies)
         except (SymgradError, ValueError, IndexError):
             return float("inf")
-        finally:
-            values.clear()
-            values.update(kept)
         if not np.all(np.isfinite(found)):
             return float("inf")
         return float(np.max(np.abs(found - self.theirs), initial=0.0)) / self.scale
+
+    def values(self, bodies: tuple[Body, ...]) -> Array:
+        """The values of the last of these formulas, the others computed before it."""
+        kept = dict(self.arrays.values)
+        try:
+            for name, indices, body in bodies[:-1]:
+                self.arrays.define(name, indices, body)
+            _, indices, body = bodies[-1]
+            return self.arrays.whole(body, indices)
+        finally:
+            self.arrays.values.clear()
+            self.arrays.values.update(kept)

@@ -112,8 +112,8 @@ def told(error: BaseException, path: Path) -> str:
     """An exception in one line, with the last place in the person's own file."""
     words = " ".join(str(error).split()) or "no message"
     words = words if len(words) <= 300 else words[:300] + " …"
-    if isinstance(error, SyntaxError) and error.lineno and not traceback.extract_tb(error.__traceback__)[2:]:
-        return f"SyntaxError at {path.name}:{error.lineno}: {error.msg}"
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return f"SyntaxError at {Path(error.filename).name}:{error.lineno}: {error.msg}"
     own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == path.name]
     place = f" at {path.name}:{own[-1].lineno}" if own else ""
     return f"{type(error).__name__}{place}: {words.rstrip('.')}"

@@ -1,46 +1,21 @@
 """The usual mistakes, made by rule in a right formula.
 
-Each rule takes a node of a right formula, and gives the node as somebody would have got it wrong,
-with the mistake in words. Nothing here knows a layer: the same rules run over every formula.
+Here stand those that run through a whole chain of formulas: a path left out, the upstream gradient
+forgotten, a wrong N; those of one place are in `edits`. Nothing here knows a layer: the same rules
+run over every formula.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.binding import rename, substitute
-from symgrad.algebra.terms import (
-    ONE,
-    ZERO,
-    Add,
-    Call,
-    Compare,
-    Diff,
-    Entry,
-    Index,
-    Mul,
-    Num,
-    Pow,
-    Reduce,
-    Size,
-    Sum,
-    Term,
-    Where,
-    add,
-    mul,
-    negative,
-    power,
-    sum_over,
-)
+from symgrad.algebra.binding import substitute
+from symgrad.algebra.terms import ONE, ZERO, Entry, Num, Size, Term, mul, walk
+from symgrad.check.against.edits import edits
 from symgrad.check.against.reference import Body
 from symgrad.notation.layer import Layer
-from symgrad.notation.unparse import unparse
-
-Scope = tuple[Index, ...]
-Edit = tuple[str, Term]
-"""A mistake in words, and the term with it."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +43,10 @@ def mistakes(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
         layer: whose names they use.
     """
     yield from _forgotten(chain, layer)
+    yield from _lengths(chain, layer)
     for place in reversed(range(len(chain))):
         name, indices, body = chain[place]
-        for rank, what, term in _of_one(body, indices, layer):
+        for rank, what, term in edits(body, indices, layer):
             if term.free <= set(indices):
                 changed = (*chain[:place], (name, indices, term), *chain[place + 1 :])
                 yield Mistake(what, place, changed, rank)
@@ -83,9 +59,9 @@ def _forgotten(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
     for size in range(len(between), 0, -1):
         for start in range(len(between) - size + 1):
             gone = between[start : start + size]
-            held = ", ".join(name.removeprefix("d_").rpartition(".")[2] for name in gone)
-            are = "is" if size == 1 else "are"
-            yield _everywhere(chain, dict.fromkeys(gone, ZERO), f"{held} {are} taken as constant", 0, only_last=True)
+            held = " and ".join(name.removeprefix("d_").rpartition(".")[2] for name in gone)
+            words = f"{held} {'is taken as a constant' if size == 1 else 'are taken as constants'}"
+            yield _everywhere(chain, dict.fromkeys(gone, ZERO), words, 0, only_last=True)
     for output in layer.outputs:
         if any(f"d_{output}" in body.names for _, _, body in chain):
             yield _everywhere(chain, {f"d_{output}": ONE}, f"the upstream gradient d_{output} is left out", 0)
@@ -96,6 +72,39 @@ def _forgotten(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
         for value in (constant.default, Fraction(0)):
             words = f"{constant.name} is left out" if value == 0 else f"{constant.name} is always {constant.text}"
             yield _everywhere(chain, {constant.name: Num(value)}, words, 1)
+
+
+def _lengths(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
+    """The same wrong N wherever it stands: without one axis, with one more, or another one."""
+    nodes = {node.axis for _, _, body in chain for node in walk(body) if isinstance(node, Size)}
+    axes = [axis.name for axis in layer.axes]
+    used = [axis for axis in axes if axis in nodes]
+    was = "·".join(f"N_{axis}" for axis in used)
+    for axis in used:
+        if len(used) > 1:
+            left = "·".join(f"N_{other}" for other in used if other != axis)
+            yield _resized(chain, {axis: ONE}, f"N = {left} instead of {was}")
+        for other in axes:
+            if other not in used:
+                more = "·".join(f"N_{name}" for name in axes if name in (*used, other))
+                yield _resized(chain, {axis: mul(Size(axis), Size(other))}, f"N = {more} instead of {was}")
+                swapped = "·".join(f"N_{other if name == axis else name}" for name in used)
+                yield _resized(chain, {axis: Size(other)}, f"N = {swapped} instead of {was}")
+    if used:
+        yield _resized(chain, dict.fromkeys(used, ONE), f"the division by {was} is missing wherever it stands")
+
+
+def _resized(chain: tuple[Body, ...], sizes: dict[str, Term], what: str) -> Mistake:
+    """The chain with the lengths of axes replaced."""
+    bodies = tuple((name, indices, _with_sizes(body, sizes)) for name, indices, body in chain)
+    changed = [n for n, (old, new) in enumerate(zip(chain, bodies, strict=True)) if old[2] != new[2]]
+    return Mistake(what, changed[-1] if changed else len(chain) - 1, bodies, 1)
+
+
+def _with_sizes(term: Term, sizes: dict[str, Term]) -> Term:
+    if isinstance(term, Size):
+        return sizes.get(term.axis, term)
+    return term.rebuild(tuple(_with_sizes(child, sizes) for child in term.children))
 
 
 def _everywhere(
@@ -112,203 +121,3 @@ def _everywhere(
     )
     changed = [n for n, (old, new) in enumerate(zip(chain, bodies, strict=True)) if old[2] != new[2]]
     return Mistake(what, changed[-1] if changed else len(chain) - 1, bodies, rank)
-
-
-def _of_one(body: Term, indices: Scope, layer: Layer) -> Iterator[tuple[int, str, Term]]:
-    """The mistakes of one formula, with their ranks."""
-    for factor, words in _usual_factors(layer, body):
-        yield 1, words, mul(factor, body)
-    for what, term in _walk(body, indices, layer):
-        yield 2, what, term
-
-
-def _usual_factors(layer: Layer, body: Term) -> Iterator[tuple[Term, str]]:
-    """What whole gradients, or one of their terms, are too large or too small by."""
-    axes = [axis.name for axis in layer.axes]
-    yield negative(ONE), "the sign is wrong"
-    yield Num(Fraction(2)), "a factor 2 too much"
-    yield Num(Fraction(1, 2)), "a factor 2 is missing"
-    groups = [tuple(axes[a:b]) for a in range(len(axes)) for b in range(a + 1, len(axes) + 1)]
-    groups += [(axes[a], axes[b]) for a in range(len(axes)) for b in range(a + 2, len(axes))]
-    for group in groups:
-        size = mul(*(Size(axis) for axis in group))
-        words = "·".join(f"N_{axis}" for axis in group)
-        yield power(size, -1), f"it is divided by {words}: a mean for a sum"
-        yield size, f"the division by {words} is missing: a sum for a mean"
-    for tensor in layer.tensors:
-        if tensor.role == "parameter" and set(tensor.indices) <= body.free:
-            yield tensor.entry, f"a factor {unparse(tensor.entry, layer)} too much"
-            yield power(tensor.entry, -1), f"it is divided by {unparse(tensor.entry, layer)}"
-
-
-def _walk(term: Term, scope: Scope, layer: Layer) -> Iterator[Edit]:
-    """Every edit of a node, then of those below it."""
-    yield from _here(term, scope, layer)
-    inner = (*scope, *term.indices) if isinstance(term, (Sum, Reduce)) else scope
-    for place, child in enumerate(term.children):
-        if isinstance(term, Diff) and place == 1:
-            continue
-        for what, found in _walk(child, inner, layer):
-            yield what, term.rebuild((*term.children[:place], found, *term.children[place + 1 :]))
-
-
-def _here(term: Term, scope: Scope, layer: Layer) -> Iterator[Edit]:
-    rule = _RULES.get(type(term))
-    if rule is not None:
-        yield from rule(term, scope, layer)
-
-
-def _add(term: Add, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
-    """A term dropped, with the wrong sign, or off by a usual factor."""
-    for place, part in enumerate(term.terms):
-        before, after = term.terms[:place], term.terms[place + 1 :]
-        said = unparse(part, layer).removeprefix("-")
-        yield f"the term {said} is missing", add(*before, *after)
-        yield f"the sign of {said} is wrong", add(*before, negative(part), *after)
-        for factor, words in _usual_factors(layer, part):
-            if factor != negative(ONE):
-                yield f"in {said}: {words}", add(*before, mul(factor, part), *after)
-
-
-def _mul(term: Mul, scope: Scope, layer: Layer) -> Iterator[Edit]:
-    """A factor dropped, or upside down; an entry squared."""
-    for place, factor in enumerate(term.factors):
-        before, after = term.factors[:place], term.factors[place + 1 :]
-        said = unparse(factor, layer)
-        sign = factor == Num(Fraction(-1))
-        yield "the sign is wrong" if sign else f"the factor {said} is missing", mul(*before, *after)
-        if isinstance(factor, Pow):
-            yield f"it is multiplied by 1/({said})", mul(*before, power(factor, -1), *after)
-        if isinstance(factor, Entry):
-            yield f"{said} stands twice", mul(*before, factor, *term.factors[place:])
-            if not factor.name.startswith("d_"):
-                yield f"it is divided by {said} instead", mul(*before, power(factor, -1), *after)
-        if isinstance(factor, Num) and not sign:
-            for value in (2 * factor.value, factor.value / 2):
-                yield f"the number {value} instead of {factor.value}", mul(*before, Num(value), *after)
-    yield from _forgotten_sum(term, scope)
-
-
-def _forgotten_sum(term: Mul, scope: Scope) -> Iterator[Edit]:
-    """sum(a) * b where it should be sum(a * b) is no single edit of a product; the inner sum is."""
-    for place, factor in enumerate(term.factors):
-        if isinstance(factor, Sum) and all(i in scope for i in factor.indices):
-            rest = (*term.factors[:place], *term.factors[place + 1 :])
-            yield "a factor has got into the sum", sum_over(factor.indices, mul(*rest, factor.body))
-
-
-def _pow(term: Pow, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
-    """Another power: 1/σ for 1/σ², a root forgotten."""
-    was = unparse(term, layer)
-    half = Fraction(1, 2)
-    steps = (half, -half, Fraction(1), Fraction(-1)) if term.exponent.denominator > 1 else (Fraction(1), Fraction(-1))
-    for exponent in dict.fromkeys((*(term.exponent + step for step in steps), 2 * term.exponent, term.exponent / 2)):
-        if exponent not in (0, term.exponent):
-            changed = power(term.base, exponent)
-            yield f"{unparse(changed, layer)} instead of {was}", changed
-    if isinstance(term.base, (Size, Mul)):
-        for size in dict.fromkeys(node for node in _factors(term.base) if isinstance(node, Size)):
-            less = mul(*(f for f in _factors(term.base) if f != size), add(size, negative(ONE)))
-            yield f"N_{size.axis} - 1 instead of N_{size.axis}", power(less, term.exponent)
-
-
-def _factors(term: Term) -> tuple[Term, ...]:
-    return term.factors if isinstance(term, Mul) else (term,)
-
-
-def _sum(term: Sum, scope: Scope, layer: Layer) -> Iterator[Edit]:
-    """A mean for a sum, a sum forgotten, or over some of its axes only."""
-    said = unparse(term, layer)
-    names = ", ".join(index.name for index in term.indices)
-    whole = mul(*(Size(index.axis) for index in term.indices))
-    yield f"mean[{names}] instead of sum[{names}] in {said}", mul(power(whole, -1), term)
-    for index in term.indices:
-        if len(term.indices) > 1:
-            yield f"the sum over {names} is divided by N_{index.axis}", mul(power(Size(index.axis), -1), term)
-    for gone in [term.indices, *((index,) for index in term.indices if len(term.indices) > 1)]:
-        outside = {i: next((s for s in scope if s.axis == i.axis and s not in term.indices), None) for i in gone}
-        outside = {i: o or (i if i in scope else None) for i, o in outside.items()}
-        if all(outside.values()):
-            left = tuple(index for index in term.indices if index not in gone)
-            body = rename(term.body, {i: o for i, o in outside.items() if o is not None})
-            letters = ", ".join(index.name for index in gone)
-            yield f"the sum over {letters} is forgotten in {said}", sum_over(left, body)
-    for axis in layer.axes:
-        if axis.name not in {index.axis for index in term.indices} and any(i.axis == axis.name for i in scope):
-            inner = next(i for i in scope if i.axis == axis.name)
-            if inner in term.body.free:
-                yield f"the sum runs over {inner.name} too in {said}", sum_over((*term.indices, inner), term.body)
-
-
-def _entry(term: Entry, scope: Scope, layer: Layer) -> Iterator[Edit]:
-    """Another index of the same axis; the upstream gradient replaced by its mean; a tensor by another."""
-    for place, index in enumerate(term.indices):
-        for other in dict.fromkeys(scope):
-            if other.axis == index.axis and other != index:
-                changed = Entry(term.name, (*term.indices[:place], other, *term.indices[place + 1 :]))
-                yield f"{unparse(changed, layer)} instead of {unparse(term, layer)}", changed
-    for name in (*(t.name for t in layer.tensors), *(d.name for d in layer.definitions)):
-        own = layer.indices(name)
-        if own is not None and name != term.name and not term.name.startswith("d_") and _same_axes(own, term.indices):
-            changed = Entry(name, term.indices)
-            yield f"{unparse(changed, layer)} instead of {unparse(term, layer)}", changed
-    if term.name.startswith("d_"):
-        yield f"{unparse(term, layer)} is left out", ONE
-
-
-def _same_axes(one: Scope, other: Scope) -> bool:
-    return tuple(i.axis for i in one) == tuple(i.axis for i in other)
-
-
-def _size(term: Size, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
-    """The length of another axis, or of all."""
-    for axis in layer.axes:
-        if axis.name != term.axis:
-            yield f"N_{axis.name} instead of N_{term.axis}", Size(axis.name)
-            yield f"N_{term.axis}·N_{axis.name} instead of N_{term.axis}", mul(term, Size(axis.name))
-    yield f"N_{term.axis} - 1 instead of N_{term.axis}", add(term, negative(ONE))
-
-
-def _num(term: Num, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
-    """A number off by one, by 2, or with the other sign."""
-    value = term.value
-    for other in dict.fromkeys((value + 1, value - 1, 2 * value, value / 2, -value)):
-        if other not in (0, value):
-            yield f"the number {other} instead of {value}", Num(other)
-
-
-def _call(term: Call, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
-    """A function left out, or a related one in its place."""
-    if not term.arguments:
-        return
-    said = unparse(term, layer)
-    yield f"{unparse(term.arguments[0], layer)} instead of {said}", term.arguments[0]
-    for other in _RELATED.get(term.function, ()):
-        changed = Call(other, term.arguments)
-        yield f"{unparse(changed, layer)} instead of {said}", changed
-
-
-_RELATED = {
-    "tanh": ("sigmoid",), "sigmoid": ("tanh",), "exp": ("expm1",), "expm1": ("exp",), "log": ("log1p",),
-    "log1p": ("log",), "sin": ("cos",), "cos": ("sin",), "sinh": ("cosh",), "cosh": ("sinh",), "erf": ("tanh",),
-    "softplus": ("sigmoid",), "relu": ("sign",), "abs": ("sign",), "sign": ("abs",),
-}  # fmt: skip
-
-
-def _where(term: Where, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
-    """One case for all, or the cases exchanged."""
-    yield f"{unparse(term.then, layer)} in all cases", term.then
-    yield f"{unparse(term.otherwise, layer)} in all cases", term.otherwise
-    yield "the cases are exchanged", Where(term.condition, term.otherwise, term.then)
-
-
-def _compare(term: Compare, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
-    """The relation the other way round."""
-    if term.relation in ("<", "<="):
-        yield "a comparison is the wrong way round", Compare(term.relation, term.right, term.left)
-
-
-_RULES: dict[type, Callable[..., Iterator[Edit]]] = {
-    Add: _add, Mul: _mul, Pow: _pow, Sum: _sum, Entry: _entry, Size: _size, Num: _num, Call: _call,
-    Where: _where, Compare: _compare,
-}  # fmt: skip

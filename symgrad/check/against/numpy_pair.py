@@ -21,7 +21,7 @@ import numpy as np
 from symgrad.check.against.calling import bind
 from symgrad.check.against.layouts import numpy_layout
 from symgrad.check.against.loading import quiet, told
-from symgrad.check.against.records import ON_PURPOSE, Array, Data, KernelFault, Run
+from symgrad.check.against.records import ON_PURPOSE, Array, Case, Data, KernelFault, Run
 from symgrad.check.samples import shape_of
 from symgrad.notation.layer import Layer
 
@@ -31,9 +31,11 @@ SAVED = ("saved", "cache", "ctx", "context", "state", "residuals", "memo", "tape
 class NumpyPair:
     """A forward and a backward function, run on NumPy arrays; see `Kernel`."""
 
-    dtypes = ("float64", "float32")
+    dtypes: tuple[str, ...] = ("float64", "float32")
 
-    def __init__(self, layer: Layer, forward: Callable[..., Any], backward: Callable[..., Any], what: str, path: Path):
+    def __init__(
+        self, layer: Layer, forward: Callable[..., Any], backward: Callable[..., Any], what: str, path: Path
+    ) -> None:
         self.layer, self.forward, self.backward, self.what, self.path = layer, forward, backward, what, path
         self.binding = bind(forward, layer, f"forward of {path.name}")
         self.backward_names = _parameters(backward)
@@ -44,17 +46,18 @@ class NumpyPair:
         case = data.case
         given = {n: numpy_layout(a.astype(case.dtype), case.layout) for n, a in data.tensors.items()}
         before = {name: array.copy() for name, array in given.items()}
-        seeds = [_upstream(data.cotangents[name], case.dtype, case.upstream) for name in self.layer.outputs]
+        seeds = [_upstream(data.cotangents[name], case) for name in self.layer.outputs]
         with np.errstate(all="ignore"), quiet():
             outputs, saved, alone = self._forward(data, given)
             conduct = [f"forward changes its input {n}" for n in given if not _same(given[n], before[n])]
+            between = {name: array.copy() for name, array in given.items()}
             gradients = self._backward(data, given, saved, alone, seeds)
             first = {name: np.array(value, dtype=np.float64) for name, value in gradients.items()}
             again = self._backward(data, given, saved, alone, seeds)
         for name, value in again.items():
             if not _same(first[name], np.asarray(value, dtype=np.float64)):
                 conduct.append(f"a second call of backward returns another d_{name}: it changes what was saved")
-        conduct += [f"backward changes the input {n}" for n in given if not _same(given[n], before[n])]
+        conduct += [f"backward changes the input {n}" for n in given if not _same(given[n], between[n])]
         wide = [n for n, v in {**outputs, **gradients}.items() if np.asarray(v).dtype != case.dtype]
         remarks = [f"{case.dtype} goes in, another dtype comes out ({', '.join(wide)})"] if wide else []
         plain = {name: np.asarray(value, dtype=np.float64) for name, value in outputs.items()}
@@ -170,10 +173,12 @@ def _check_array(what: str, value: Any, shape: tuple[int, ...]) -> None:
         raise KernelFault(f"{what} with the shape {array.shape} instead of {shape}{turned}")
 
 
-def _upstream(array: Array, dtype: str, kind: str) -> Array:
+def _upstream(array: Array, case: Case) -> Array:
     """The upstream gradient; that of a sum is one number with strides of 0."""
-    array = np.asarray(array).astype(dtype)
-    return np.broadcast_to(np.ones((), dtype=dtype), array.shape) if kind == "ones" else array
+    array = np.asarray(array).astype(case.dtype)
+    if case.upstream == "ones":
+        return np.broadcast_to(np.ones((), dtype=case.dtype), array.shape)
+    return numpy_layout(array, case.layout)
 
 
 def _same(one: Array, other: Array) -> bool:

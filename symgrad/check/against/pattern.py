@@ -34,9 +34,8 @@ def findings(layer: Layer, outcomes: Sequence[Outcome]) -> list[Finding]:
 def _finding(layer: Layer, name: str, wrong: list[Outcome], right: list[Outcome]) -> Finding:
     failing, passing = [o.case for o in wrong], [o.case for o in right]
     kind = _kind(failing)
-    where = _where(layer, failing, passing)
     worst = next((o for o in wrong if o.case.plain), wrong[0])
-    return Finding(name, kind, where, worst, len(wrong), len(wrong) + len(right))
+    return Finding(name, kind, where(layer, failing, passing), worst, len(wrong), len(wrong) + len(right))
 
 
 def _kind(failing: Sequence[Case]) -> str:
@@ -63,7 +62,7 @@ _UNUSUAL: tuple[tuple[str, Callable[[Case], bool]], ...] = (
 )
 
 
-def _where(layer: Layer, failing: list[Case], passing: list[Case]) -> str:
+def where(layer: Layer, failing: Sequence[Case], passing: Sequence[Case]) -> str:
     """The cases in words."""
     if not passing:
         return "in every case"
@@ -75,47 +74,67 @@ def _where(layer: Layer, failing: list[Case], passing: list[Case]) -> str:
             ):
                 return "only " + " and ".join(words for words, _ in chosen)
     shared = [(sum(not holds(case) for case in passing), words) for words, holds in known if all(map(holds, failing))]
-    count = f"in {len(failing)} of {len(failing) + len(passing)} cases"
-    excluded, words = max(shared, default=(0, ""), key=lambda pair: pair[0])
-    return f"{count}, all of them {words}" if excluded else count
+    often = f"in {len(failing)} of {len(failing) + len(passing)} cases"
+    excluded, said = max(shared, default=(0, ""), key=lambda pair: pair[0])
+    return f"{often}, all of them {said}" if excluded else often
+
+
+Holds = Callable[[Case], bool]
 
 
 def _properties(layer: Layer) -> Iterator[Property]:
     """What cases may have in common, the simplest first."""
-    for axis in layer.axes:
-        name = axis.name
-        yield f"where N_{name} > 1", lambda case, name=name: prod(case.lengths[name]) > 1
-        yield f"where N_{name} = 1", lambda case, name=name: prod(case.lengths[name]) == 1
-    for one, other in combinations([axis.name for axis in layer.axes], 2):
-        words = f"where N_{one}·N_{other} > 1"
-        yield words, lambda case, a=one, b=other: prod(case.lengths[a]) * prod(case.lengths[b]) > 1
+    names = [axis.name for axis in layer.axes]
+    for name in names:
+        yield f"where N_{name} > 1", _longer(name)
+        yield f"where N_{name} = 1", _not(_longer(name))
+    for one, other in combinations(names, 2):
+        yield f"where N_{one}·N_{other} > 1", _longer(one, other)
     for axis in layer.axes:
         if axis.variadic:
-            yield from _ranks(axis.name)
-    yield "in float32 and half precision", lambda case: case.dtype != "float64"
-    for dtype in ("float64", "float32", "float16", "bfloat16"):
-        yield f"in {dtype}", lambda case, dtype=dtype: case.dtype == dtype
-    yield "in half precision", lambda case: case.dtype in ("float16", "bfloat16")
-    yield "where arrays are not contiguous", lambda case: case.layout != "contiguous"
+            yield f"where {axis.name}... is no dimension", _rank(axis.name, 0)
+            yield f"where {axis.name}... is more than one dimension", _rank(axis.name, 2)
+    for dtypes, words in _DTYPES.items():
+        yield words, _field("dtype", dtypes)
+    yield "where arrays are not contiguous", _not(_field("layout", ("contiguous",)))
     for layout in ("transposed", "strided", "permuted"):
-        yield f"where arrays are {layout}", lambda case, layout=layout: case.layout == layout
-    yield "for the upstream gradient of .sum() (ones, strides of 0)", lambda case: case.upstream == "ones"
-    yield "for upstream gradients other than ones", lambda case: case.upstream != "ones"
-    for style in _STYLES:
-        yield f"for {style}", lambda case, style=style: case.data == style
-    for group in _GROUPS:
-        yield "for " + " or ".join(group), lambda case, group=group: case.data in group
-    yield "for constants other than the defaults", lambda case: case.constants == "other"
-    yield "for the default constants", lambda case: case.constants == "default"
-    yield "where only some inputs ask for a gradient", lambda case: case.wanted != ""
+        yield f"where arrays are {layout}", _field("layout", (layout,))
+    yield "for the upstream gradient of .sum() (ones, strides of 0)", _field("upstream", ("ones",))
+    yield "for upstream gradients other than ones", _field("upstream", ("random",))
+    for styles in (*((style,) for style in _STYLES), *_GROUPS):
+        yield "for " + " or ".join(styles), _field("data", styles)
+    yield "for constants other than the defaults", _field("constants", ("other",))
+    yield "for the default constants", _field("constants", ("default",))
+    yield "where only some inputs ask for a gradient", _not(_field("wanted", ("",)))
 
 
-def _ranks(name: str) -> Iterator[Property]:
-    """How many dimensions a variadic axis stands for."""
-    yield f"where {name}... is no dimension", lambda case: not case.lengths[name]
-    yield f"where {name}... is more than one dimension", lambda case: len(case.lengths[name]) > 1
+def _longer(*names: str) -> Holds:
+    """Whether axes have more than one place together."""
+    return lambda case: prod(prod(case.lengths[name]) for name in names) > 1
 
 
+def _rank(name: str, least: int) -> Holds:
+    """Whether a variadic axis stands for no dimension, or for at least so many."""
+    return lambda case: len(case.lengths[name]) >= least if least else not case.lengths[name]
+
+
+def _field(name: str, values: Sequence[str]) -> Holds:
+    """Whether a field of the case is one of these."""
+    return lambda case: getattr(case, name) in values
+
+
+def _not(holds: Holds) -> Holds:
+    return lambda case: not holds(case)
+
+
+_DTYPES = {
+    ("float32", "float16", "bfloat16"): "in float32 and half precision",
+    ("float64",): "in float64",
+    ("float32",): "in float32",
+    ("float16", "bfloat16"): "in half precision",
+    ("float16",): "in float16",
+    ("bfloat16",): "in bfloat16",
+}
 _STYLES = (
     "a large mean", "large numbers", "small numbers", "equal numbers", "ties and zeros", "zero parameters",
     "extreme numbers",

@@ -17,7 +17,7 @@ ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bflo
 """The largest relative error of rounding one number, by dtype."""
 
 
-class KernelFault(SymgradError):
+class KernelFault(SymgradError):  # noqa: N818 - an answer of the kernel, not a fault of symgrad
     """The kernel raised, or what it returned is not what a layer returns.
 
     Args:

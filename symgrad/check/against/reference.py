@@ -23,7 +23,7 @@ from types import ModuleType
 
 import numpy as np
 
-from symgrad.algebra.terms import Add, Mul, Sum, Term
+from symgrad.algebra.terms import Add, Call, Mul, Sum, Term, add, mul, sum_over
 from symgrad.check.against.arrays import Scope, TermArrays
 from symgrad.check.against.records import ROUNDING, Array, Arrays, Data
 from symgrad.check.samples import Lengths
@@ -178,8 +178,6 @@ def flat(array: Array, indices: Scope, lengths: Lengths) -> Array:
 
 def _sizes_of_terms(term: Term) -> Term:
     """The term with absolute values around what it adds up, as far as gradients are in it."""
-    from symgrad.algebra.terms import Call, add, mul, sum_over
-
     match term:
         case Add(terms) if any(name.startswith("d_") for name in term.names):
             return add(*(_sizes_of_terms(part) for part in terms))

@@ -11,7 +11,7 @@ import numpy as np
 from symgrad.check.against.calling import bind
 from symgrad.check.against.layouts import torch_layout
 from symgrad.check.against.loading import quiet, told
-from symgrad.check.against.records import ON_PURPOSE, Data, KernelFault, Run
+from symgrad.check.against.records import ON_PURPOSE, Case, Data, KernelFault, Run
 from symgrad.check.samples import shape_of
 from symgrad.notation.layer import Layer
 
@@ -31,7 +31,7 @@ class TorchKernel:
         path: of the person's file.
     """
 
-    dtypes = ("float64", "float32", "bfloat16", "float16")
+    dtypes: tuple[str, ...] = ("float64", "float32", "bfloat16", "float16")
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class TorchKernel:
         before = {n: leaf.detach().clone() for n, leaf in leaves.items()}
         outputs = self.outputs(list(leaves.values()), dict(data.constants))
         self._check(outputs, data, dtype)
-        seeds = [_upstream(data.cotangents[n], dtype, case.upstream) for n in self.layer.outputs]
+        seeds = [_upstream(data.cotangents[n], dtype, case) for n in self.layer.outputs]
         inputs = [leaves[name] for name in wanted]
         results = [output.detach().clone() for output in outputs]
         gradients = self._gradients(outputs, inputs, seeds)
@@ -101,7 +101,10 @@ class TorchKernel:
 
         try:
             with quiet():
-                return torch.autograd.grad(outputs, inputs, seeds, retain_graph=True, allow_unused=True)
+                found: Sequence[Tensor] = torch.autograd.grad(
+                    outputs, inputs, seeds, retain_graph=True, allow_unused=True
+                )
+                return found
         except Exception as error:
             raise KernelFault(f"the backward pass raises {told(error, self.path)}", refusal=True) from error
 
@@ -123,12 +126,11 @@ def torch_kernel(layer: Layer, found: Any, name: str, path: Path) -> TorchKernel
     """The kernel that a name of a person's file stands for."""
     import torch
 
-    if isinstance(found, type) and issubclass(found, torch.autograd.Function):
-        apart = found.setup_context is not torch.autograd.Function.setup_context
+    kind: Any = found
+    if isinstance(found, type) and issubclass(kind, torch.autograd.Function):
+        apart = kind.setup_context is not torch.autograd.Function.setup_context
         what = f"{name}, an autograd.Function of {path.name}"
-        return TorchKernel(layer, found.apply, found.forward, what, path, skip=0 if apart else 1, keywords=False)
-    if isinstance(found, type) and issubclass(found, torch.nn.Module):
-        found = found()
+        return TorchKernel(layer, kind.apply, kind.forward, what, path, skip=0 if apart else 1, keywords=False)
     if isinstance(found, torch.nn.Module):
         module = found.double() if any(True for _ in found.parameters()) else found
         return TorchKernel(layer, module, module.forward, f"{name}, a module of {path.name}", path)
@@ -141,12 +143,14 @@ def _numbers(tensor: Tensor) -> Any:
     return np.asarray(tensor.detach().to(torch.float64).numpy())
 
 
-def _upstream(array: Any, dtype: Any, kind: str) -> Tensor:
+def _upstream(array: Any, dtype: Any, case: Case) -> Tensor:
     """The upstream gradient; that of `.sum()` is one number, expanded."""
     import torch
 
     tensor = torch.from_numpy(np.asarray(array).copy()).to(dtype)
-    return torch.ones((), dtype=dtype).expand(tensor.shape) if kind == "ones" else tensor
+    if case.upstream == "ones":
+        return torch.ones((), dtype=dtype).expand(tensor.shape)
+    return torch_layout(tensor, case.layout)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -33,9 +33,9 @@ class Mse:
         return ((z - t) ** 2).mean(), (z, t)
 
     @staticmethod
-    def backward(saved, d_L):
+    def backward(saved, d_loss):
         z, t = saved
-        return {"dz": d_L * 2 * (z - t) / z.size}
+        return {"dz": d_loss * 2 * (z - t) / z.size}
 
 
 class CrossEntropy:
@@ -47,10 +47,10 @@ class CrossEntropy:
         return -(q * (x - logsum)).sum() / n, (x, q, logsum, n)
 
     @staticmethod
-    def backward(saved, d_L):
+    def backward(saved, d_loss):
         x, q, logsum, n = saved
         p = np.exp(x - logsum)
-        return d_L * (p * q.sum(axis=1, keepdims=True) - q) / n
+        return d_loss * (p * q.sum(axis=1, keepdims=True) - q) / n
 
 
 class Attention:

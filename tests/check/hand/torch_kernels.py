@@ -86,10 +86,10 @@ class Network(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, d_L):
+    def backward(ctx, d_loss):
         x, w, mean, rstd, z, t = ctx.saved_tensors
         over = (0, *range(2, x.ndim))
-        d_z = d_L * 2 * (z - t) / z.numel()
+        d_z = d_loss * 2 * (z - t) / z.numel()
         d_y = d_z * z * (1 - z)
         xhat = (x - mean) * rstd
         d_w = (d_y * xhat).sum(over)
