@@ -1,27 +1,20 @@
-"""A layer normalization as people write it by hand; its backward pass has a mistake."""
+"""Layer normalization as somebody wrote it by hand; its backward pass has a mistake."""
 
-import torch
+import numpy as np
 
 
-class LayerNorm(torch.autograd.Function):
-    """y = w (x - mean) / sqrt(var + eps) + beta over the last dimension."""
+def forward(x, w, beta, *, eps=1e-5):
+    """The output, and what backward needs."""
+    mean = x.mean(axis=-1, keepdims=True)
+    rstd = 1 / np.sqrt(((x - mean) ** 2).mean(axis=-1, keepdims=True) + eps)
+    xhat = (x - mean) * rstd
+    return w * xhat + beta, (xhat, rstd, w)
 
-    @staticmethod
-    def forward(ctx, x, w, beta, eps):
-        """Normalize, and keep what backward needs."""
-        mean = x.mean(-1, keepdim=True)
-        rstd = (x.var(-1, unbiased=False, keepdim=True) + eps).rsqrt()
-        xhat = (x - mean) * rstd
-        ctx.save_for_backward(xhat, rstd, w)
-        return w * xhat + beta
 
-    @staticmethod
-    def backward(ctx, d_y):
-        """The gradients of x, w and beta."""
-        xhat, rstd, w = ctx.saved_tensors
-        rows = d_y.reshape(-1, d_y.shape[-1])
-        d_w = (rows * xhat.reshape(rows.shape)).sum(0)
-        d_beta = rows.sum(0)
-        g = d_y * w
-        d_x = rstd * (g - g.mean(-1, keepdim=True) - xhat * (g * xhat).sum(-1, keepdim=True))
-        return d_x, d_w, d_beta, None
+def backward(saved, d_y):
+    """The gradients of x, w and beta."""
+    xhat, rstd, w = saved
+    over = tuple(range(d_y.ndim - 1))
+    g = d_y * w
+    d_x = rstd * (g - g.mean(axis=-1, keepdims=True) - xhat * (g * xhat).sum(axis=-1, keepdims=True))
+    return d_x, (d_y * xhat).sum(axis=over), d_y.sum(axis=over)

@@ -49,8 +49,15 @@ def show(verdict: Verdict, layer: Layer) -> str:
     """The whole report."""
     lines = [paragraph("", f"{verdict.kernel}, against the derived gradients of {verdict.layer}", 4), ""]
     lines += _summary(verdict, layer).split("\n")
+    later = _with_forward(verdict, layer)
     for place, finding in enumerate(verdict.findings):
-        lines += ["", *_finding(finding, layer, verdict.findings[:place])]
+        if finding not in later:
+            lines += ["", *_finding(finding, layer, verdict.findings[:place])]
+    if later:
+        named = ", ".join(finding.what for finding in later)
+        lines += ["", paragraph("✗ ", f"{named}: not looked into; the forward pass is to be right first", 4)]
+    if verdict.own_forward:
+        lines += ["", paragraph("? ", verdict.own_forward, 4)]
     for text in verdict.faults:
         lines += ["", paragraph("✗ ", text, 4)]
     for text in verdict.conduct:
@@ -63,6 +70,14 @@ def show(verdict: Verdict, layer: Layer) -> str:
     if verdict.remarks:
         lines += ["", *(paragraph("note: ", text, 6) for text in verdict.remarks)]
     return "\n".join(_spaced([*lines, "", paragraph("", _last(verdict), 0)]))
+
+
+def _with_forward(verdict: Verdict, layer: Layer) -> list[Finding]:
+    """The gradients that differ because, or as far as is known because, the forward pass does."""
+    known = (MATHEMATICS, CONSTANTS)
+    if not any(f.what in layer.outputs and f.kind in known for f in verdict.findings):
+        return []
+    return [f for f in verdict.findings if f.what not in layer.outputs]
 
 
 def _spaced(lines: list[str]) -> Iterator[str]:
@@ -127,7 +142,7 @@ def _finding(finding: Finding, layer: Layer, before: Sequence[Finding]) -> list[
     elif finding.tried:
         words = f"none of the {finding.tried} usual mistakes gives their numbers; there may be two of them"
         lines.append(paragraph("    mistake: ", words, 8))
-    if finding.kind in ADVICE:
+    if finding.kind in ADVICE and finding.kind not in {f.kind for f in before}:
         lines.append(paragraph("    what to do: ", ADVICE[finding.kind], 8))
     return lines
 
@@ -140,7 +155,8 @@ def _how_far(worst: Outcome) -> str:
     """The ratio and the difference, beside what rounding explains."""
     if worst.error == float("inf"):
         return "theirs is no finite number"
-    ratio = f"theirs / derived = {worst.theirs / worst.derived:.6g}; " if worst.derived else ""
+    quotient = worst.theirs / worst.derived if worst.derived else 1.0
+    ratio = f"theirs / derived = {quotient:.6g}; " if abs(quotient - 1) > 1e-4 else ""
     explained = f"{worst.limit / worst.scale:.0e}" if worst.scale else f"{worst.limit:.0e}"
     own = (
         f", symgrad's own {worst.case.dtype} kernel has {worst.own / worst.scale:.0e}" if worst.own == worst.own else ""
@@ -154,7 +170,7 @@ def _explanation(found: Explanation, layer: Layer) -> list[str]:
     left = unparse(found.entry, layer)
     theirs, right = (shortened(f"{left} = {unparse(term, layer)}", layer) for term in (found.wrong, found.right))
     judged = "; as a claim it is refuted" if found.refuted else ""
-    agrees = f"in {found.cases} cases of {found.sizes} sizes, to {found.agreement:.0e}"
+    agrees = f"in {found.cases} cases of {found.sizes} sizes, within {max(found.agreement, 1e-12):.0e}"
     checked = f"(this formula gives their numbers {agrees}{judged})"
     return [
         paragraph("    mistake: ", shortened(found.mistake, layer), 8),

@@ -100,7 +100,10 @@ def test_a_view_fails_where_arrays_are_not_contiguous(tmp_path):
     assert not verdict.passed
     assert verdict.findings == ()
     assert any("raises RuntimeError at kernel.py:12" in fault for fault in verdict.faults)
-    assert any("where arrays are not contiguous" in fault for fault in verdict.faults)
+    assert any(
+        "only where i... is more than one dimension and where arrays are transposed" in fault
+        for fault in verdict.faults
+    )
 
 
 def test_a_wrong_layout_gives_wrong_numbers(tmp_path):
@@ -204,6 +207,15 @@ def test_a_forward_pass_that_is_another_is_said_first_with_its_mistake(tmp_path)
     assert [finding.what for finding in verdict.findings] == ["y"]
     assert "the term beta[d] is missing" in verdict.findings[0].explanation.mistake
     assert "the forward pass, y, is wrong" in said(verdict, "layer_norm")
+    assert "the gradients are right: only the forward pass is wrong" in said(verdict, "layer_norm")
+
+
+def test_gradients_of_another_forward_pass_are_told_from_wrong_ones(tmp_path):
+    text = NORM.format(var="((x - mean) ** 2).sum(axis=-1, keepdims=True) / max(x.shape[-1] - 1, 1)", line="")
+    verdict = verdict_of(tmp_path, text, "layer_norm")
+    assert verdict.findings[0].explanation.mistake == "N_d - 1 instead of N_d"
+    assert verdict.own_forward == "not the gradient of their own forward pass either: d_x"
+    assert "d_x, d_w: not looked into; the forward pass is to be right first" in said(verdict, "layer_norm")
 
 
 def test_a_constant_that_is_not_an_argument_is_said(tmp_path):

@@ -96,6 +96,10 @@ def test_symgrads_own_kernels_pass(name, backend, root):
     assert verdict.passed, show(verdict, studied(name).layer)
 
 
+def test_several_outputs_have_several_upstream_gradients(root):
+    assert checked(str(root / "generated" / "numpy" / "lstm_cell.py"), "lstm_cell").passed
+
+
 def test_saved_intermediate_results_are_right_once_and_wrong_at_the_second_order():
     verdict = checked(str(HAND / "layer_norm_torch.py:SavedLayerNorm"), "layer_norm")
     assert verdict.findings == ()

@@ -16,6 +16,7 @@ from symgrad.check.against.explain import Seen, explain
 from symgrad.check.against.forms import Form, definitions, derived_bodies, forms
 from symgrad.check.against.loading import FORM, Source
 from symgrad.check.against.numpy_pair import NumpyPair
+from symgrad.check.against.own_forward import judge_own_forward
 from symgrad.check.against.pattern import CONSTANTS, MATHEMATICS, findings, where
 from symgrad.check.against.records import Case, Finding, Kernel, KernelFault, Order, Outcome, Verdict
 from symgrad.check.against.reference import Reference
@@ -120,8 +121,16 @@ def check_kernel_against(
     return Verdict(
         layer.name, kernel.what, tuple(outcomes), len(results.cases), tuple(found), _faults(layer, results),
         tuple(dict.fromkeys(results.conduct)), conventions, checked,
-        tuple(dict.fromkeys((*kernel.remarks, *results.remarks))),
+        tuple(dict.fromkeys((*kernel.remarks, *results.remarks))), _own_forward(layer, found, results),
     )  # fmt: skip
+
+
+def _own_forward(layer: Layer, found: Sequence[Finding], results: Results) -> str:
+    """Whether the gradients belong to their own forward pass, where its mistake is known."""
+    wrong = [f.explanation for f in found if f.what in layer.outputs and f.explanation is not None]
+    complete = [(data, run) for data, run in results.runs if all(g is not None for g in run.gradients.values())]
+    differing = [f.what.removeprefix("d_") for f in found if f.what not in layer.outputs]
+    return judge_own_forward(layer, wrong[0], differing, complete) if wrong else ""
 
 
 def _faults(layer: Layer, results: Results) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symgrad.algebra.terms import Entry
+from symgrad.algebra.terms import Entry, Term
 from symgrad.check.against.forms import Form
 from symgrad.check.against.mistakes import Mistake, mistakes
 from symgrad.check.against.records import Array, Data, Explanation
@@ -87,7 +87,7 @@ def _sizes(each: Seen) -> tuple[tuple[str, tuple[int, ...]], ...]:
 def _candidates(layer: Layer, chains: Sequence[tuple[Body, ...]]) -> Iterator[tuple[Mistake, tuple[Body, ...]]]:
     """Mistakes in every form: those that are made often first, and those that show in the gradient's own formula."""
     found = [(m, chain) for chain in chains for m in mistakes(chain, layer)]
-    yield from sorted(found, key=lambda pair: (pair[0].rank, pair[0].place != len(pair[1]) - 1))
+    yield from sorted(found, key=lambda pair: (pair[0].rank, pair[0].place != len(pair[0].bodies) - 1))
 
 
 def _chains(forms: Iterable[Form], name: str) -> list[tuple[Body, ...]]:
@@ -99,11 +99,19 @@ def _explanation(
     mistake: Mistake, right: tuple[Body, ...], worst: float, seen: Sequence[Seen], prover: Prover
 ) -> Explanation:
     name, indices, wrong = mistake.bodies[mistake.place]
-    original = right[mistake.place][2]
+    known = {name: body for name, _, body in right}
+    original = known[name] if name in known else _defined(prover, name)
     entry = Entry(name, indices)
     verdict = prover.decide(original, wrong).verdict
     sizes = len({_sizes(each) for each in seen})
     return Explanation(mistake.what, entry, original, wrong, len(seen), sizes, worst, verdict == REFUTED)
+
+
+def _defined(prover: Prover, name: str) -> Term:
+    """The right body of a definition."""
+    definition = prover.layer.definition(name)
+    assert definition is not None
+    return definition.body
 
 
 class _Place:

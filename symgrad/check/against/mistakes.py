@@ -7,13 +7,14 @@ run over every formula.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.algebra.binding import substitute
-from symgrad.algebra.terms import ONE, ZERO, Entry, Num, Size, Term, mul, walk
-from symgrad.check.against.edits import edits
+from symgrad.algebra.terms import ONE, ZERO, Add, Entry, Num, Pow, Size, Term, mul, walk
+from symgrad.check.against.edits import edits, edits_within
 from symgrad.check.against.reference import Body
 from symgrad.notation.layer import Layer
 
@@ -49,7 +50,39 @@ def mistakes(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
         for rank, what, term in edits(body, indices, layer):
             if term.free <= set(indices):
                 changed = (*chain[:place], (name, indices, term), *chain[place + 1 :])
-                yield Mistake(what, place, changed, rank)
+                yield Mistake(what, place, changed, max(rank, 2) if place < len(chain) - 1 else rank)
+    yield from _shared(chain, layer)
+    yield from _statistics(chain, layer)
+
+
+def _shared(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
+    """A part that stands in several places, computed once and wrong: x - mu, sqrt(var + eps)."""
+    found = Counter(n for _, _, body in chain for n in walk(body) if isinstance(n, (Add, Pow)) and n.names)
+    for part, count in found.items():
+        if count > 1 and not any(name.startswith("d_") for name in part.names):
+            for what, wrong in edits_within(part, layer):
+                if wrong.free <= part.free:
+                    bodies = tuple((name, indices, _exchanged(body, part, wrong)) for name, indices, body in chain)
+                    yield Mistake(f"wherever it stands: {what}", len(chain) - 1, bodies, 3)
+
+
+def _exchanged(term: Term, part: Term, wrong: Term) -> Term:
+    """The term with a part replaced wherever it stands as it is."""
+    if term == part:
+        return wrong
+    return term.rebuild(tuple(_exchanged(child, part, wrong) for child in term.children))
+
+
+def _statistics(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
+    """A statistic that the backward pass computes anew, and wrong."""
+    used = {name for _, _, body in chain for name in body.names}
+    for definition in layer.definitions:
+        if definition.name in used and definition.body.binds and definition.name not in layer.outputs:
+            for _, what, wrong in edits(definition.body, definition.indices, layer):
+                if wrong.free <= set(definition.indices):
+                    short = definition.name.rpartition(".")[2]
+                    bodies = ((definition.name, definition.indices, wrong), *chain)
+                    yield Mistake(f"{short} is another in the backward pass: {what}", 0, bodies, 3)
 
 
 def _forgotten(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:

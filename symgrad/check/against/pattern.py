@@ -34,7 +34,7 @@ def findings(layer: Layer, outcomes: Sequence[Outcome]) -> list[Finding]:
 def _finding(layer: Layer, name: str, wrong: list[Outcome], right: list[Outcome]) -> Finding:
     failing, passing = [o.case for o in wrong], [o.case for o in right]
     kind = _kind(failing)
-    worst = next((o for o in wrong if o.case.plain), wrong[0])
+    worst = next((o for o in wrong if o.case.plain), None) or max(wrong, key=lambda o: o.relative)
     return Finding(name, kind, where(layer, failing, passing), worst, len(wrong), len(wrong) + len(right))
 
 

@@ -236,6 +236,7 @@ class Verdict:
         conduct: what it did that it must not do, in words.
         conventions: results that differ only where the layer has no derivative.
         orders: torch's own checks, where it is torch that was run.
+        own_forward: where the forward pass is another layer's, whether the gradients are that layer's; else "".
         remarks: what was noticed, and is not wrong.
     """
 
@@ -249,6 +250,7 @@ class Verdict:
     conventions: tuple[str, ...] = ()
     orders: tuple[Order, ...] = ()
     remarks: tuple[str, ...] = field(default=())
+    own_forward: str = ""
 
     @property
     def passed(self) -> bool:
