@@ -218,6 +218,27 @@ def test_gradients_of_another_forward_pass_are_told_from_wrong_ones(tmp_path):
     assert "d_x, d_w: not looked into; the forward pass is to be right first" in said(verdict, "layer_norm")
 
 
+LINEAR = """
+def forward(x, w, bias):
+    {line}
+    return x @ w.T + bias, (x, w)
+def backward(saved, d_y):
+    x, w = saved
+    rows = d_y.reshape(-1, d_y.shape[{axis}])
+    return d_y @ w, rows.T @ x.reshape(-1, x.shape[{axis}]), rows.sum(0)
+"""
+
+
+def test_a_number_of_dimensions_may_be_refused_but_not_by_the_backward_pass_alone(tmp_path):
+    assert verdict_of(tmp_path, LINEAR.format(line="", axis="-1"), "linear").remarks == ()
+    verdict = verdict_of(tmp_path, LINEAR.format(line="assert x.ndim == 2", axis="1"), "linear")
+    assert verdict.passed
+    assert any("not checked with x of 3 dimensions: forward raises AssertionError" in r for r in verdict.remarks)
+    verdict = verdict_of(tmp_path, LINEAR.format(line="", axis="1"), "linear")
+    assert not verdict.passed
+    assert any("only where b... is" in fault for fault in verdict.faults)
+
+
 def test_a_constant_that_is_not_an_argument_is_said(tmp_path):
     text = NORM.format(var=TWO_PASS, line="").replace(", *, eps=1e-5):", "):\n    eps = 1e-5")
     verdict = verdict_of(tmp_path, text, "layer_norm")

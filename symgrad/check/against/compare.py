@@ -83,10 +83,12 @@ def _taken(layer: Layer, kernel: Kernel, results: Results) -> tuple[str, list[tu
     else:
         kind = max(found, key=lambda kind: len(found[kind][0]))
     ranks, faults = found[kind]
-    if not ranks:
-        case, fault = found[""][1][0]
-        raise InputError(f"{kernel.what}: {fault} ({described(case, layer)}).", hint=_HINT)
-    results.remarks += [f"not checked with {_dimensions(layer, case)}: {fault}" for case, fault in faults]
+    for case, fault in found[""][1][:1]:
+        if not ranks or (not fault.refusal and case == first_cases(layer)[0]):
+            raise InputError(f"{kernel.what}: {fault} ({described(case, layer)}).", hint=_HINT)
+    refused = [(case, fault) for case, fault in faults if fault.refusal and not fault.backward]
+    results.remarks += [f"not checked with {_dimensions(layer, case)}: {fault}" for case, fault in refused]
+    results.faults += [(case, str(fault)) for case, fault in faults if (case, fault) not in refused]
     return kind, ranks
 
 
@@ -102,8 +104,6 @@ def _ranks(
             taken.append(case.lengths[variadic[0]] if variadic else ())
         except KernelFault as fault:
             faults.append((case, fault))
-            if not fault.refusal:
-                break
     return taken, faults
 
 

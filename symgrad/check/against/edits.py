@@ -70,6 +70,7 @@ def _usual_factors(layer: Layer, body: Term) -> Iterator[tuple[Term, str]]:
         words = "·".join(f"N_{axis}" for axis in group)
         yield power(size, -1), f"it is divided by {words}: a mean for a sum"
         yield size, f"the division by {words} is missing: a sum for a mean"
+        yield power(size, 2), f"it is multiplied by {words} instead of divided"
     for tensor in layer.tensors:
         if tensor.role == "parameter" and set(tensor.indices) <= body.free:
             yield tensor.entry, f"a factor {unparse(tensor.entry, layer)} too much"
@@ -96,6 +97,7 @@ def _own_factors(layer: Layer, body: Term) -> Iterator[tuple[Term, str]]:
             said = unparse(product, layer)
             yield power(product, -1), f"the factor {said} is missing"
             yield product, f"a factor {said} too much"
+            yield power(product, -2), f"it is divided by {said} instead of multiplied"
 
 
 def _products(layer: Layer) -> list[Term]:
@@ -154,10 +156,10 @@ def _mul(term: Mul, scope: Scope, layer: Layer) -> Iterator[Edit]:
             yield f"it is multiplied by 1/({said})", mul(*before, power(factor, -1), *after)
         if isinstance(factor, Entry):
             yield f"{said} stands twice", mul(*before, factor, *term.factors[place:])
-            if not factor.name.startswith("d_"):
-                yield f"it is divided by {said} instead", mul(*before, power(factor, -1), *after)
+        if factor.names and not isinstance(factor, Pow):
+            yield f"it is divided by {said} instead", mul(*before, power(factor, -1), *after)
         if isinstance(factor, Num) and not sign:
-            for value in (2 * factor.value, factor.value / 2):
+            for value in (2 * factor.value, factor.value / 2, 1 / factor.value):
                 yield f"the number {value} instead of {factor.value}", mul(*before, Num(value), *after)
     yield from _forgotten_sum(term, scope)
 
@@ -245,7 +247,7 @@ def _size(term: Size, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: AR
 def _num(term: Num, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
     """A number off by one, by 2, or with the other sign."""
     value = term.value
-    for other in dict.fromkeys((value + 1, value - 1, 2 * value, value / 2, -value)):
+    for other in dict.fromkeys((value + 1, value - 1, 2 * value, value / 2, -value, 1 / value if value else value)):
         if other not in (0, value):
             yield f"the number {other} instead of {value}", Num(other)
 

@@ -150,8 +150,9 @@ def _called(function: Callable[..., Any], plain: list[Any], named: dict[str, Any
     try:
         return function(*plain, **named)
     except Exception as error:
-        on_purpose = what == "forward" and isinstance(error, ON_PURPOSE)
-        raise KernelFault(f"{what} raises {told(error, path)}", refusal=True, on_purpose=on_purpose) from error
+        backward = what == "backward"
+        on_purpose = not backward and isinstance(error, ON_PURPOSE)
+        raise KernelFault(f"{what} raises {told(error, path)}", True, on_purpose, backward) from error
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

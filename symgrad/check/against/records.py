@@ -25,11 +25,12 @@ class KernelFault(SymgradError):  # noqa: N818 - an answer of the kernel, not a 
         refusal: whether it raised, rather than return something wrong.
         on_purpose: whether its forward pass raised what a person raises to refuse a case: a ValueError, a
             NotImplementedError or a failed assertion.
+        backward: whether it was the backward pass, after a forward pass that took the case.
     """
 
-    def __init__(self, message: str, refusal: bool = False, on_purpose: bool = False) -> None:
+    def __init__(self, message: str, refusal: bool = False, on_purpose: bool = False, backward: bool = False) -> None:
         super().__init__(message)
-        self.refusal, self.on_purpose = refusal, on_purpose
+        self.refusal, self.on_purpose, self.backward = refusal, on_purpose, backward
 
 
 ON_PURPOSE = (ValueError, NotImplementedError, AssertionError)

@@ -106,7 +106,8 @@ class TorchKernel:
                 )
                 return found
         except Exception as error:
-            raise KernelFault(f"the backward pass raises {told(error, self.path)}", refusal=True) from error
+            words = f"the backward pass raises {told(error, self.path)}"
+            raise KernelFault(words, refusal=True, backward=True) from error
 
     def _check(self, outputs: Sequence[Tensor], data: Data, dtype: Any) -> None:
         """Raise unless the outputs are what the layer returns, and can be differentiated."""
