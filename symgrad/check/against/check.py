@@ -112,11 +112,14 @@ def check_kernel_against(
         InputError: it cannot be run at all.
     """
     layer = study.layer
-    reference = Reference(layer, emitted, derived_bodies(study))
+    right = forms(study, plan)
+    planned = right[0].bodies
+    complete = {f"d_{tensor.name}" for tensor in layer.differentiable} <= {name for name, _, _ in planned}
+    reference = Reference(layer, emitted, planned if complete else derived_bodies(study))
     results = run_all(layer, kernel, reference, say)
     outcomes, conventions = _without_conventions(layer, kernel, reference, results)
     found = findings(layer, outcomes)
-    found = _explained(study, plan, found, results, say)
+    found = _explained(study, right, found, results, say)
     checked = _orders(kernel, results, found, say)
     return Verdict(
         layer.name, kernel.what, tuple(outcomes), len(results.cases), tuple(found), _faults(layer, results),
@@ -173,13 +176,12 @@ def _is_convention(outcome: Outcome, kernel: Kernel, reference: Reference, sampl
 
 
 def _explained(
-    study: Study, plan: KernelPlan, found: list[Finding], results: Results, say: Callable[[str], None]
+    study: Study, right: Sequence[Form], found: list[Finding], results: Results, say: Callable[[str], None]
 ) -> list[Finding]:
     """The findings with the mistakes that explain them; where the forward pass is wrong, that one's only."""
     layer = study.layer
     outputs = [f for f in found if f.what in layer.outputs and f.kind in (MATHEMATICS, CONSTANTS)]
     prover = Prover(layer, study.gradients)
-    right = forms(study, plan)
     explained = []
     for finding in found:
         if finding.kind not in (MATHEMATICS, CONSTANTS) or (outputs and finding not in outputs) or _large(right):

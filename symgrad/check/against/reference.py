@@ -36,7 +36,7 @@ OWN = 4.0
 TYPED = 1e-9
 """float64 results this close, relatively, count as the same formula."""
 NEGLIGIBLE = 2.0**-8
-"""A difference this much smaller than the rounding of the upstream gradient is no fault of a narrow dtype."""
+"""A difference this much smaller than the rounding of the upstream gradient is no fault."""
 MOVES, SLOW_MOVES = 4, 2
 Body = tuple[str, Scope, Term]
 """A gradient's name, its indices and the term that it equals."""
@@ -78,7 +78,7 @@ class Reference:
         exact = self._kernel(data.tensors, data.cotangents, data.constants, "float64")
         unit, pile = ROUNDING[data.case.dtype], PILE[data.case.dtype]
         moved = self._movement(data, exact, unit)
-        terms = self._terms(data)
+        terms = self._terms(data, exact)
         incoming = max(_largest(array) for array in data.cotangents.values())
         own = self._own(data, exact)
         limits = {}
@@ -86,7 +86,7 @@ class Reference:
             size = max(_largest(value), terms.get(name, 0.0))
             limit = pile * (unit * size + moved[name])
             limit = max(limit, TYPED * size) if data.case.dtype == "float64" else max(limit, OWN * own.get(name, 0.0))
-            limits[name] = max(limit, (unit if data.case.dtype == "float64" else NEGLIGIBLE) * unit * incoming)
+            limits[name] = max(limit, NEGLIGIBLE * unit * incoming)
         return Expected(exact, limits, own)
 
     def values(self, data: Data) -> Arrays:
@@ -147,9 +147,14 @@ class Reference:
         found = self._kernel(data.tensors, data.cotangents, data.constants, "float32")
         return {name: _largest(value - exact[name]) for name, value in found.items()}
 
-    def _terms(self, data: Data) -> dict[str, float]:
-        """The size of what each gradient's formula adds up: it may be far larger than the gradient."""
+    def _terms(self, data: Data, exact: Arrays) -> dict[str, float]:
+        """The size of what each gradient's formula adds up: it may be far larger than the gradient.
+
+        Outputs are the kernel's, because their equations as written may overflow.
+        """
         arrays = term_arrays(self.layer, data)
+        for name in self.layer.outputs:
+            arrays.values[name] = flat(exact[name], self.layer.entry(name).indices, data.case.lengths)
         found = {}
         for name, indices, body in self.bodies:
             try:
