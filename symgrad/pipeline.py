@@ -9,11 +9,14 @@ Only what is proved is planned, and only what is planned is emitted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.algebra.terms import Term
+from symgrad.check.against.check import check_kernel_against, kernel_of
+from symgrad.check.against.loading import load_kernel_file
+from symgrad.check.against.records import Verdict
 from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
 from symgrad.check.records import Check, Report
 from symgrad.check.report import report
@@ -151,3 +154,20 @@ def check(found: Study) -> Report:
             parts[call.layer] = (called.layer, emit(called, backends))
     complete = all(call.layer in parts for call in found.layer.calls)
     return report(found, emit(found, backends), parts if complete else {})
+
+
+def check_against(found: Study, kernel: str, say: Callable[[str], None] = lambda _: None) -> Verdict:
+    """A person's own kernel, run against a studied layer's derived gradients.
+
+    Args:
+        found: the layer with its gradients.
+        kernel: "FILE.py:NAME"; that file is imported and run, and nothing else is.
+        say: takes progress, in words.
+
+    Raises:
+        InputError: no such file or name, it cannot be imported, or cannot be run as this layer.
+    """
+    source = load_kernel_file(kernel)
+    made = plan(found)
+    emitted = load_kernel(render(made, "numpy"))
+    return check_kernel_against(found, made, emitted, kernel_of(source, found.layer), say)

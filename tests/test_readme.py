@@ -34,8 +34,13 @@ def printed(command: str) -> str:
     program, *arguments = shlex.split(command)
     assert program == "symgrad"
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), mock.patch.dict(os.environ, {"COLUMNS": "80"}):
-        main(arguments)
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        with contextlib.redirect_stdout(out), mock.patch.dict(os.environ, {"COLUMNS": "80"}):
+            main(arguments)
+    finally:
+        os.chdir(before)
     return out.getvalue()
 
 

@@ -24,6 +24,10 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("layers", nargs="*", metavar="LAYER", help="a gallery name or a path (default: the gallery)")
     command.add_argument("--all", action="store_true", help="a line for each place, not only the worst of all")
+    command.add_argument(
+        "--against", metavar="FILE.py:NAME", help="run your own kernel against the derived gradients of one LAYER: an "
+        "autograd.Function, a torch function, or a NumPy forward and backward. FILE.py is imported and run.",
+    )  # fmt: skip
     command.set_defaults(run=run)
 
 
@@ -33,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     from symgrad.cli.progress import Progress
     from symgrad.notation.library import gallery, load
 
+    if options.against is not None:
+        return _against(options)
     progress = Progress()
     passed = True
     for name in options.layers or gallery():
@@ -42,6 +48,25 @@ def run(options: argparse.Namespace) -> int:
         print(show(report, options.all) + "\n")
         passed = passed and report.passed
     return 0 if passed else 1
+
+
+def _against(options: argparse.Namespace) -> int:
+    """Check a person's own kernel."""
+    from symgrad import pipeline
+    from symgrad.cli import against
+    from symgrad.cli.progress import Progress
+    from symgrad.errors import InputError
+    from symgrad.notation.library import load
+
+    if len(options.layers) != 1:
+        raise InputError("--against needs one LAYER.", hint="symgrad check --against FILE.py:NAME LAYER")
+    layer = load(options.layers[0])
+    progress = Progress()
+    progress.say(f"deriving {layer.name}")
+    verdict = pipeline.check_against(pipeline.derive(layer), options.against, progress.say)
+    progress.done()
+    print(against.show(verdict, layer))
+    return 0 if verdict.passed else 1
 
 
 def show(report: Report, every: bool) -> str:

@@ -18,8 +18,14 @@ RUNNERS = frozenset(
      "system", "popen", "Popen", "run_path", "run_module", "spec_from_file_location")
 )  # fmt: skip
 MODULES = frozenset(("subprocess", "pickle", "marshal", "shelve", "runpy", "code", "codeop"))
-ALLOWED = {("check/kernels.py", "exec"), ("check/kernels.py", "compile"), ("__init__.py", "import_module")}
-"""`load_kernel` runs an emitted kernel, whose names are all checked; the package imports its own rooms late."""
+ALLOWED = {
+    ("check/kernels.py", "exec"),
+    ("check/kernels.py", "compile"),
+    ("__init__.py", "import_module"),
+    ("check/against/loading.py", "spec_from_file_location"),
+}
+"""`load_kernel` runs an emitted kernel, whose names are all checked; the package imports its own rooms late;
+`check --against FILE.py` imports the file that the person names on the command line to have it run."""
 
 
 def runners(source: str) -> list[str]:
@@ -48,6 +54,15 @@ def test_the_sources_run_no_text() -> None:
         (path.relative_to(PACKAGE).as_posix(), name) for path in files for name in runners(path.read_text("utf-8"))
     }
     assert found <= ALLOWED
+
+
+def test_only_check_against_imports_a_file_and_only_the_command_line_names_it() -> None:
+    texts = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+    assert {name for name, text in texts.items() if "load_kernel_file" in text} == {
+        "check/against/loading.py",
+        "pipeline.py",
+    }
+    assert {name for name, text in texts.items() if "check_against(" in text} == {"pipeline.py", "cli/check.py"}
 
 
 @pytest.mark.parametrize(
