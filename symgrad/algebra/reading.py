@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.algebra.terms import ONE, Add, Delta, Entry, Index, Mul, Num, Place, Sum, Term, negative
+from symgrad.algebra.terms import ONE, Add, Delta, Entry, Index, Mul, Num, Place, Sum, Term, mul, negative
 
 
 def signed_terms(term: Term) -> list[tuple[bool, Term]]:
@@ -43,3 +43,20 @@ def padded_entry(term: Term) -> Entry | None:
         return None
     found = Entry(entries[0].name, tuple(places.get(index, index) for index in entries[0].indices))
     return None if set(places) & found.free else found
+
+
+def with_padding_apart(term: Term) -> Term:
+    """sum_mh [h = i + m] x[h] c as sum_m c sum_h [h = i + m] x[h]: zeros around x in a sum of their own."""
+    if not isinstance(term, Sum):
+        return term
+    factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
+    deltas = [f for f in factors if isinstance(f, Delta) and isinstance(f.right, Place) and f.left in term.indices]
+    bound = {same.left for same in deltas}
+    entries = [f for f in factors if isinstance(f, Entry) and bound and bound & f.free]
+    if len(entries) != 1 or not bound < set(term.indices):
+        return term
+    rest = [factor for factor in factors if factor not in deltas and factor != entries[0]]
+    if not bound <= entries[0].free or any(bound & factor.free for factor in rest):
+        return term
+    inner = Sum(tuple(index for index in term.indices if index in bound), mul(*deltas, entries[0]))
+    return Sum(tuple(index for index in term.indices if index not in bound), mul(*rest, inner))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import fresh_letter, rename, transform_children
-from symgrad.algebra.reading import inequality, padded_entry, signed_terms
+from symgrad.algebra.reading import inequality, padded_entry, signed_terms, with_padding_apart
 from symgrad.algebra.terms import (
     ONE,
     Add,
@@ -153,6 +153,8 @@ def _factor(term: Term) -> str:
             return f"{function}({', '.join(map(write, arguments))})"
         case Sum() if (entry := padded_entry(term)) is not None:
             return f"pad({_factor(entry)})"
+        case Sum() if (apart := with_padding_apart(term)) != term:
+            return _factor(apart)
         case Sum():
             return _sum(term)
         case Reduce(operation, indices, body):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import count, groupby
 
 from symgrad.algebra.binding import in_place, in_places, rename, transform_children
-from symgrad.algebra.reading import padded_entry
+from symgrad.algebra.reading import padded_entry, with_padding_apart
 from symgrad.algebra.simplify import tidy
 from symgrad.algebra.terms import (
     Call,
@@ -91,6 +91,7 @@ def _definition(definition: Definition, names: Mapping[str, str], letters: Lette
 
 def _padded(term: Term, fits: Iterable[Fit]) -> Term:
     """The term with pad(x[b, i + j], 1) for each entry that may lie outside, as the layer has it."""
+    term = with_padding_apart(term)
     entry = padded_entry(term)
     if entry is None:
         return transform_children(term, lambda child: _padded(child, fits))

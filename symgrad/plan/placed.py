@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from symgrad.algebra.binding import fresh_letters, rename, transform_children
-from symgrad.algebra.reading import padded_entry
+from symgrad.algebra.reading import padded_entry, with_padding_apart
 from symgrad.algebra.terms import ONE, Binder, Delta, Entry, Index, Mul, Place, Position, Sum, Term, mul, sum_over, walk
 
 New = Callable[[Term, str, tuple[Index, ...]], Entry]
@@ -79,6 +79,7 @@ class Placer:
 
     def placed(self, term: Term, name: str = "", indices: tuple[Index, ...] = ()) -> Term:
         """The term with arrays for what lies at computed places; `name` is the statement whose body it is."""
+        term = with_padding_apart(term)
         entry = gathered(term)
         if entry is not None:
             return term if name and indices == _frame(entry) else self._gather(term, entry)
