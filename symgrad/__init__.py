@@ -18,7 +18,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from symgrad.door.layer import Layer, derive, layer
+    from symgrad.door.functions import derive, layer
+    from symgrad.door.layer import Layer
     from symgrad.errors import InputError, SymgradError
     from symgrad.notation.library import from_text, gallery, load
     from symgrad.pipeline import emit, generate, prove
@@ -35,8 +36,8 @@ _HOMES = {
     "from_text": "symgrad.notation.library",
     "gallery": "symgrad.notation.library",
     "load": "symgrad.notation.library",
-    "derive": "symgrad.door.layer",
-    "layer": "symgrad.door.layer",
+    "derive": "symgrad.door.functions",
+    "layer": "symgrad.door.functions",
     "emit": "symgrad.pipeline",
     "generate": "symgrad.pipeline",
     "prove": "symgrad.pipeline",

@@ -10,17 +10,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from symgrad import pipeline
-from symgrad.door.shown import Shown
+from symgrad.door.answers import Kernel, Verdict
+from symgrad.door.described import Described
 from symgrad.door.sympy_door import from_sympy, to_sympy
-from symgrad.door.views import Gradient, Kernel, Motion, Study, Verdict
+from symgrad.door.views import Gradient, Motion, Study
 from symgrad.door.words import checked_mode, gradient_named, moving, output_named
 from symgrad.errors import InputError
 from symgrad.notation.layer import Layer as Record
 from symgrad.notation.library import SUFFIX, from_text, gallery, load
 from symgrad.notation.names import did_you_mean
 from symgrad.prove.study import Study as StudyRecord
-from symgrad.render import notebook
-from symgrad.render.parts import Part
 from symgrad.render.tables import columns
 from symgrad.render.terminal import Options, forward_section
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from symgrad.door.to_sympy import SympyLayer
 
 
-class Layer(Shown):
+class Layer(Described):
     '''A layer or a network: its forward pass, and what symgrad derives from it.
 
     Args:
@@ -136,44 +135,6 @@ class Layer(Shown):
             )  # fmt: skip
         return cls.of(module.layer_from_sympy(equations))
 
-    @property
-    def name(self) -> str:
-        """What the layer is called."""
-        return self.record.name
-
-    @property
-    def doc(self) -> str:
-        """What it is, with its source."""
-        return self.record.doc
-
-    @property
-    def text(self) -> str:
-        """The equations in the notation, as they were written."""
-        return self.record.text
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The names of the inputs."""
-        return self._named("input")
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of the parameters."""
-        return self._named("parameter")
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The names of the targets, which get no gradient."""
-        return self._named("target")
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The names of what is returned."""
-        return self.record.outputs
-
-    def _named(self, role: str) -> tuple[str, ...]:
-        return tuple(tensor.name for tensor in self.record.tensors if tensor.role == role)
-
     @cached_property
     def _study(self) -> StudyRecord:
         return pipeline.derive(self.record)
@@ -275,45 +236,10 @@ class Layer(Shown):
         found: SympyLayer = to_sympy().layer_to_sympy(self.record)
         return found
 
-    def __eq__(self, other: object) -> bool:
-        return self.record == other.record if isinstance(other, Layer) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.record)
-
-    def __repr__(self) -> str:
-        record = self.record
-        entry = dict.fromkeys(record.order)
-        declared = ", ".join(_declared(record, name) for name in entry)
-        return f"<Layer {self.name}: {declared} → {', '.join(_declared(record, name) for name in self.outputs)}>"
-
     def __str__(self) -> str:
         return forward_section(self._study, Options(columns()))
-
-    def _parts(self) -> Iterable[Part]:
-        return notebook.layer_parts(self.record)
-
-
-def layer(name: str) -> Layer:
-    """A layer of the gallery: `symgrad.layer("batch_norm")`.
-
-    Raises:
-        InputError: the gallery has no such layer.
-    """
-    return Layer.from_gallery(name)
-
-
-def derive(layer: Layer | Record) -> StudyRecord:
-    """Every gradient of a layer by both routes, and the proof that they agree: the record `Study`."""
-    return pipeline.derive(layer.record if isinstance(layer, Layer) else layer)
 
 
 def _several(given: Any) -> list[Any]:
     """One object, or several."""
     return list(given) if isinstance(given, (list, tuple, set, frozenset)) or hasattr(given, "__next__") else [given]
-
-
-def _declared(record: Record, name: str) -> str:
-    """x[s, c, k...]."""
-    letters = [i.name + ("..." if record.axis(i.axis).variadic else "") for i in record.indices(name) or ()]
-    return name + (f"[{', '.join(letters)}]" if letters else "")
