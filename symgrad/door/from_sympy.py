@@ -19,6 +19,7 @@ from symgrad.errors import InputError
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import from_text
 from symgrad.notation.names import check_layer_name, check_name
+from symgrad.notation.numbers import MAX_DIGITS
 
 SOURCE = "<sympy>"
 
@@ -125,15 +126,22 @@ def _declaration(role: str, entry: Any, letters: Letters) -> str:
 def _constant(symbol: Any, value: Any) -> str:
     """Constant eps = 1e-5."""
     name = _name(symbol)
-    if isinstance(value, sympy.Rational) and not isinstance(value, sympy.Integer):
-        value = float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, str, sympy.Number)):
         hint = 'Give a number, or a decimal as text: {eps: "1e-5"}.'
         raise InputError(f"the default of {name} is no number.", place(symbol), hint)
-    text = str(value)
+    text = _decimal(value) if isinstance(value, sympy.Rational) else str(value)
     if not text.isprintable() or "," in text:
         raise InputError(f"the default of {name} is no number.", place(symbol), "Write it as 2, 0.5 or 1e-5.")
     return f"constant {name} = {text}"
+
+
+def _decimal(value: Any) -> str:
+    """A rational number as a decimal; the nearest float's where it has no end."""
+    for places in range(MAX_DIGITS):
+        scaled = value * 10**places
+        if scaled.is_Integer:
+            return f"{scaled.p}e-{places}" if places else str(scaled.p)
+    return str(float(value))
 
 
 def _equation(equation: Any, number: int, letters: Letters, names: Mapping[str, str] | None = None) -> str:

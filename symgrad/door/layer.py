@@ -45,7 +45,7 @@ class Layer(Described):
     ... output y
     ... """, name="swish")
     >>> layer
-    <Layer swish: x[i...] → y[i]>
+    <Layer swish: x[i...] → y[i...]>
     >>> layer.gradient("x").proved
     True
     '''

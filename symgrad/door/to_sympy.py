@@ -2,7 +2,8 @@
 
 An index counts from 0: a sum over an axis runs over (k, 0, N_k - 1), where N_k is a positive integer symbol.
 Tensors and constants are real. Every bound letter is a letter of its own, different from those around it, because
-SymPy's substitution does not keep them apart.
+SymPy's substitution does not keep them apart. And a `Sum` takes a `Piecewise` out of another `Sum` inside it, with
+the letter that is bound there; where that would happen, cases are written as products with `Heaviside`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.algebra.binding import fresh_letter
 from symgrad.algebra.terms import (
@@ -117,6 +119,8 @@ class Symbols:
     names: Mapping[str, str]
     sizes: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, str] = field(default_factory=dict)
+    products: bool = False
+    """Whether cases are written as products now."""
 
     @classmethod
     def of(cls, layer: Layer) -> Symbols:
@@ -173,7 +177,12 @@ class Symbols:
     def equation(self, left: Entry, right: Term) -> Any:
         """`Eq(left, right)`, as it stands."""
         scope = self.scope(left.indices)
-        return sympy.Eq(self.entry(left, scope), self.expression(right, scope), evaluate=False)
+        found = self.expression(right, scope)
+        letters = {symbol for symbol in found.free_symbols if isinstance(symbol, sympy.Symbol) and symbol.is_integer}
+        loose = letters - set(scope.values()) - set(self.sizes.values())
+        if loose:
+            raise SymgradError(f"SymPy took {loose} out of the sum that binds it; report this with the layer")
+        return sympy.Eq(self.entry(left, scope), found, evaluate=False)
 
     def expression(self, term: Term, scope: Scope) -> Any:
         """A term whose free indices have symbols.
@@ -205,6 +214,8 @@ class Symbols:
                 return sympy.KroneckerDelta(scope[left], scope[right])
             case Position(index):
                 return scope[index]
+            case Compare() if self.products:
+                return self.indicator(term, scope)
             case Compare():
                 return sympy.Piecewise((1, self.condition(term, scope)), (0, True))
             case Where():
@@ -216,7 +227,20 @@ class Symbols:
         inner = self.scope(term.indices, scope)
         limits = [(inner[index], 0, self.sizes[index.axis] - 1) for index in term.indices]
         head = _REDUCTIONS[term.operation] if isinstance(term, Reduce) else sympy.Sum
-        return head(self.expression(term.body, inner), *limits)
+        body = self.expression(term.body, inner)
+        if _would_leak(body, [letter for letter, *_ in limits]):
+            self.products, before = True, self.products
+            body = self.expression(term.body, inner)
+            self.products = before
+        return head(body, *limits)
+
+    def indicator(self, term: Compare, scope: Scope) -> Any:
+        """1 where a relation holds, else 0, without a Piecewise."""
+        left, right = self.expression(term.left, scope), self.expression(term.right, scope)
+        if term.relation in ("<", "<="):
+            return sympy.Heaviside(right - left, int(term.relation == "<="))
+        same = sympy.KroneckerDelta(left, right)
+        return same if term.relation == "==" else 1 - same
 
     @staticmethod
     def power(base: Any, exponent: Fraction) -> Any:
@@ -232,6 +256,9 @@ class Symbols:
                 if cases(one, other) == term:
                     return head(self.expression(one, scope), self.expression(other, scope))
         first, second = self.expression(term.then, scope), self.expression(term.otherwise, scope)
+        if self.products:
+            chosen = self.expression(term.condition, scope)
+            return chosen * first + (1 - chosen) * second
         return sympy.Piecewise((first, self.condition(term.condition, scope)), (second, True))
 
     def condition(self, term: Term, scope: Scope) -> Any:
@@ -246,6 +273,15 @@ class Symbols:
             case Add((first, second)) if first == ONE:
                 return sympy.Not(self.condition(negative(second), scope))
         raise SymgradError(f"a {type(term).__name__} is no condition in SymPy; add one to {__name__}")
+
+
+def _would_leak(body: Any, letters: list[Any]) -> bool:
+    """Whether SymPy would take a Piecewise out of a sum inside `body`, which binds a letter of its conditions."""
+    return any(
+        choice.has(*letters) and choice.has(*inner.bound_symbols)
+        for inner in body.atoms(ExprWithLimits)
+        for choice in inner.atoms(sympy.Piecewise)
+    )
 
 
 def _indices(definitions: Iterable[Definition]) -> Iterable[Index]:

@@ -218,10 +218,16 @@ class Writer:
         return last
 
     def step(self, node: Any) -> str:
-        """Heaviside(u), which is 1/2 at 0."""
-        if len(node.args) > 1 and node.args[1] != sympy.Rational(1, 2):
-            self.fail(node, "Heaviside with a value of its own at 0 has no form here.", "Write a Piecewise.")
-        return f"((1 + sign({self.expression(node.args[0])}))/2)"
+        """Heaviside(u), which is 1/2 at 0, or what its second argument says there."""
+        inside, middle = node.args[0], node.args[1] if len(node.args) > 1 else sympy.Rational(1, 2)
+        if middle == sympy.Rational(1, 2):
+            return f"((1 + sign({self.expression(inside)}))/2)"
+        if middle not in (0, 1):
+            self.fail(node, "Heaviside with this value at 0 has no form here.", "Write a Piecewise.")
+        below = [-term for term in inside.as_ordered_terms() if is_minus(term)]
+        above = [term for term in inside.as_ordered_terms() if not is_minus(term)]
+        one, other = sympy.Add(*below), sympy.Add(*above)  # j <= k for two indices, whose difference is no value
+        return f"where({self.expression(one)} {'<=' if middle else '<'} {self.expression(other)}, 1, 0)"
 
     def delta(self, node: Any) -> str:
         """KroneckerDelta(i, j)."""

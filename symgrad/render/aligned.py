@@ -3,6 +3,7 @@ r"""Derivations as aligned equations with their reasons: LaTeX that MathJax and 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 
 from symgrad.algebra.terms import Term
@@ -11,8 +12,11 @@ from symgrad.render.latex import latex
 from symgrad.render.names import Names
 from symgrad.render.pieces import latex_pieces, letters_in
 
-ROOM = 64
+ROOM = 60
 """About how many letters stand on one line."""
+REASON = 36
+"""How many letters of a reason stand on one line."""
+_BREAK = r" \\ "
 _SIGNS = {"_": r"\_", "≠": r"\ne ", "=": "="}
 
 
@@ -42,9 +46,9 @@ def chains(derivation: Derivation, names: Names) -> Iterator[str]:
 
 def reason(step: Step, names: Names) -> str:
     """Why a step holds, as LaTeX for math mode."""
-    parts = [words(step.reason or ", ".join(dict.fromkeys(step.rules)))]
-    parts += [condition(each, names) for each in step.conditions]
-    return r",\ ".join(parts)
+    lines = textwrap.wrap(step.reason or ", ".join(dict.fromkeys(step.rules)), REASON, break_long_words=False)
+    parts = [*map(words, lines), *(condition(each, names) for each in step.conditions)]
+    return parts[0] if len(parts) == 1 else rf"\begin{{array}}{{l}} {_BREAK.join(parts)} \end{{array}}"
 
 
 def condition(found: Condition, names: Names) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from symgrad.algebra.terms import Diff
 from symgrad.derive.records import Derivation, Gradient
 from symgrad.notation.claim import Claim
 from symgrad.notation.layer import Layer
@@ -44,8 +45,11 @@ def gradient_parts(study: Study, name: str) -> Iterator[Part]:
         assert route is not None
         solution = f", Solution {number}: {SOLUTIONS[number]}" if len(routes) > 1 else ""
         yield Heading(f"The gradient of {name}{solution}")
-        yield from derivation_parts(route.derivation, names)
-        yield from (_form(form, names) for form in found.forms)
+        inner = (
+            {each.name: each.paths.derivation for each in shown.found if each.jacobian is None} if number == 2 else {}
+        )
+        yield from (Formula(each) for each in _with_intermediates(route.derivation, inner, names))
+        yield from (Formula(chain(form, names)) for form in found.forms)
     yield _agreement(found)
 
 
@@ -54,9 +58,14 @@ def derivation_parts(derivation: Derivation, names: Names) -> Iterator[Part]:
     yield from (Formula(each) for each in chains(derivation, names))
 
 
-def _form(form: Derivation, names: Names) -> Part:
-    needs = r",\ ".join(condition(each, names) for each in form.conditions)
-    return Formula(chain(form, names) + (rf"\qquad ({needs})" if needs else ""))
+def _with_intermediates(derivation: Derivation, inner: dict[str, Derivation], names: Names) -> Iterator[str]:
+    """A derivation by paths; the gradient of an intermediate stands before the first path that it is on."""
+    for lemma in derivation.lemmas:
+        assert isinstance(lemma.target, Diff)
+        for name in sorted(lemma.target.body.names & inner.keys()):
+            yield from _with_intermediates(inner.pop(name), inner, names)
+        yield from chains(lemma, names)
+    yield chain(derivation, names)
 
 
 def _agreement(found: Found) -> Part:
