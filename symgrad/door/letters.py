@@ -65,9 +65,8 @@ class Letters:
         """Learn the lengths of declared letters from the ranges of sums."""
         for equation in equations:
             for node in sympy.preorder_traversal(equation):
-                for index, *bounds in node.limits if is_reduction(node) else ():
-                    if len(bounds) == 2:
-                        self.learn(index, self.whole(index, bounds[0], bounds[1], node), node)
+                for index, low, high in node.limits if is_reduction(node) else ():
+                    self.learn(index, self.whole(index, low, high, node), node)
 
     def learn(self, index: Any, size: Any, where: Any) -> None:
         """Note that an index runs over a length."""

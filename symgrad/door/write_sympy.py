@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import sympy
 
-from symgrad.door.letters import WHOLE, Letters, range_of
+from symgrad.door.letters import Letters, range_of
 from symgrad.door.over import MaxOver, MinOver
 from symgrad.door.sympy_checks import place, shown
 from symgrad.door.sympy_functions import KNOWN, NAMES, one_plus_exp
@@ -79,7 +79,7 @@ class Writer:
             if factor.is_Rational and not factor.is_Integer and term.is_Mul:
                 above += [self.integer(factor.p)] if factor.p != 1 else []
                 below.append(self.integer(factor.q))
-            elif factor.is_Pow and factor.exp.is_Rational and factor.exp.is_negative:
+            elif is_division(factor):
                 below.append(self.factor(1 / factor))
             else:
                 above.append(self.factor(factor))
@@ -110,15 +110,14 @@ class Writer:
         base, exponent = node.as_base_exp()
         if exponent == sympy.Rational(1, 2):
             return f"sqrt({self.expression(base)})"
-        if exponent.is_Rational and exponent.is_negative:
-            inside = one_plus_exp(base)
-            if inside is None:
-                return f"(1/{self.factor(1 / node)})"
+        if is_division(node):
+            return f"(1/{self.factor(1 / node)})"
+        inside = one_plus_exp(base) if exponent.is_Rational and exponent.is_negative else None
+        if inside is not None:
             text = f"sigmoid({self.expression(-inside)})"
             return text if exponent == -1 else f"{text}**{self.exponent(-exponent)}"
         text = self.factor(base)
-        if not base.is_Atom and not text.endswith(")"):
-            text = f"({text})"
+        text = f"({text})" if base.is_Pow else text
         return f"{text}**{self.exponent(exponent)}"
 
     def exponent(self, node: Any) -> str:
@@ -183,10 +182,7 @@ class Writer:
     def reduction(self, node: Any) -> str:
         """sum[s, k](…): the letters are bound in the body only."""
         outer = dict(self.scope)
-        for limit in node.limits:
-            if len(limit) != 3:
-                self.fail(node, f"the range of {shown(limit[0])} is missing.", WHOLE)
-            index, low, high = limit
+        for index, low, high in node.limits:
             self.scope[index] = self.letters.letter(index, self.letters.whole(index, low, high, node), node)
         text = f"{_REDUCTIONS[type(node)]}[{', '.join(self.scope[limit[0]] for limit in node.limits)}]"
         text += f"({self.expression(node.function)})"
@@ -264,6 +260,13 @@ class Writer:
     def derivative(self, node: Any) -> str:
         """Not read: what is derived is symgrad's own work."""
         return self.fail(node, "a derivative is not read.", "Name a gradient d_x[i], or call doit() first.")
+
+
+def is_division(node: Any) -> bool:
+    """Whether a node is written behind a /: a negative power that is no sigmoid."""
+    if not isinstance(node, sympy.Pow) or not node.exp.is_Rational or not node.exp.is_negative:
+        return False
+    return one_plus_exp(node.base) is None
 
 
 def is_minus(term: Any) -> bool:

@@ -105,7 +105,7 @@ def test_gradients_have_the_values_that_sympy_computes(name):
             assert abs(found - wanted) < 1e-20 * max(1, abs(wanted)), (gradient.name, key)
 
 
-@pytest.mark.parametrize("name", ["batch_norm", "softmax", "attention", "layer_norm", "mlp_classifier"])
+@pytest.mark.parametrize("name", ["batch_norm", "softmax", "attention", "layer_norm", "cumsum", "causal_attention"])
 def test_a_gradient_in_sympy_is_a_claim_that_is_proved(name):
     layer = symgrad.layer(name)
     for gradient in layer.derive().gradients:
@@ -148,3 +148,16 @@ def test_largest_and_smallest_values_over_an_axis():
     assert sympy.latex(largest) == r"\max_{j} \left({x}_{i,j}\right)"
     assert largest.free_symbols >= {i, size} and j not in largest.subs(size, 2).doit().free_symbols
     assert differences(layer.record, symgrad.Layer.from_sympy(layer.to_sympy()).record) == []
+
+
+def test_sympy_takes_cases_out_of_a_sum_and_symgrad_does_not_let_it(monkeypatch):
+    """Without the detour through products the letter j leaves the sum that binds it."""
+    from symgrad.door import to_sympy
+    from symgrad.errors import SymgradError
+
+    text = "input x[i], v[i, j]\ny = sum[i](x[i] * sum[j](where(v[i, j] > 0, v[i, j], 1)))\noutput y\n"
+    layer = symgrad.Layer(text)
+    assert differences(layer.record, symgrad.Layer.from_sympy(layer.to_sympy()).record) == []
+    monkeypatch.setattr(to_sympy, "_would_leak", lambda *_: False)
+    with pytest.raises(SymgradError, match="out of the sum that binds it"):
+        layer.to_sympy()
