@@ -11,6 +11,9 @@ from symgrad.render.parts import Part, as_html, as_latex
 class Shown:
     """Base: a subclass says its text (`__str__`) and its parts."""
 
+    def __init_subclass__(cls) -> None:
+        cls._repr_pretty_ = Shown._repr_pretty_  # type: ignore[method-assign]  # IPython prefers a nearer __repr__
+
     def _parts(self) -> Iterable[Part]:
         raise NotImplementedError
 

@@ -182,12 +182,19 @@ class Writer:
     def reduction(self, node: Any) -> str:
         """sum[s, k](…): the letters are bound in the body only."""
         outer = dict(self.scope)
+        letters, lengths = [], []
         for index, low, high in node.limits:
-            self.scope[index] = self.letters.letter(index, self.letters.whole(index, low, high, node), node)
-        text = f"{_REDUCTIONS[type(node)]}[{', '.join(self.scope[limit[0]] for limit in node.limits)}]"
-        text += f"({self.expression(node.function)})"
+            size = self.letters.whole(index, low, high, node)
+            if isinstance(node, sympy.Sum) and index not in node.function.free_symbols:
+                lengths.append(f"size[{self.letters.own[size]}]*")  # the letter need not stand anywhere
+                continue
+            self.scope[index] = self.letters.letter(index, size, node)
+            letters.append(self.scope[index])
+        body = self.expression(node.function)
         self.scope = outer
-        return text
+        return "".join(lengths) + (
+            f"{_REDUCTIONS[type(node)]}[{', '.join(letters)}]({body})" if letters else f"({body})"
+        )
 
     def function(self, node: Any) -> str:
         """exp(…)."""

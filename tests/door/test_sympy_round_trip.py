@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import chain
 
 import pytest
+from random_layers import random_layer
 
 import symgrad
 from symgrad.algebra.binding import rename
@@ -47,6 +48,19 @@ def test_a_layer_comes_back_the_same(name):
     assert [(t.name, t.role) for t in back.record.tensors] == [(t.name, t.role) for t in flat.tensors]
     assert sum(a.variadic for a in back.record.axes) == sum(a.variadic for a in flat.axes)
     assert back.to_sympy().equations == there.equations
+
+
+@pytest.mark.parametrize("seed", range(1000, 1040))
+def test_random_layers_come_back_the_same(seed):
+    layer = symgrad.Layer(random_layer(seed, 2))
+    back = symgrad.Layer.from_sympy(layer.to_sympy())
+    assert differences(layer.record, back.record) == []
+
+
+def test_a_sum_of_what_does_not_depend_on_its_letter():
+    layer = symgrad.Layer("input x[s, c]\nm = sum[s, c](3)\ny[s, c] = m * x[s, c]\noutput y\n")
+    back = symgrad.Layer.from_sympy(layer.to_sympy())
+    assert differences(layer.record, back.record) == []
 
 
 def test_the_comparison_can_say_no():
