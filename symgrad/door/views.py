@@ -91,7 +91,7 @@ class Gradient(Shown):
 
     @cached_property
     def formula(self) -> Term:
-        """What it equals, written with the layer's names and the upstream gradients only."""
+        """What it equals, written with the gradients of outputs, and of what layer calls hand on, only."""
         return self.study.merge.split(self.record.paths.derivation.result)
 
     @property
