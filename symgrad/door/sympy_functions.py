@@ -1,4 +1,4 @@
-"""The scalar functions of the notation and of SymPy: one row each, read in both directions."""
+"""The scalar functions of the notation and of SymPy, one row each, and the shapes in which SymPy keeps formulas."""
 
 from __future__ import annotations
 
@@ -39,3 +39,21 @@ def one_plus_exp(node: Any) -> Any | None:
         return None
     one, other = node.args
     return other.args[0] if one == 1 and isinstance(other, sympy.exp) else None
+
+
+def is_division(node: Any) -> bool:
+    """Whether a node is written behind a /: a negative power that is no sigmoid."""
+    if not isinstance(node, sympy.Pow) or not node.exp.is_Rational or not node.exp.is_negative:
+        return False
+    return one_plus_exp(node.base) is None
+
+
+def is_minus(term: Any) -> bool:
+    """Whether a term has a negative number as a factor."""
+    return isinstance(term, sympy.Expr) and bool(term.as_coeff_Mul()[0].is_negative)
+
+
+def decimal(node: Any) -> str:
+    """A float as a decimal without closing zeros."""
+    mantissa, mark, exponent = str(node).partition("e")
+    return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + mark + exponent

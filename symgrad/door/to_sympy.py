@@ -172,6 +172,9 @@ class Symbols:
     def entry(self, entry: Entry, scope: Scope) -> Any:
         """x[s, c]."""
         base = self.base(entry)
+        missing = [index for index in entry.indices if index not in scope]
+        if missing:
+            raise SymgradError(f"{missing[0]} in {entry.name}[…] has no symbol here; add its form to {__name__}")
         return base[tuple(scope[index] for index in entry.indices)] if entry.indices else base
 
     def equation(self, left: Entry, right: Term) -> Any:

@@ -11,7 +11,7 @@ import sympy
 from symgrad.door.letters import Letters, range_of
 from symgrad.door.over import MaxOver, MinOver
 from symgrad.door.sympy_checks import place, shown
-from symgrad.door.sympy_functions import KNOWN, NAMES, one_plus_exp
+from symgrad.door.sympy_functions import KNOWN, NAMES, decimal, is_division, is_minus, one_plus_exp
 from symgrad.errors import InputError
 from symgrad.notation.names import check_name
 
@@ -267,24 +267,6 @@ class Writer:
     def derivative(self, node: Any) -> str:
         """Not read: what is derived is symgrad's own work."""
         return self.fail(node, "a derivative is not read.", "Name a gradient d_x[i], or call doit() first.")
-
-
-def is_division(node: Any) -> bool:
-    """Whether a node is written behind a /: a negative power that is no sigmoid."""
-    if not isinstance(node, sympy.Pow) or not node.exp.is_Rational or not node.exp.is_negative:
-        return False
-    return one_plus_exp(node.base) is None
-
-
-def is_minus(term: Any) -> bool:
-    """Whether a term has a negative number as a factor."""
-    return isinstance(term, sympy.Expr) and bool(term.as_coeff_Mul()[0].is_negative)
-
-
-def decimal(node: Any) -> str:
-    """A float as a decimal without closing zeros."""
-    mantissa, mark, exponent = str(node).partition("e")
-    return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + mark + exponent
 
 
 _NODES = "Add, Mul, Pow, Sum, Product, MaxOver, MinOver, Piecewise, KroneckerDelta"

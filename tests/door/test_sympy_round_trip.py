@@ -171,3 +171,13 @@ def test_sympy_takes_cases_out_of_a_sum_and_symgrad_does_not_let_it(monkeypatch)
     monkeypatch.setattr(to_sympy, "_would_leak", lambda *_: False)
     with pytest.raises(SymgradError, match="out of the sum that binds it"):
         layer.to_sympy()
+
+
+def test_an_index_without_a_symbol_is_said():
+    from symgrad.algebra.terms import Entry
+    from symgrad.door.to_sympy import Symbols
+    from symgrad.errors import SymgradError
+
+    record = load("softmax")
+    with pytest.raises(SymgradError, match="has no symbol here; add its form to"):
+        Symbols.of(record).expression(Entry("x", record.tensors[0].indices), {})
