@@ -46,11 +46,16 @@ def one_object_a_name(nodes: Iterable[Any]) -> None:
     symbols: dict[str, Any] = {}
     tensors: dict[str, Any] = {}
     for node in nodes:
-        for symbol in node.atoms(sympy.Symbol) - node.atoms(sympy.Dummy):
+        for symbol in _ordered(node.atoms(sympy.Symbol) - node.atoms(sympy.Dummy)):
             check_name_of(symbol)
             _same(symbols.setdefault(symbol.name, symbol), symbol)
-        for tensor in node.atoms(sympy.IndexedBase):
+        for tensor in _ordered(node.atoms(sympy.IndexedBase)):
             _same(tensors.setdefault(str(tensor.name), tensor), tensor)
+
+
+def _ordered(nodes: Iterable[Any]) -> list[Any]:
+    """A set in an order that is the same every time, so that a message is too."""
+    return sorted(nodes, key=lambda node: (str(node.name), _described(node)))
 
 
 def check_name_of(symbol: Any) -> None:
