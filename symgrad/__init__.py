@@ -1,13 +1,14 @@
 """symgrad: from a layer's forward equations to its backward pass, derived, proved, explained, emitted.
 
     import symgrad
-    layer = symgrad.load("batch_norm")
-    study = symgrad.derive(layer)           # both routes and their proof
+    layer = symgrad.layer("batch_norm")     # or symgrad.Layer("input x[i] …"), Layer.from_file, Layer.from_sympy
+    study = layer.derive()                  # both routes and their proof; in a notebook it shows itself
     study.gradient("x").proved              # True
-    symgrad.prove(study, ["d_beta[c] = sum[s, k](d_y[s, c, k])"])
-    symgrad.emit(study, ["numpy", "torch"])
+    layer.prove("d_beta[c] = sum[s, k](d_y[s, c, k])").proved
+    layer.generate("numpy").text
 
-The command line says the same: `symgrad derive`, `prove`, `generate`, `check`, `article`, `list`.
+`load`, `derive`, `prove` and `emit` are the pipeline's own functions on its records. The
+command line says the same: `symgrad derive`, `prove`, `generate`, `check`, `article`, `list`.
 """
 
 from __future__ import annotations
@@ -17,23 +18,26 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symgrad.door.functions import derive, layer
+    from symgrad.door.layer import Layer
     from symgrad.errors import InputError, SymgradError
-    from symgrad.notation.layer import Layer
     from symgrad.notation.library import from_text, gallery, load
-    from symgrad.pipeline import derive, emit, generate, prove
+    from symgrad.pipeline import emit, generate, prove
 
 __all__ = [
-    "InputError", "Layer", "SymgradError", "derive", "emit", "from_text", "gallery", "generate", "load", "prove",
+    "InputError", "Layer", "SymgradError", "derive", "emit", "from_text", "gallery", "generate", "layer", "load",
+    "prove",
 ]  # fmt: skip
 
 _HOMES = {
     "InputError": "symgrad.errors",
     "SymgradError": "symgrad.errors",
-    "Layer": "symgrad.notation.layer",
+    "Layer": "symgrad.door.layer",
     "from_text": "symgrad.notation.library",
     "gallery": "symgrad.notation.library",
     "load": "symgrad.notation.library",
-    "derive": "symgrad.pipeline",
+    "derive": "symgrad.door.functions",
+    "layer": "symgrad.door.functions",
     "emit": "symgrad.pipeline",
     "generate": "symgrad.pipeline",
     "prove": "symgrad.pipeline",

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-from symgrad.algebra.terms import Term
+from symgrad.algebra.terms import Term, walk
 from symgrad.check.against.check import check_kernel_against, kernel_of
 from symgrad.check.against.loading import load_kernel_file
 from symgrad.check.against.records import Verdict
@@ -23,16 +22,21 @@ from symgrad.check.report import report
 from symgrad.derive.records import Gradient
 from symgrad.derive.tangents import adjoint_identity, derive_tangents, with_backward
 from symgrad.errors import SymgradError
-from symgrad.notation.claim import Claim, parse_claim
+from symgrad.notation.claim import Claim, parse_claim, seed_of
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
 from symgrad.notation.lines import Statement
 from symgrad.plan.planner import make_plan
 from symgrad.plan.records import Adjoint, KernelPlan
+from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
-from symgrad.prove.verdict import Proof, Prover
+from symgrad.prove.verdict import REFUTED, Proof, Prover
 from symgrad.render.kernels import BACKENDS, render
 from symgrad.render.kernels.records import Rendered
+from symgrad.render.verdicts import equation
+
+LARGEST = 400
+"""Layers with more nodes in their equations and gradients get no search for the nearest right form."""
 
 
 def derive(layer: Layer) -> Study:
@@ -92,11 +96,15 @@ def judge(prover: Prover, claim: Claim) -> Proof:
     return prover.decide(claim.left, claim.right, claim.distinct, seed_of(prover.layer, claim))
 
 
-def seed_of(layer: Layer, claim: Claim) -> dict[str, Fraction]:
-    """{"d_L": 1} where the layer's only output is a scalar L and the claim does not name d_L."""
-    seed = f"d_{layer.outputs[0]}"
-    named = claim.left.names | claim.right.names
-    return {seed: Fraction(1)} if layer.scalar_output and seed not in named else {}
+def nearest(found: Study, claim: Claim, proof: Proof) -> tuple[str, str] | None:
+    """For a refuted claim the nearest right form, and the edit that makes it; None where none is found."""
+    if proof.verdict != REFUTED:
+        return None
+    prover = Prover(found.layer, found.gradients)
+    if sum(1 for _, body in prover.bodies.values() for _ in walk(body)) > LARGEST:
+        return None
+    correction = nearest_form(claim, prover, seed_of(found.layer, claim))
+    return (equation(claim.left, correction.term, found.layer), correction.what) if correction is not None else None
 
 
 def plan(found: Study) -> KernelPlan:

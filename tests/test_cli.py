@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from symgrad import pipeline
 from symgrad.cli import main
-from symgrad.cli.tables import table
 from symgrad.errors import DerivationError, InputError
 from symgrad.render.lines import width
+from symgrad.render.tables import table
 
 UNDECIDABLE = "input x[i]\na[i] = sin(2 * x[i])\noutput a\n"
 RIGHT, OPEN, WRONG = "d_x[i] = 2 * d_a[i] * cos(2 * x[i])", "a[i] = 2 * sin(x[i]) * cos(x[i])", "a[i] = 2 * sin(x[i])"
@@ -218,9 +219,7 @@ def test_the_nearest_right_form_is_a_claim_that_is_proved(layer, claim, nearest,
 
 
 def test_no_nearest_form_is_looked_for_in_a_large_layer(capsys, monkeypatch):
-    from symgrad.cli import prove
-
-    monkeypatch.setattr(prove, "LARGEST", 10)
+    monkeypatch.setattr(pipeline, "LARGEST", 10)
     status, out = run(capsys, "prove", "batch_norm", "d_beta[c] = mean[s, k](d_y[s, c, k])")
     assert status == 1
     assert "nearest" not in out

@@ -105,6 +105,7 @@ def test_the_wheel_holds_layers_and_templates_and_no_tests(wheel, root):
     for path in (root / "symgrad").rglob("*"):
         if path.suffix in (".py", ".sg", ".claims"):
             assert path.relative_to(root).as_posix() in names
+    assert "symgrad/py.typed" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"symgrad"}
     assert not any("__pycache__" in name for name in names)
 

@@ -15,11 +15,11 @@ from symgrad.check.against.pattern import (
     WANTED,
 )
 from symgrad.check.against.records import Explanation, Finding, Order, Outcome, Verdict
-from symgrad.cli.tables import columns, table
-from symgrad.cli.verdicts import paragraph, shortened
 from symgrad.notation.layer import Layer
 from symgrad.notation.unparse import unparse
 from symgrad.render.lines import wrapped
+from symgrad.render.tables import columns, table
+from symgrad.render.verdicts import paragraph, shortened
 
 ABOUT = {
     MATHEMATICS: "the formula is wrong",

@@ -6,8 +6,8 @@ import argparse
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from symgrad.cli.tables import columns, table
 from symgrad.render.lines import width
+from symgrad.render.tables import columns, table
 
 if TYPE_CHECKING:
     from symgrad.check.records import Check, Report

@@ -66,7 +66,7 @@ def _solutions(options: argparse.Namespace) -> tuple[int, ...]:
 def _print(options: argparse.Namespace, found: Study, checks: list[Check]) -> None:
     """The sections and the closing table."""
     from symgrad.article.book import article_book
-    from symgrad.cli.tables import columns
+    from symgrad.render.tables import columns
     from symgrad.render.terminal import Options, terminal
 
     shown = Options(columns(), _solutions(options), options.steps)
@@ -78,8 +78,8 @@ def _print(options: argparse.Namespace, found: Study, checks: list[Check]) -> No
 
 def closing_table(found: Study, checks: list[Check]) -> str:
     """Gradient, verdict, worst error in numbers relative to the largest value, file."""
-    from symgrad.cli.tables import table
     from symgrad.render.names import Names
+    from symgrad.render.tables import table
     from symgrad.render.text import text
 
     names = Names.of(found.layer)

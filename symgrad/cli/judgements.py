@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.article.judge import Judgement
-from symgrad.cli.tables import columns
-from symgrad.cli.verdicts import condition, correction, counterexample, paragraph, shortened
 from symgrad.render.lines import wrapped
 from symgrad.render.names import Names
+from symgrad.render.tables import columns
+from symgrad.render.verdicts import condition, correction, counterexample, paragraph, shortened
 
 MARGIN = 10
 

@@ -14,10 +14,10 @@ def add(commands: Any) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Print the lists."""
-    from symgrad.cli.verdicts import paragraph
     from symgrad.notation.library import gallery, load
     from symgrad.primitives import ALIASES, PRIMITIVES
     from symgrad.render.kernels import BACKENDS
+    from symgrad.render.verdicts import paragraph
 
     print("Layers of the gallery, as a network calls them:\n")
     for name in gallery():

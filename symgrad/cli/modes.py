@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from symgrad import pipeline
-from symgrad.cli.tables import columns
 from symgrad.errors import InputError
 from symgrad.notation.library import load
 from symgrad.notation.names import did_you_mean
 from symgrad.prove.study import Study
 from symgrad.render.names import Names
+from symgrad.render.tables import columns
 from symgrad.render.terminal import Options, gradient_section, tangent_sections
 
 

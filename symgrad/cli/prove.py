@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from symgrad.notation.claim import Claim
-    from symgrad.prove.study import Study
-    from symgrad.prove.verdict import Proof
+from typing import Any
 
 STATUS = {"proved": 0, "refuted": 1, "undecided": 3}
-LARGEST = 400
-"""Layers with more nodes in their equations and gradients get no search for the nearest right form."""
 
 
 def add(commands: Any) -> None:
@@ -35,10 +28,10 @@ def run(options: argparse.Namespace) -> int:
     """Judge each claim; the worst verdict is the exit status."""
     from symgrad import pipeline
     from symgrad.cli.progress import Progress
-    from symgrad.cli.verdicts import show
     from symgrad.errors import InputError
     from symgrad.notation.library import load, read_claims_file
     from symgrad.notation.lines import Statement
+    from symgrad.render.verdicts import show
 
     layer = load(options.layer)
     statements = [Statement("<claim>", line, text) for line, text in enumerate(options.claims, start=1)]
@@ -51,26 +44,9 @@ def run(options: argparse.Namespace) -> int:
     progress.say("judging")
     verdicts = pipeline.prove_statements(found, statements)
     progress.say("looking for the nearest right form")
-    nearest = [_nearest(found, claim, proof) for claim, proof in verdicts]
+    nearest = [pipeline.nearest(found, claim, proof) for claim, proof in verdicts]
     progress.done()
     for (claim, proof), correction in zip(verdicts, nearest, strict=True):
         print(show(claim, proof, found.layer, correction))
     statuses = {STATUS[proof.verdict] for _, proof in verdicts}
     return next(status for status in (1, 3, 0) if status in statuses)
-
-
-def _nearest(found: Study, claim: Claim, proof: Proof) -> tuple[str, str] | None:
-    """For a refuted claim the nearest right form and the edit that makes it; None where none is found."""
-    from symgrad.algebra.terms import walk
-    from symgrad.cli.verdicts import equation
-    from symgrad.pipeline import seed_of
-    from symgrad.prove.nearest import nearest_form
-    from symgrad.prove.verdict import REFUTED, Prover
-
-    if proof.verdict != REFUTED:
-        return None
-    prover = Prover(found.layer, found.gradients)
-    if sum(1 for _, body in prover.bodies.values() for _ in walk(body)) > LARGEST:
-        return None
-    correction = nearest_form(claim, prover, seed_of(found.layer, claim))
-    return (equation(claim.left, correction.term, found.layer), correction.what) if correction is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from symgrad.algebra.binding import in_places, transform_children
 from symgrad.algebra.terms import Diff, Entry, Index, Term
@@ -79,6 +80,13 @@ def resolve_name(name: str, layer: Layer) -> str | None:
         return name
     close = [d.name for d in layer.definitions if d.name.rpartition(".")[2] == name]
     return close[0] if len(close) == 1 else None
+
+
+def seed_of(layer: Layer, claim: Claim) -> dict[str, Fraction]:
+    """{"d_L": 1} where the layer's only output is a scalar L and the claim does not name d_L."""
+    seed = f"d_{layer.outputs[0]}"
+    named = claim.left.names | claim.right.names
+    return {seed: Fraction(1)} if layer.scalar_output and seed not in named else {}
 
 
 @dataclass(frozen=True)

@@ -43,15 +43,17 @@ def load(name_or_path: str | os.PathLike[str]) -> Layer:
     return _Loader().file(Path(text), text, ())
 
 
-def from_text(text: str, name: str = "layer") -> Layer:
+def from_text(text: str, name: str = "layer", source: str = "<text>") -> Layer:
     """The layer that a string defines; layers that it uses come from the gallery.
+
+    `source` is what messages call the text.
 
     Raises:
         InputError: an error in the text, or `name` is no name for a layer.
     """
     check_layer_name(name)
     loader = _Loader()
-    return parse(text, name, "<text>", lambda called: loader.used(None, called, ()))
+    return parse(text, name, source, lambda called: loader.used(None, called, ()))
 
 
 @dataclass

@@ -26,7 +26,7 @@ def unparse_layer(layer: Layer) -> str:
 
     What a used layer defines, `y.mu`, becomes `y_mu`.
     """
-    names = _undotted(layer)
+    names = undotted(layer)
     letters = Letters.of(layer)
     lines = [f'"""{layer.doc.replace(_QUOTES, _OTHER_QUOTES)}\n"""'] if layer.doc else []
     lines += [*_declarations(layer), ""]
@@ -38,7 +38,7 @@ def unparse_layer(layer: Layer) -> str:
 _QUOTES, _OTHER_QUOTES = '"""', "'''"
 
 
-def _undotted(layer: Layer) -> dict[str, str]:
+def undotted(layer: Layer) -> dict[str, str]:
     """For each name of the layer one without dots: y_mu for y.mu, numbered where that is taken."""
     known = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants), *(d.name for d in layer.definitions)]
     names = {name: name for name in known if "." not in name}

@@ -44,6 +44,12 @@ def terminal(study: Study, book: EquationBook | None, options: Options) -> Itera
     yield page.proofs()
 
 
+def forward_section(study: Study, options: Options) -> str:
+    """The name, what the layer is, and its equations."""
+    page = _Page(study, Names.of(study.merge.layer), None, options)
+    return f"{page.title()}\n\n{page.forward()}"
+
+
 def gradient_section(study: Study, name: str, options: Options) -> str:
     """The derivation of one gradient by both solutions."""
     page = _Page(presented(study), Names.of(study.merge.layer), None, options)
@@ -117,13 +123,13 @@ class _Page:
 
     def gradient(self, found: Found) -> str:
         """One gradient by the chosen solutions; both only where they differ in their steps."""
-        assert found.jacobian is not None
+        if found.jacobian is None or not takes_two_solutions(found):
+            heading = self.heading(f"The gradient of {found.name}")
+            return "\n".join([heading, *self.derivation(found.paths.derivation, found)])
         routes = {1: found.jacobian.derivation, 2: found.paths.derivation}
-        if not takes_two_solutions(found):
-            return "\n".join([self.heading(f"The gradient of {found.name}"), *self.derivation(routes[2], found)])
         lines: list[str] = []
         for number in self.options.solutions:
-            what = _SOLUTIONS[number]
+            what = SOLUTIONS[number]
             lines += [self.heading(f"The gradient of {found.name}, Solution {number}: {what}")]
             lines += [*self.derivation(routes[number], found), ""]
         return "\n".join(lines[:-1])
@@ -197,4 +203,5 @@ def takes_two_solutions(found: Found) -> bool:
     return found.jacobian is not None and any(len(route.derivation.lemmas) > 1 for route in routes)
 
 
-_SOLUTIONS = {1: "follow the intermediates, contract the Jacobian", 2: "keep the intermediates, add up the paths"}
+SOLUTIONS = {1: "follow the intermediates, contract the Jacobian", 2: "keep the intermediates, add up the paths"}
+"""What each solution does."""

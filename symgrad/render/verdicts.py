@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from symgrad.algebra.terms import Term
-from symgrad.cli.tables import columns, table
 from symgrad.derive.records import Condition
-from symgrad.notation.claim import Claim, resolve_name
+from symgrad.notation.claim import Claim, resolve_name, seed_of
 from symgrad.notation.layer import Layer
 from symgrad.notation.unparse import unparse
-from symgrad.pipeline import seed_of
 from symgrad.prove.counterexample import Counterexample
 from symgrad.prove.verdict import PROVED, REFUTED, Proof
 from symgrad.render.lines import width, wrapped
 from symgrad.render.names import Names
+from symgrad.render.tables import columns, table
 from symgrad.render.text import text
 
 MARKS = {PROVED: "✓ proved", REFUTED: "✗ refuted"}
