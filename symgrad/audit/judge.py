@@ -10,19 +10,21 @@ from symgrad.algebra.binding import fresh_letters, instantiate, substitute
 from symgrad.algebra.simplify import separate_letters
 from symgrad.algebra.terms import Diff, Term, add, mul, sum_over
 from symgrad.algebra.terms import Entry as Node
-from symgrad.audit.corners import away, compared, layer_away
+from symgrad.audit.comparisons import away, compared, settled, with_bodies
 from symgrad.audit.entries import Entry
 from symgrad.audit.helpers import Helper, known_helpers
 from symgrad.audit.operators import Operator, Row, build_operator, known_rows, number_of
 from symgrad.audit.reading import Reader
-from symgrad.audit.records import FORWARD, GRADIENT, KINK, NOT_READ, PROVED, REFUTED, Audited, Claimed, Judged
+from symgrad.audit.records import FORWARD, GRADIENT, KINK, MISFIT, NOT_READ, PROVED, REFUTED, UNDECIDED, Audited, Claimed, Judged
 from symgrad.audit.scope import NO_LAYER, reason_of
-from symgrad.audit.values import Meaning, NotRead, Value, at, expanded, tidy_letters
+from symgrad.audit.values import Meaning, NotRead, Value, WrongDimensions, at, expanded, summed_to, tidy_letters
 from symgrad.audit.operations import tensor
 from symgrad.derive.tangents import PREFIX
 from symgrad.errors import InputError
 from symgrad.notation.layer import Layer, Tensor
 from symgrad.notation.unparse import unparse
+from symgrad.prove.conditions import conditions_of
+from symgrad.prove.counterexample import Counterexample, find_counterexample
 from symgrad.prove.study import study
 from symgrad.prove.verdict import Proof, Prover
 
@@ -30,6 +32,8 @@ ELEMENTWISE, LINEAR = "auto_element_wise", "auto_linear"
 """Words in the place of a forward-mode formula; torchgen/packaged/autograd/load_derivatives.py says what they mean."""
 MODES = ("GradMode::is_enabled",)
 """Conditions in formulas whose both sides have to hold."""
+CORNER_TRIES = 24
+"""Points tried for a difference at a corner."""
 Helpers = Mapping[tuple[str, int], Helper]
 Rows = Mapping[str, tuple[Row, ...]]
 
@@ -80,28 +84,34 @@ class Judge:
         notes: dict[str, str] = {}
         claims = []
         for row in rows:
-            for modes in _modes(text):
+            for modes in _modes(_written(entry, text)):
                 reader = Reader({}, self.helpers, modes, used, notes)
                 settings = ", ".join([*filter(None, [row.settings]), *(f"{k} {v}" for k, v in modes.items())])
                 try:
                     question = _Question(entry, build_operator(row, entry), reader, target, text, place, mode)
                     claims.append(self.decide(question, settings))
+                except WrongDimensions as error:
+                    claims.append(Claimed(settings, "", MISFIT, str(error)))
                 except (NotRead, InputError) as error:
                     claims.append(Claimed(settings, "", NOT_READ, str(error)))
         words = tuple(f"{written} is read as {meant}" for written, meant in notes.items())
         return Judged(entry.name, target, mode, text, tuple(claims), tuple(used), words)
 
     def decide(self, question: _Question, settings: str) -> Claimed:
-        """The verdict on a claim; where it does not hold everywhere, also away from corners."""
-        layer = question.layer
-        left, right = question.left, question.right
-        text = f"{_shown(left, question)} = {unparse(tidy_letters(right), layer)}"
-        proof = self.prover(layer).decide(left, right)
-        if proof.proved:
-            return Claimed(settings, text, PROVED, "", proof, layer)
-        elsewhere = self.away(question, proof)
-        if elsewhere:
-            return Claimed(settings, text, KINK, elsewhere, proof, layer)
+        """The verdict on a claim: as it stands, with its comparisons in one form, away from corners."""
+        layer, left, right = question.layer, question.left, tidy_letters(question.right)
+        text = f"{_shown(left, question)} = {unparse(right, layer)}"
+        prover, pairs = self.prover(layer), compared(right, *(definition.body for definition in layer.definitions))
+        proved = Claimed(settings, text, PROVED, "", Proof(PROVED, left, right, conditions_of((right,), layer)), layer)
+        if prover.equal(left, right):
+            return proved
+        if pairs and self.prover(with_bodies(layer, strict=False)).equal(left, settled(right, layer)):
+            return proved
+        if pairs and self.prover(with_bodies(layer, strict=True)).equal(left, away(right, layer)):
+            differ = ", ".join(f"{unparse(a, layer)} != {unparse(b, layer)}" for a, b in pairs)
+            found = find_counterexample(left, right, layer, tries=CORNER_TRIES)
+            return Claimed(settings, text, KINK, differ, _proof_of(left, right, found), layer)
+        proof = prover.decide(left, right)
         return Claimed(settings, text, proof.verdict, proof.left_over, proof, layer)
 
     def prover(self, layer: Layer) -> Prover:
@@ -110,16 +120,15 @@ class Judge:
             self.provers[layer] = Prover(layer, study(layer).gradients)
         return self.provers[layer]
 
-    def away(self, question: _Question, proof: Proof) -> str:
-        """What has to differ for the claim to hold, or "" where it does not hold even then."""
-        bodies = [definition.body for definition in question.layer.definitions]
-        pairs = compared(question.right, *bodies)
-        if not pairs:
-            return ""
-        strict = layer_away(question.layer)
-        if not self.prover(strict).equal(away(proof.left), away(question.right)):
-            return ""
-        return ", ".join(f"{unparse(a, question.layer)} != {unparse(b, question.layer)}" for a, b in pairs)
+
+def _proof_of(left: Term, right: Term, found: Counterexample | None) -> Proof:
+    """What is known of a claim as it stands where it holds away from corners."""
+    return Proof(REFUTED if found else UNDECIDED, left, right, counterexample=found)
+
+
+def _written(entry: Entry, text: str) -> str:
+    """The formula that auto_element_wise repeats: that of the only gradient."""
+    return next(iter(entry.gradients.values()))[0] if text == ELEMENTWISE and entry.gradients else text
 
 
 def _modes(text: str) -> list[dict[str, bool]]:
@@ -198,9 +207,10 @@ class _Question:
             return self._at_the_tangents()
         text, scope = self.text, self._forward_scope()
         if text == ELEMENTWISE:
-            (name,) = self.entry.gradients
-            text = self.entry.gradients[name][0]
-            scope = {**scope, "grad": scope[f"{name}_t"]}
+            if len(self.varying) != 1:
+                raise NotRead(f"{ELEMENTWISE} needs one argument with a gradient")
+            text = _written(self.entry, text)
+            scope = {**scope, "grad": scope[f"{self.varying[0]}_t"]}
         return self._fitted(self._read(text, scope), self.output)
 
     def _fitted(self, found: Meaning, name: str) -> Term:
@@ -208,10 +218,12 @@ class _Question:
         if isinstance(found, tuple) and 0 <= self.place < len(found):
             found = found[self.place]
         value, like = tensor(found), self.operator.value(name)
+        value = summed_to(value, like.dims) if self.mode == GRADIENT else value
         if not value.dims or not value.term.free:  # a 0 is a tensor of zeros
             value = expanded(value, like.dims) if len(value.dims) <= len(like.dims) else value
         if [index is None for index in value.dims] != [index is None for index in like.dims]:
-            raise NotRead("the formula has other dimensions of length 1 than what it is for")
+            have, want = (", ".join(i.axis if i else "1" for i in dims) for dims in (value.dims, like.dims))
+            raise WrongDimensions(f"the formula has the dimensions [{have}], not [{want}]")
         bare = Value(tuple(index for index in value.dims if index is not None), value.term)
         return separate_letters(at(bare, tuple(index for index in like.dims if index is not None)))
 

@@ -140,6 +140,11 @@ def dimensions(value: Value, dims: Meaning) -> list[int]:
     """The places of the dimensions that an argument names; all of them for none or an empty list."""
     if dims is None or dims == () or dims == Shape(()):
         return list(range(len(value.dims)))
+    return several(dims)
+
+
+def several(dims: Meaning) -> list[int]:
+    """One known whole number or a list of them."""
     return [whole_number(dim) for dim in dims] if isinstance(dims, tuple) else [whole_number(dims)]
 
 
@@ -296,7 +301,7 @@ _ELEMENTWISE: dict[str, Callable[..., Term]] = {
     ">=": lambda a, b: compare("<=", b, a),
 }
 _SAME = (
-    "conj conj_physical resolve_conj real contiguous clone to toDouble toFloat value optional scalar_tensor "
+    "IntArrayRef conj conj_physical resolve_conj real contiguous clone to toDouble toFloat value optional scalar_tensor "
     "handle_same alias detach type_as"
 ).split()
 _IGNORED = "scalar_type options dtype layout sym_strides device suggest_memory_format sizes_ignored".split()
@@ -327,7 +332,7 @@ OPERATIONS: dict[str, Operation] = {
     "mT": swapped,
     "mH": swapped,
     "transpose": swapped,
-    "unsqueeze": lambda x, dim: unsqueezed(tensor(x), whole_number(dim)),
+    "unsqueeze": lambda x, dims: unsqueezed(tensor(x), *several(dims)),
     "squeeze": lambda x, dim: squeezed(tensor(x), whole_number(dim)),
     "expand_symint": lambda x, shape: expanded(tensor(x), sizes(shape).dims),
     "expand_as": lambda x, other: expanded(tensor(x), tensor(other).dims),
@@ -347,6 +352,7 @@ OPERATIONS: dict[str, Operation] = {
     "cumsum_from_end": running(from_end=True),
     "tril_symint": triangle(lower=True),
     "triu_symint": triangle(lower=False),
+    "Tensor": lambda: None,
     "defined": lambda x: x is not None,
     "has_value": lambda x: x is not None,
     "value_or": lambda x, other: other if x is None else x,

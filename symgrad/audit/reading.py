@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,13 +28,14 @@ _WORDS: dict[str, Meaning] = {
 """Names that mean the same everywhere; the numbers of ATen/core/Reduction.h."""
 _SIGNIFICANT = 15
 """Decimals with as many digits stand for the irrational number that they round, where there is one."""
-_IRRATIONAL: dict[float, tuple[str, Term]] = {
-    math.pi: ("pi", Call("pi", ())),
-    math.log(2): ("log(2)", log_of(2)),
-    math.log(10): ("log(10)", log_of(10)),
-    math.sqrt(2): ("sqrt(2)", CONSTANTS["M_SQRT2"]),
-    math.sqrt(math.pi): ("sqrt(pi)", power(Call("pi", ()), Fraction(1, 2))),
-}
+_IRRATIONAL: tuple[tuple[str, str, Term], ...] = (
+    ("3.14159265358979323846264338327950288", "pi", Call("pi", ())),
+    ("0.69314718055994530941723212145817657", "log(2)", log_of(2)),
+    ("2.30258509299404568401799145468436421", "log(10)", log_of(10)),
+    ("1.41421356237309504880168872420969808", "sqrt(2)", CONSTANTS["M_SQRT2"]),
+    ("1.77245385090551602729816748334114518", "sqrt(pi)", power(Call("pi", ()), Fraction(1, 2))),
+)
+"""Digits, name and term; a decimal stands for one of them where it is off by less than 1 in its last digit."""
 
 
 @dataclass
@@ -90,11 +90,12 @@ class Reader:
 
     def number(self, text: str) -> Term:
         """An exact number, or the irrational one that so many digits are meant to be."""
-        digits = text.lower().partition("e")[0].replace(".", "").lstrip("0")
-        if len(digits) >= _SIGNIFICANT and float(text) in _IRRATIONAL:
-            name, term = _IRRATIONAL[float(text)]
-            self.notes[text] = name
-            return term
+        whole, _, decimals = text.partition(".")
+        if decimals.isdigit() and len((whole + decimals).lstrip("0")) >= _SIGNIFICANT:
+            for digits, name, term in _IRRATIONAL:
+                if abs(Fraction(digits) - Fraction(text)) < Fraction(1, 10 ** len(decimals)):
+                    self.notes[text] = name
+                    return term
         return number(text)
 
     def named(self, name: str) -> Meaning:

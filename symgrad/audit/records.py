@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from symgrad.notation.layer import Layer
 from symgrad.prove.verdict import Proof
 
-PROVED, KINK, REFUTED, UNDECIDED, NOT_READ = "proved", "proved but at a corner", "refuted", "undecided", "not read"
-WORST_FIRST = (REFUTED, UNDECIDED, NOT_READ, KINK, PROVED)
+PROVED, KINK, REFUTED, UNDECIDED, NOT_READ = "proved", "proved away from corners", "refuted", "undecided", "not read"
+MISFIT = "wrong dimensions"
+WORST_FIRST = (REFUTED, MISFIT, UNDECIDED, NOT_READ, KINK, PROVED)
 GRADIENT, FORWARD = "gradient", "forward"
 
 
@@ -21,7 +22,7 @@ class Claimed:
     Attributes:
         settings: what this setting is: "reduction=1"; "" where there is one.
         text: the claim in the notation; "" where the formula is not read.
-        verdict: one of the five words above.
+        verdict: one of the six words above.
         reason: why it is not read or undecided; for a corner, the values that have to differ.
         proof: the prover's answer; for a corner, that on the claim as it stands.
         layer: the operator as a layer.

@@ -22,6 +22,10 @@ class NotRead(SymgradError):  # noqa: N818 - an answer of the reader, not a faul
     """A formula that is not read, with the reason."""
 
 
+class WrongDimensions(NotRead):
+    """A formula whose dimensions are not those of what it is for."""
+
+
 @dataclass(frozen=True)
 class Value:
     """A tensor.
@@ -127,7 +131,7 @@ def at(value: Value, indices: tuple[Index, ...]) -> Term:
     """
     if [index.axis if index else None for index in value.dims] != [index.axis for index in indices]:
         have = ", ".join(index.axis if index else "1" for index in value.dims)
-        raise NotRead(f"the formula has the dimensions [{have}], not [{', '.join(i.axis for i in indices)}]")
+        raise WrongDimensions(f"the formula has the dimensions [{have}], not [{', '.join(i.axis for i in indices)}]")
     return rename(value.term, dict(zip((i for i in value.dims if i is not None), indices, strict=True)))
 
 
@@ -153,10 +157,21 @@ def reduced(value: Value, dims: Sequence[int], keep: bool, operation: str = "sum
     return Value(kept if keep else left, term)
 
 
-def unsqueezed(value: Value, dim: int) -> Value:
-    """With a dimension of length 1 put in."""
-    place = dim % (len(value.dims) + 1)
-    return Value((*value.dims[:place], None, *value.dims[place:]), value.term)
+def unsqueezed(value: Value, *dims: int) -> Value:
+    """With dimensions of length 1 put in, at places of the result."""
+    kept: list[Index | None] = list(value.dims)
+    for place in sorted(dim % (len(value.dims) + len(dims)) for dim in dims):
+        kept.insert(place, None)
+    return Value(tuple(kept), value.term)
+
+
+def summed_to(value: Value, dims: tuple[Index | None, ...]) -> Value:
+    """Summed over what broadcasting had added, as autograd does with a gradient before it hands it on."""
+    extra = len(value.dims) - len(dims)
+    if extra > 0:
+        value = reduced(value, range(extra), keep=False)
+    places = [place for place, index in enumerate(dims) if index is None and len(value.dims) == len(dims)]
+    return reduced(value, places, keep=True)
 
 
 def squeezed(value: Value, dim: int) -> Value:
