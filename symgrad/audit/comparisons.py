@@ -8,13 +8,27 @@ terms holds for the original ones wherever no two compared values are equal.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from symgrad.algebra.binding import instantiate, substitute, transform_children
 from symgrad.algebra.simplify import expand, factors_of, separate_letters, terms_of, tidy
-from symgrad.algebra.terms import ONE, ZERO, Call, Compare, Entry, Position, Term, Where, add, compare, mul, negative, where
+from symgrad.algebra.terms import (
+    ONE,
+    ZERO,
+    Call,
+    Compare,
+    Entry,
+    Position,
+    Term,
+    Where,
+    add,
+    compare,
+    mul,
+    negative,
+    where,
+)
 from symgrad.algebra.terms import walk as nodes
-from symgrad.notation.layer import Layer
+from symgrad.notation.layer import Definition, Layer
 
 
 def settled(term: Term, layer: Layer) -> Term:
@@ -36,7 +50,7 @@ def with_bodies(layer: Layer, strict: bool) -> Layer:
 
 def compared(*terms: Term) -> list[tuple[Term, Term]]:
     """The pairs of values that are compared, each once."""
-    pairs = {}
+    pairs: dict[tuple[Term, Term], None] = {}
     for node in (node for term in terms for node in nodes(term)):
         if _of_values(node):
             assert isinstance(node, Compare)
@@ -52,27 +66,29 @@ def _of_values(node: Term) -> bool:
 def _rewritten(term: Term, layer: Layer, strict: bool) -> Term:
     if _of_values(term):
         assert isinstance(term, Compare)
-        left, right = (_opened(side, layer) for side in (term.left, term.right))
+        left, right = (_by_cases(unfolded(side, layer)) for side in (term.left, term.right))
         return _compared_by_cases(term.relation, left, right, strict)
     return transform_children(term, lambda child: _rewritten(child, layer, strict))
 
 
-def _opened(term: Term, layer: Layer) -> Term:
-    """The term with the layer's definitions written out, and functions that are cases as cases."""
+def unfolded(term: Term, layer: Layer) -> Term:
+    """The term with the layer's definitions written out."""
     for definition in reversed(layer.definitions):
         if definition.name in term.names:
-            term = separate_letters(substitute(term, _Opening(definition.name, definition.indices, definition.body)))
-    return _by_cases(term)
+            term = separate_letters(substitute(term, _Opening(definition)))
+    return term
 
 
+@dataclass(frozen=True)
 class _Opening:
     """Replaces the entries of a definition by its body."""
 
-    def __init__(self, name: str, indices: tuple, body: Term) -> None:  # type: ignore[type-arg]
-        self.name, self.indices, self.body = name, indices, body
+    definition: Definition
 
     def __call__(self, entry: Entry) -> Term | None:
-        return instantiate(self.body, self.indices, entry.indices) if entry.name == self.name else None
+        if entry.name != self.definition.name:
+            return None
+        return instantiate(self.definition.body, self.definition.indices, entry.indices)
 
 
 def _by_cases(term: Term) -> Term:

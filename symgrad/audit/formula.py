@@ -163,14 +163,18 @@ class _Reader:
         place = self._ahead()[2] if self.kind else len(self.text)
         shown = repr(self._ahead()[1]) if self.kind else "the end"
         raise InputError(
-            f"{shown} stands where {expected} is expected.", _origin(self.text, self.source, place), "Check the formula."
+            f"{shown} stands where {expected} is expected.",
+            _origin(self.text, self.source, place),
+            "Check the formula.",
         )
 
     def choice(self) -> Formula:
-        """a ? b : c, which binds least."""
+        """A ? b : c, which binds least."""
         self.depth += 1
         if self.depth > MAX_NESTING:
-            raise InputError(f"this formula is nested more than {MAX_NESTING} deep.", _origin(self.text, self.source, 0))
+            raise InputError(
+                f"this formula is nested more than {MAX_NESTING} deep.", _origin(self.text, self.source, 0)
+            )
         found = self.binary(0)
         if self.mark == "?":
             self.place += 1

@@ -10,8 +10,9 @@ from fractions import Fraction
 from symgrad.algebra.terms import Call, Term, number, power
 from symgrad.audit.formula import Choice, Formula, Listing, Name, Number, Operation, Text, Use, parse_formula
 from symgrad.audit.helpers import Helper
-from symgrad.audit.operations import CONSTANTS, OPERATIONS, choose, is_true, log_of, tensor
-from symgrad.audit.values import Ignored, Meaning, NotRead, scalar
+from symgrad.audit.meanings import choose, is_true, tensor
+from symgrad.audit.operations import CONSTANTS, OPERATIONS, log_of
+from symgrad.audit.values import Meaning, NotRead, scalar
 from symgrad.errors import TooLargeError
 
 MAX_HELPERS = 12
@@ -110,7 +111,7 @@ class Reader:
         raise NotRead(f"{name} is not known here")
 
     def choice(self, condition: Formula, then: Formula, otherwise: Formula) -> Meaning:
-        """a ? b : c; the side that is not taken is not read where the condition is known."""
+        """A ? b : c; the side that is not taken is not read where the condition is known."""
         found = self.meaning(condition)
         known = is_true(found)
         if known is not None:
@@ -140,7 +141,9 @@ class Reader:
             return self.helped(helper, values)
         operation = OPERATIONS.get(name) or OPERATIONS.get(name.removesuffix("_"))
         if operation is None:
-            raise NotRead(f"no reading of {name} with {len(values)} arguments" if self.known(name) else f"helper {name}")
+            raise NotRead(
+                f"no reading of {name} with {len(values)} arguments" if self.known(name) else f"helper {name}"
+            )
         try:
             inspect.signature(operation).bind(*values)
         except TypeError:
@@ -154,8 +157,6 @@ class Reader:
     def picked(self, several: Meaning, place: Meaning) -> Meaning:
         """One of several values."""
         found = tensor(place).number
-        if isinstance(several, Ignored):
-            return True  # a mask of what is needed: everything is
         if not isinstance(several, tuple) or found is None or not 0 <= found < len(several):
             raise NotRead("an entry of something that has none")
         chosen: Meaning = several[int(found)]

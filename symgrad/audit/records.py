@@ -10,8 +10,10 @@ from symgrad.notation.layer import Layer
 from symgrad.prove.verdict import Proof
 
 PROVED, KINK, REFUTED, UNDECIDED, NOT_READ = "proved", "proved away from corners", "refuted", "undecided", "not read"
-MISFIT = "wrong dimensions"
-WORST_FIRST = (REFUTED, MISFIT, UNDECIDED, NOT_READ, KINK, PROVED)
+CORNER, MISFIT = "refuted at a corner", "wrong dimensions"
+WORST_FIRST = (REFUTED, MISFIT, CORNER, UNDECIDED, NOT_READ, KINK, PROVED)
+"""Verdicts. Away from corners: where no two values that are compared are equal. One that is refuted at a
+corner holds elsewhere; where it is merely proved away from corners, no difference was found there either."""
 GRADIENT, FORWARD = "gradient", "forward"
 
 
@@ -22,8 +24,8 @@ class Claimed:
     Attributes:
         settings: what this setting is: "reduction=1"; "" where there is one.
         text: the claim in the notation; "" where the formula is not read.
-        verdict: one of the six words above.
-        reason: why it is not read or undecided; for a corner, the values that have to differ.
+        verdict: one of `WORST_FIRST`.
+        reason: why it is not read or undecided; for a corner, what has to differ.
         proof: the prover's answer; for a corner, that on the claim as it stands.
         layer: the operator as a layer.
     """

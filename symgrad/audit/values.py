@@ -83,6 +83,11 @@ def fresh(value: Value) -> Value:
     return Value(tuple(new.get(index) if index else None for index in value.dims), rename(value.term, new))
 
 
+def filled(dims: Sequence[Index | None], term: Term) -> Value:
+    """A tensor of one number, with these lengths; two dimensions may have the same one."""
+    return Value(tuple(Index(f"{i.axis}_{next(_NUMBERS)}", i.axis) if i else None for i in dims), term)
+
+
 def apply(function: Callable[..., Term], *values: Value) -> Value:
     """An elementwise function of values, broadcast from the right.
 
@@ -117,7 +122,7 @@ def expanded(value: Value, dims: tuple[Index | None, ...]) -> Value:
     """
     if len(value.dims) > len(dims):
         raise NotRead("a tensor is expanded to fewer dimensions than it has")
-    shape = apply(lambda a, _: a, value, Value(dims, Num(Fraction(1))))
+    shape = apply(lambda a, _: a, value, filled(dims, Num(Fraction(1))))
     if any(have is not None and want is None for have, want in zip(shape.dims, dims, strict=True)):
         raise NotRead("a tensor is expanded to a dimension of length 1, and has more")
     return shape

@@ -205,9 +205,7 @@ class _Search:
         return found[::step]
 
 
-_UNBOUNDED = frozenset(
-    ("erf", "erfc", "asin", "acos", "atan", "asinh", "acosh", "atanh", "lgamma", "digamma")
-)
+_UNBOUNDED = frozenset(("erf", "erfc", "asin", "acos", "atan", "asinh", "acosh", "atanh", "lgamma", "digamma"))
 
 
 def _sizes(layer: Layer) -> Iterator[dict[str, int]]:
