@@ -22,7 +22,7 @@ FLOORS = (
     ("pipeline",),
     ("check",),
     ("render",),
-    ("plan", "article"),
+    ("plan", "article", "audit"),
     ("prove",),
     ("derive",),
     ("notation",),

@@ -119,8 +119,12 @@ def either(left: Term, right: Term) -> Term:
 
 
 def opposite(term: Term) -> Term:
-    """Not term."""
-    return add(ONE, negative(truth(term)))
+    """The opposite of a condition."""
+    match truth(term):
+        case Add((first, Mul((sign, *rest)))) if first == ONE and sign == MINUS_ONE:
+            return mul(*rest)
+        case asked:
+            return add(ONE, negative(asked))
 
 
 def dimensions(value: Value, dims: Meaning) -> list[int]:

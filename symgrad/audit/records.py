@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from symgrad.notation.layer import Layer
+from symgrad.notation.unparse import unparse
 from symgrad.prove.verdict import Proof
 
 PROVED, KINK, REFUTED, UNDECIDED, NOT_READ = "proved", "proved away from corners", "refuted", "undecided", "not read"
@@ -36,6 +37,14 @@ class Claimed:
     reason: str = ""
     proof: Proof | None = None
     layer: Layer | None = None
+
+    @property
+    def assuming(self) -> tuple[str, ...]:
+        """What the claim needs beyond the domain of the forward pass: "w[i] != 0"."""
+        if self.proof is None or self.layer is None:
+            return ()
+        signs = {"nonzero": "!= 0", "positive": "> 0"}
+        return tuple(f"{unparse(each.term, self.layer)} {signs[each.kind]}" for each in self.proof.assumptions)
 
 
 @dataclass(frozen=True)
