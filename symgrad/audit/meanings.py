@@ -183,14 +183,29 @@ def divided(left: Meaning, right: Meaning, rounding: Meaning = None) -> Meaning:
     return apply(divide, tensor(left), tensor(right))
 
 
+def matmul(left: Meaning, right: Meaning) -> Meaning:
+    """The matrix product, for any ranks."""
+    return product(tensor(left), tensor(right))
+
+
+def of_rank(left_rank: int, right_rank: int) -> Operation:
+    """A product of two tensors with given numbers of dimensions."""
+
+    def compute(left: Meaning, right: Meaning) -> Meaning:
+        ranks = (len(tensor(left).dims), len(tensor(right).dims))
+        if ranks != (left_rank, right_rank):
+            raise NotRead(f"a product of ranks {left_rank} and {right_rank} is given ranks {ranks[0]} and {ranks[1]}")
+        return matmul(left, right)
+
+    return compute
+
+
 def outer(left: Meaning, right: Meaning) -> Meaning:
     """The outer product of two vectors."""
-    return apply(mul, unsqueezed(tensor(left), 1), tensor(right))
-
-
-def dot(left: Meaning, right: Meaning) -> Meaning:
-    """The inner product of two vectors."""
-    return product(tensor(left), tensor(right))
+    first, second = tensor(left), tensor(right)
+    if (len(first.dims), len(second.dims)) != (1, 1):
+        raise NotRead("an outer product is one of two vectors")
+    return apply(mul, unsqueezed(first, 1), second)
 
 
 def swapped(x: Meaning, one: Meaning = None, other: Meaning = None) -> Meaning:

@@ -17,7 +17,7 @@ from symgrad.audit.meanings import tensor
 from symgrad.audit.operators import Operator, number_of
 from symgrad.audit.reading import Reader
 from symgrad.audit.records import GRADIENT
-from symgrad.audit.values import Meaning, NotRead, Value, WrongDimensions, at, expanded, summed_to
+from symgrad.audit.values import Meaning, NotRead, Value, WrongDimensions, at, summed_to
 from symgrad.derive.tangents import PREFIX
 from symgrad.notation.layer import Layer, Tensor
 from symgrad.notation.unparse import unparse
@@ -137,8 +137,6 @@ class Question:
             found = found[self.place]
         value, like = tensor(found), self.operator.value(name)
         value = summed_to(value, like.dims) if self.mode == GRADIENT else value
-        if not value.dims or not value.term.free:  # a 0 is a tensor of zeros
-            value = expanded(value, like.dims) if len(value.dims) <= len(like.dims) else value
         if [index is None for index in value.dims] != [index is None for index in like.dims]:
             have, want = (", ".join(i.axis if i else "1" for i in dims) for dims in (value.dims, like.dims))
             raise WrongDimensions(f"the formula has the dimensions [{have}], not [{want}]")
