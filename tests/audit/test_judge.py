@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from changes import changed_entries, changed_texts
 
 from symgrad.audit.entries import Entry
+from symgrad.audit.formula import parse_formula
 from symgrad.audit.helpers import known_helpers, parse_helpers
 from symgrad.audit.judge import Judge, audit_entries
 from symgrad.audit.operators import known_rows, parse_rows
@@ -213,25 +216,36 @@ def test_a_changed_constant_or_sign_is_never_proved(audit, entries):
     assert counted[REFUTED] > 300, counted
 
 
+UNNOTICED = {
+    ("log_sigmoid_backward", 3),  # both of its cases are right everywhere; one of them overflows
+    ("native_layer_norm_backward_symint", 8),  # dimension 1 of 2 is dimension -1
+    ("_prelu_kernel_backward", 3),  # its first result is refuted at a corner already
+}
+"""Helpers with a change that makes no proved formula wrong."""
+
+
 def test_a_changed_helper_is_noticed(audit, entries):
-    from dataclasses import replace
-
-    from symgrad.audit.formula import parse_formula
-
-    using = {}
+    """Some formula through it is no longer proved."""
+    using: dict[str, list[Judged]] = {}
     for found in (f for mode in (GRADIENT, FORWARD) for f in audit.formulas(mode) if f.verdict == PROVED):
         for name in found.helpers:
-            using.setdefault(name, found)
-    unnoticed = []
-    for (name, arity), helper in known_helpers().items():
-        for text in list(changed_texts(helper.formula))[:3] if name in using else ():
+            using.setdefault(name, []).append(found)
+
+    def proved(found: Judged, judge: Judge) -> bool:
+        entry = entries[found.operator]
+        return judge.formula(entry, judge.rows[entry.name], found.target, found.mode).verdict == PROVED
+
+    noticed, unnoticed, provers = 0, set(), {}
+    for key, helper in known_helpers().items():
+        for text in changed_texts(helper.formula) if helper.name in using else ():
             wrong = replace(helper, formula=text, tree=parse_formula(text))
-            judge = Judge(known_rows(), {**known_helpers(), (name, arity): wrong})
-            found = using[name]
-            entry = entries[found.operator]
-            if judge.formula(entry, judge.rows[entry.name], found.target, found.mode).verdict == PROVED:
-                unnoticed.append((name, text, found.operator))
-    assert len(unnoticed) <= 0, unnoticed
+            judge = Judge(known_rows(), {**known_helpers(), key: wrong}, provers)
+            if all(proved(found, judge) for found in using[helper.name][:4]):
+                unnoticed.add(key)
+            else:
+                noticed += 1
+    assert noticed > 200
+    assert unnoticed == UNNOTICED
 
 
 def test_an_operator_without_a_row_says_so():
