@@ -115,7 +115,7 @@ def both(left: Term, right: Term) -> Term:
 
 def either(left: Term, right: Term) -> Term:
     """Left or right."""
-    return add(ONE, negative(mul(opposite(left), opposite(right))))
+    return opposite(mul(opposite(left), opposite(right)))
 
 
 def opposite(term: Term) -> Term:

@@ -45,7 +45,7 @@ def _entry(entry: Audited, judged: Iterable[Judged]) -> str:
 
 
 def _formula(judged: Judged) -> list[str]:
-    lines = [wrapped(f"  {judged.target}: ", judged.formula, columns(), indent=6)]
+    lines = [paragraph(f"  {judged.target}: ", judged.formula, indent=6)]
     for claimed in judged.claims:
         lines += _claim(claimed)
     if judged.helpers:
