@@ -98,9 +98,15 @@ def is_true(meaning: Meaning) -> bool | None:
 
 
 def elementwise(function: Callable[..., Term]) -> Operation:
-    """An operation on entries; further arguments, such as options, do not count."""
+    """An operation on entries, with just as many arguments as the function has."""
     arity = function.__code__.co_argcount
-    return lambda *given: apply(function, *(tensor(each) for each in given[:arity]))
+
+    def compute(*given: Meaning) -> Meaning:
+        if len(given) != arity:
+            raise NotRead(f"an operation on {arity} values is given {len(given)}")
+        return apply(function, *map(tensor, given))
+
+    return compute
 
 
 def choose(condition: Meaning, then: Meaning, otherwise: Meaning) -> Meaning:
@@ -245,7 +251,7 @@ def triangle(lower: bool) -> Operation:
         value = tensor(x)
         if diagonal is not None and tensor(diagonal).number != 0:
             raise NotRead("a diagonal that is not the main one")
-        row, column = value.dims[-2:]
+        row, column = value.dims[-2:] if len(value.dims) > 1 else (None, None)
         if row is None or column is None:
             raise NotRead("a triangle of a row or a column")
         ends = (column, row) if lower else (row, column)

@@ -73,7 +73,7 @@ def _ignored(what: str) -> Operation:
 
 def _function(name: str) -> Operation:
     build: Callable[[Term], Term] = ALIASES[name] if name in ALIASES else lambda u: Call(name, (u,))
-    return lambda x, *_: apply(build, tensor(x))
+    return lambda x: apply(build, tensor(x))
 
 
 def log_of(value: int) -> Term:

@@ -165,7 +165,10 @@ def reduced(value: Value, dims: Sequence[int], keep: bool, operation: str = "sum
 def unsqueezed(value: Value, *dims: int) -> Value:
     """With dimensions of length 1 put in, at places of the result."""
     kept: list[Index | None] = list(value.dims)
-    for place in sorted(dim % (len(value.dims) + len(dims)) for dim in dims):
+    rank = len(value.dims) + len(dims)
+    if not all(-rank <= dim < rank for dim in dims):
+        raise NotRead(f"a dimension is put in at one of {list(dims)}, which is not there")
+    for place in sorted(dim % rank for dim in dims):
         kept.insert(place, None)
     return Value(tuple(kept), value.term)
 
