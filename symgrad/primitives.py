@@ -129,6 +129,22 @@ _ROWS = (
         "np.arctan({0})", "torch.atan({0})", "np.arctan", r"\arctan",
     ),
     Primitive(
+        "asin", lambda u: power(add(ONE, negative(power(u, 2))), Fraction(-1, 2)), "DLMF 4.24.7",
+        "np.arcsin({0})", "torch.asin({0})", "np.arcsin", r"\arcsin",
+    ),
+    Primitive(
+        "acos", lambda u: negative(power(add(ONE, negative(power(u, 2))), Fraction(-1, 2))), "DLMF 4.24.8",
+        "np.arccos({0})", "torch.acos({0})", "np.arccos", r"\arccos",
+    ),
+    Primitive(
+        "acosh", lambda u: power(add(power(u, 2), negative(ONE)), Fraction(-1, 2)), "DLMF 4.38.10, for u > 1",
+        "np.arccosh({0})", "torch.acosh({0})", "np.arccosh", r"\operatorname{arcosh}",
+    ),
+    Primitive(
+        "atanh", lambda u: power(add(ONE, negative(power(u, 2))), -1), "DLMF 4.38.11",
+        "np.arctanh({0})", "torch.atanh({0})", "np.arctanh", r"\operatorname{artanh}",
+    ),
+    Primitive(
         "asinh", lambda u: power(add(ONE, power(u, 2)), Fraction(-1, 2)), "DLMF 4.38.9",
         "np.arcsinh({0})", "torch.asinh({0})", "np.arcsinh", r"\operatorname{arsinh}",
     ),

@@ -23,7 +23,7 @@ FLOORS = (
     ("pipeline",),
     ("check",),
     ("render",),
-    ("plan", "article"),
+    ("plan", "article", "audit"),
     ("prove",),
     ("derive",),
     ("notation",),

@@ -42,8 +42,8 @@ MPMATH = {
 }
 """What mpmath calls otherwise."""
 POINTS = tuple(Fraction(text) for text in ("-7/3", "-3/2", "-2/5", "1/7", "1/2", "5/4", "2", "19/6"))
-POSITIVE = {"log", "lgamma", "digamma"}
-ABOVE_MINUS_ONE = {"log1p"}
+ABOVE = {"log": 0, "lgamma": 0, "digamma": 0, "log1p": -1, "asin": -1, "acos": -1, "atanh": -1, "acosh": 1}
+BELOW = {"asin": 1, "acos": 1, "atanh": 1}
 WITHOUT_DERIVATIVE = {"digamma"}
 DIGITS = 40
 RELATIONS = {"<": sympy.Lt, "<=": sympy.Le, "==": sympy.Eq, "!=": sympy.Ne}
@@ -54,8 +54,7 @@ DERIVED = [pytest.param(row, id=name) for name, row in PRIMITIVES.items() if nam
 
 def points(name: str) -> tuple[Fraction, ...]:
     """Rational points inside of the function's domain."""
-    lowest = 0 if name in POSITIVE else -1 if name in ABOVE_MINUS_ONE else -10
-    return tuple(point for point in POINTS if point > lowest)
+    return tuple(point for point in POINTS if ABOVE.get(name, -10) < point < BELOW.get(name, 10))
 
 
 def in_sympy(term: Term) -> sympy.Expr:

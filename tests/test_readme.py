@@ -55,6 +55,8 @@ def part_of(block: dict, output: str) -> str:
 @pytest.mark.parametrize("block", CONSOLE, ids=[block["body"].split("\n")[0] for block in CONSOLE])
 def test_shown_output_is_what_is_printed(block):
     prompt, _, shown = block["body"].partition("\n")
+    if prompt.startswith("$ symgrad audit"):
+        pytest.importorskip("torchgen", reason="the torch wheel ships the formulas")
     assert prompt.startswith("$ symgrad ")
     assert shown == part_of(block, printed(prompt.removeprefix("$ ")))
     assert all(len(line) <= 80 for line in shown.split("\n"))

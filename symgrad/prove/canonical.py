@@ -97,7 +97,7 @@ MAX_WORK = 30_000
 """How many monomials may be brought into normal form for one question; long ones count more."""
 MAX_REPEATED = 4_096
 MAX_REMEMBERED = 20_000
-PARITY = {"sin": -1, "atan": -1, "asinh": -1, "erf": -1, "cos": 1}
+PARITY = {"sin": -1, "asin": -1, "atan": -1, "asinh": -1, "atanh": -1, "erf": -1, "cos": 1}
 """f(-u) = -f(u) or f(u)."""
 ONE: Poly = {UNIT: Fraction(1)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from symgrad.algebra.binding import alpha_equal, rename
-from symgrad.algebra.terms import ONE, Add, Call, Delta, Mul, Num, Pow, Size, Sum, Term, add, walk
+from symgrad.algebra.terms import ONE, Add, Call, Delta, Mul, Num, Pow, Size, Sum, Term, add, negative, power, walk
 from symgrad.derive.records import Condition
 from symgrad.notation.layer import Layer
 
@@ -59,6 +59,10 @@ _NEEDS: dict[str, tuple[str, Callable[[Term], Term]]] = {
     "log": ("positive", lambda u: u),
     "log1p": ("positive", lambda u: add(ONE, u)),
     "tan": ("nonzero", lambda u: Call("cos", (u,))),
+    "asin": ("positive", lambda u: add(ONE, negative(power(u, 2)))),
+    "acos": ("positive", lambda u: add(ONE, negative(power(u, 2)))),
+    "acosh": ("positive", lambda u: add(u, negative(ONE))),
+    "atanh": ("positive", lambda u: add(ONE, negative(power(u, 2)))),
 }
 """What a function of u needs."""
 

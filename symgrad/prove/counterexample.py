@@ -206,7 +206,7 @@ class _Search:
         return found[::step]
 
 
-_UNBOUNDED = frozenset(("erf", "erfc", "atan", "asinh", "lgamma", "digamma"))
+_UNBOUNDED = frozenset(("erf", "erfc", "asin", "acos", "atan", "asinh", "acosh", "atanh", "lgamma", "digamma"))
 
 
 def _rooted_point(

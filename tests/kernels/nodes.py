@@ -77,6 +77,8 @@ def layer(name, tensors, definitions, outputs, variadic=(), constants=()) -> Lay
 EIGHT = number(8)
 SMOOTH = ("erf", "erfc", "softplus", "atan", "asinh", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid")
 CORNERS = ("abs", "sign", "relu")
+BELOW_ONE = ("asin", "acos", "atanh")
+"""Functions of what lies between -1 and 1, as x/(1 + x^2) does."""
 softmax = divide(exp(x), total((i,), exp(x)))
 log_p, log_1_p = call("log", entry("p", *BOTH)), call("log", add(ONE, negative(entry("p", *BOTH))))
 masked = where(EARLIER, exp(entry("s", b, i, i2)), ZERO)
@@ -100,6 +102,9 @@ LAYERS = (
     layer("functions", {"x": BOTH, "g": ()},
           {"y": (BOTH, add(*(call(f, divide(mul(entry("g"), x), EIGHT)) for f in (*SMOOTH, *CORNERS)))),
            "z": (BOTH, call("lgamma", add(ONE, power(x, 2))))}, ("y", "z")),
+    layer("bounded_functions", {"x": BOTH},
+          {"y": (BOTH, add(*(call(f, divide(x, add(ONE, power(x, 2)))) for f in BELOW_ONE),
+                           call("acosh", add(ONE, ONE, power(x, 2)))))}, ("y",)),
     layer("small_functions", {"x": BOTH, "g": (b,)},
           {"y": (BOTH, mul(x, add(call("pi"), *(call(f, entry("g", b)) for f in SMOOTH))))}, ("y",)),
     layer("pool", {"x": (b, i, j)}, {"y": ((b,), Reduce("max", (i, j), entry("x", b, i, j)))}, ("y",)),

@@ -246,9 +246,10 @@ def test_a_derivative_that_is_not_supported_says_so():
 def test_every_function_has_a_real_value_and_slope(name):
     layer = from_text(f"input x\ny = 1*{name}(x)\noutput y")
     step, values = F(1, 10**12), []
-    for place in (F(1, 3) - step, F(1, 3) + step):
+    middle = F(4, 3) if name == "acosh" else F(1, 3)
+    for place in (middle - step, middle + step):
         values.append(evaluate(Entry("y"), layer, Point({}, {"x": {(): place}}), {}, Real()))
-    slope = evaluate(Entry("d_x"), layer, Point({}, {"x": {(): F(1, 3)}}), {}, Real())
+    slope = evaluate(Entry("d_x"), layer, Point({}, {"x": {(): middle}}), {}, Real())
     assert abs((values[1] - values[0]) * 10**12 / 2 - slope) < 1e-20
 
 
