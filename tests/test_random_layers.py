@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from random_layers import random_layer
+from random_places import random_placed_layer
 
 from symgrad import pipeline
 from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
@@ -12,6 +13,8 @@ from symgrad.notation.library import from_text
 from symgrad.notation.unparse_layer import unparse_layer
 
 SEEDS = range(20)
+PLACED = (0, 1, 3, 4, 5, 6, 7, 9, 10, 11, 14, 16)
+"""Seeds of layers with shifted entries and labels whose proofs take no more than a second or two."""
 SEVERAL = range(100, 106)
 """Seeds of layers that may have several outputs."""
 
@@ -61,6 +64,18 @@ def test_a_random_layer_is_derived_proved_emitted_and_right_in_numbers(seed: int
 @pytest.mark.parametrize("seed", SEVERAL)
 def test_a_random_layer_with_several_outputs(seed: int) -> None:
     passes(from_text(random_layer(seed, outputs=3)))
+
+
+@pytest.mark.parametrize("seed", PLACED)
+def test_a_random_layer_with_computed_places(seed: int) -> None:
+    passes(from_text(random_placed_layer(seed)))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_random_layer_with_computed_places_reads_back(seed: int) -> None:
+    layer = from_text(random_placed_layer(seed))
+    again = from_text(unparse_layer(layer))
+    assert (unparse_layer(again), again.fits, again.labels) == (unparse_layer(layer), layer.fits, layer.labels)
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -114,12 +114,14 @@ class Canonical:
         self._fresh = count()
         self._work = 0
         self._terms: dict[Term, Poly] = {}
+        self.places: dict[Index, Index] = {}
 
     def begin(self) -> None:
         """Begin a new piece of work: the limits count from here; canonical forms are kept."""
         self._work = 0
-        if len(self._terms) > MAX_REMEMBERED:
+        if max(len(self._terms), len(self.places)) > MAX_REMEMBERED:
             self._terms.clear()
+            self.places.clear()
 
     def poly(self, term: Term) -> Poly:
         """The canonical form of a term.

@@ -30,8 +30,9 @@ def settled(canon: Canonical, index: Index) -> Index:
     """The index with a computed place written in the one way."""
     if not isinstance(index, Place):
         return index
-    value = _term(canon.poly(index.value))
-    return place_at(index.axis, value, index.inside)
+    if index not in canon.places:
+        canon.places[index] = place_at(index.axis, _term(canon.poly(index.value)), index.inside)
+    return canon.places[index]
 
 
 def renamed(canon: Canonical, index: Index, mapping: Mapping[Index, Index]) -> Index:
