@@ -66,6 +66,20 @@ PI = Call("pi", ())
 """The number pi, as a function of nothing."""
 
 
+POWER = "pow"
+"""The function of two arguments: a real power, pow(a, b) = exp(b log a) for a > 0."""
+
+
+def real_power(base: Term, exponent: Term) -> Term:
+    """Base to the power of something that is no number."""
+    return Call(POWER, (base, exponent))
+
+
+def through_exp(base: Term, exponent: Term) -> Term:
+    """Pow(a, b) as exp(b log a), which decides equalities."""
+    return _exp(mul(exponent, Call("log", (base,))))
+
+
 def _no_derivative(name: str) -> Unary:
     """A row whose derivative is not supported says so when it is asked for."""
 

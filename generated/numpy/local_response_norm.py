@@ -3,7 +3,7 @@
 Forward and backward pass for NumPy of
 
     s[b, c, p] = bias + alpha * mean[k](pad(x[b, c + k - radius, p])**2)
-    y[b, c, p] = x[b, c, p] / exp(beta * log(s[b, c, p]))
+    y[b, c, p] = x[b, c, p] / pow(s[b, c, p], beta)
 
 The backward pass was derived by symgrad from these equations. Every gradient below was proved
 equal, for every size, to the derivative of the forward pass; the formula that each line
@@ -62,11 +62,9 @@ def forward(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2):
     # s[b, c, p] = bias + alpha * mean[k](pad(x[b, c + k - radius, p])**2)
     s = np.multiply(sum_x_at_squared, alpha / n_k, out=sum_x_at_squared)
     s += bias
-    # y[b, c, p] = x[b, c, p] / exp(beta * log(s[b, c, p]))
-    beta_log_s = np.log(s)
-    beta_log_s *= beta
-    exp_beta_log_s = np.exp(beta_log_s, out=beta_log_s)
-    y = np.divide(x, exp_beta_log_s, out=exp_beta_log_s)
+    # y[b, c, p] = x[b, c, p] / pow(s[b, c, p], beta)
+    pow_s_beta = s ** beta
+    y = np.divide(x, pow_s_beta, out=pow_s_beta)
 
     saved = Saved(x.reshape(n_b, n_c, *shape_p), alpha, beta, radius, s.reshape(n_b, n_c, *shape_p))
     return y.reshape(n_b, n_c, *shape_p), saved
@@ -85,24 +83,24 @@ def backward(saved, d_y):
     d_y = d_y.reshape(n_b, n_c, n_p)
     dtype = x.dtype
 
-    # exp_beta_log_s[b, c, p] = exp(beta * log(s[b, c, p]))
-    beta_log_s = np.log(s)
-    beta_log_s *= beta
-    exp_beta_log_s = np.exp(beta_log_s, out=beta_log_s)
-    # d_s[b, c, p] = -x[b, c, p] * beta * d_y[b, c, p] / (exp(beta * log(s[b, c, p])) * s[b, c, p])
-    d_s = x * -beta
+    # pow_s_beta[b, c, p] = pow(s[b, c, p], beta)
+    pow_s_beta = s ** beta
+    # d_s[b, c, p] = -x[b, c, p] * beta * pow(s[b, c, p], beta - 1) * d_y[b, c, p] / pow(s[b, c, p], beta)**2
+    d_s = s ** (beta - 1)
+    d_s *= -beta
+    d_s *= x
     d_s *= d_y
-    d_s /= exp_beta_log_s
-    d_s /= s
+    pow_s_beta_squared = np.square(pow_s_beta)
+    d_s /= pow_s_beta_squared
     # values_at[b, j, k, p] = d_s[b, j, p]
     values_at = np.empty((n_b, n_c, n_k, n_p), dtype)
     values_at[...] = d_s[:, :, None, :]
     # added[b, c, p] = sum[j, k](where(c == j + k - radius, 1, 0) * d_s[b, j, p])
     at_c = np.arange(n_c)[:, None] + np.arange(n_k) - radius
     added = _added(values_at, 1, at_c, n_c, outside=True)
-    # d_x[b, c, p] = d_y[b, c, p] / exp(beta * log(s[b, c, p]))
+    # d_x[b, c, p] = d_y[b, c, p] / pow(s[b, c, p], beta)
     #     + 2 * alpha * x[b, c, p] * sum[j, k](where(c == j + k - radius, 1, 0) * d_s[b, j, p]) / size[k]
-    d_x = np.divide(d_y, exp_beta_log_s, out=exp_beta_log_s)
+    d_x = np.divide(d_y, pow_s_beta, out=pow_s_beta)
     added *= 2 * alpha / n_k
     work = np.multiply(added, x, out=added)
     d_x += work

@@ -3,7 +3,7 @@
 Forward and backward pass for PyTorch of
 
     s[b, c, p] = bias + alpha * mean[k](pad(x[b, c + k - radius, p])**2)
-    y[b, c, p] = x[b, c, p] / exp(beta * log(s[b, c, p]))
+    y[b, c, p] = x[b, c, p] / pow(s[b, c, p], beta)
 
 The backward pass was derived by symgrad from these equations. Every gradient below was proved
 equal, for every size, to the derivative of the forward pass; the formula that each line
@@ -63,8 +63,8 @@ class LocalResponseNorm(torch.autograd.Function):
         sum_x_at_squared = torch.square(x_at).sum(2, dtype=wide)
         # s[b, c, p] = bias + alpha * mean[k](pad(x[b, c + k - radius, p])**2)
         s = bias + sum_x_at_squared * (alpha / n_k)
-        # y[b, c, p] = x[b, c, p] / exp(beta * log(s[b, c, p]))
-        y = x / torch.exp(torch.log(s) * beta)
+        # y[b, c, p] = x[b, c, p] / pow(s[b, c, p], beta)
+        y = x / torch.pow(s, beta)
 
         return y.reshape(n_b, n_c, *shape_p).to(result), s
 
@@ -103,18 +103,18 @@ def _gradients(d_y, x, alpha, beta, radius, s, dtype):
     s = s.to(dtype).reshape(n_b, n_c, n_p)
     d_y = d_y.to(dtype).reshape(n_b, n_c, n_p)
 
-    # exp_beta_log_s[b, c, p] = exp(beta * log(s[b, c, p]))
-    exp_beta_log_s = torch.exp(torch.log(s) * beta)
-    # d_s[b, c, p] = -x[b, c, p] * beta * d_y[b, c, p] / (exp(beta * log(s[b, c, p])) * s[b, c, p])
-    d_s = x * (-beta) * d_y / (exp_beta_log_s * s)
+    # pow_s_beta[b, c, p] = pow(s[b, c, p], beta)
+    pow_s_beta = torch.pow(s, beta)
+    # d_s[b, c, p] = -x[b, c, p] * beta * pow(s[b, c, p], beta - 1) * d_y[b, c, p] / pow(s[b, c, p], beta)**2
+    d_s = x * (-beta) * torch.pow(s, (beta - 1)) * d_y / pow_s_beta**2
     # values_at[b, j, k, p] = d_s[b, j, p]
     values_at = d_s[:, :, None, :].expand((n_b, n_c, n_k, n_p))
     # added[b, c, p] = sum[j, k](where(c == j + k - radius, 1, 0) * d_s[b, j, p])
     at_c = torch.arange(n_c, device=x.device)[:, None] + torch.arange(n_k, device=x.device) - radius
     added = _added(values_at, 1, at_c, n_c, outside=True)
-    # d_x[b, c, p] = d_y[b, c, p] / exp(beta * log(s[b, c, p]))
+    # d_x[b, c, p] = d_y[b, c, p] / pow(s[b, c, p], beta)
     #     + 2 * alpha * x[b, c, p] * sum[j, k](where(c == j + k - radius, 1, 0) * d_s[b, j, p]) / size[k]
-    d_x = d_y / exp_beta_log_s + x * (2 * alpha / n_k) * added
+    d_x = d_y / pow_s_beta + x * (2 * alpha / n_k) * added
 
     return d_x.reshape(n_b, n_c, *shape_p)
 

@@ -22,7 +22,7 @@ LINEAR = (
     "largest value",
     "product over an axis",
 )
-INNER = ("derived before", "entries are independent", "constant", "power rule", "chain rule", *LINEAR[1:])
+INNER = ("derived before", "entries are independent", "constant", "power rule", "real power", "chain rule", *LINEAR[1:])
 
 
 class Recorder:

@@ -21,6 +21,7 @@ from symgrad.algebra.simplify import (
     together,
 )
 from symgrad.algebra.terms import (
+    MINUS_ONE,
     ONE,
     ZERO,
     Add,
@@ -50,7 +51,7 @@ from symgrad.algebra.terms import (
 )
 from symgrad.derive.records import Derivation
 from symgrad.notation.layer import Definition
-from symgrad.primitives import PRIMITIVES
+from symgrad.primitives import POWER, PRIMITIVES, real_power
 
 
 @dataclass(frozen=True)
@@ -217,11 +218,25 @@ def _power(term: Term, context: Context) -> Term | None:
 
 
 def _function(term: Term, context: Context) -> Term | None:
-    if isinstance(term, Diff) and isinstance(term.body, Call):
+    if isinstance(term, Diff) and isinstance(term.body, Call) and term.body.function != POWER:
         (argument,) = term.body.arguments
         outer = PRIMITIVES[term.body.function].derivative(argument)
         return mul(outer, Diff(argument, term.wrt, term.total))
     return None
+
+
+def _real_power(term: Term, context: Context) -> Term | None:
+    """D a^b = b a^(b-1) da + a^b log(a) db; one of both where the other does not vary."""
+    if not (isinstance(term, Diff) and isinstance(term.body, Call) and term.body.function == POWER):
+        return None
+    base, exponent = term.body.arguments
+    parts = []
+    if not context.varying(term).isdisjoint(base.names):
+        outer = mul(exponent, real_power(base, add(exponent, MINUS_ONE)))
+        parts.append(mul(outer, Diff(base, term.wrt, term.total)))
+    if not context.varying(term).isdisjoint(exponent.names):
+        parts.append(mul(term.body, Call("log", (base,)), Diff(exponent, term.wrt, term.total)))
+    return add(*parts)
 
 
 def _entry(term: Term, context: Context) -> Term | None:
@@ -323,6 +338,7 @@ _ROWS = (
     Rule("quotient rule", "d(f/g) = (g df - f dg)/g^2", _OPENS, "Spivak, ch. 10, thm 8", _quotient),
     Rule("product rule", "d(f g) = df g + f dg", _OPENS, "Spivak, ch. 10, thm 4", _product),
     Rule("power rule", "d(f^e) = e f^(e-1) df", _OPENS, "Spivak, ch. 10, thm 6 and 9", _power),
+    Rule("real power", "d(a^b) = b a^(b-1) da + a^b log(a) db", _OPENS, "a^b = exp(b log a)", _real_power),
     Rule("chain rule", "d f(u) = f'(u) du, f' from the table of primitives", _OPENS, "Spivak, ch. 10, thm 9", _function),
     Rule("entries are independent", "dx_k/dx_i = delta_ki", "removes a derivative", "definition", _entry),
     Rule("derived before", "a derivative with a derivation of its own", "removes a derivative", "a lemma", _known),

@@ -17,7 +17,8 @@ NAMES: Mapping[str, Any] = {
 }  # fmt: skip
 """Functions that SymPy has itself; both sides mean the same for real arguments."""
 
-FORMULAS: Mapping[str, Callable[[Any], Any]] = {
+FORMULAS: Mapping[str, Callable[..., Any]] = {
+    "pow": sympy.Pow,
     "sigmoid": lambda u: 1 / (1 + sympy.exp(-u)),
     "softplus": lambda u: sympy.log(1 + sympy.exp(u)),
     "relu": lambda u: sympy.Piecewise((u, u > 0), (0, True)),

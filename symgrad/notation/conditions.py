@@ -9,7 +9,6 @@ from symgrad.algebra.simplify import excluded_pair
 from symgrad.algebra.terms import (
     HALF,
     ONE,
-    Call,
     Delta,
     Num,
     Position,
@@ -23,6 +22,7 @@ from symgrad.algebra.terms import (
 )
 from symgrad.notation.explain import WHERE
 from symgrad.notation.places import equal_places, is_place, read_value
+from symgrad.primitives import real_power
 
 if TYPE_CHECKING:
     from symgrad.notation.expression import Reader
@@ -105,10 +105,8 @@ def smaller(a: Term, b: Term) -> Term:
 
 
 def raised(base: Term, exponent: Term) -> Term:
-    """The power; exp(b log a), for a > 0, where the exponent is no number."""
-    if isinstance(exponent, Num):
-        return power(base, exponent.value)
-    return Call("exp", (mul(exponent, Call("log", (base,))),))
+    """The power; a real power, for a > 0, where the exponent is no number."""
+    return power(base, exponent.value) if isinstance(exponent, Num) else real_power(base, exponent)
 
 
 PAIRS = {"maximum": larger, "minimum": smaller, "pow": raised}

@@ -25,7 +25,7 @@ from symgrad.algebra.terms import (
     where,
 )
 
-RISKY = frozenset(("exp", "expm1", "sinh", "cosh", "tan", "log", "log1p", "lgamma", "digamma"))
+RISKY = frozenset(("pow", "exp", "expm1", "sinh", "cosh", "tan", "log", "log1p", "lgamma", "digamma"))
 """Functions that overflow, or have no value, for some arguments."""
 
 
@@ -135,10 +135,10 @@ def guarded(term: Term) -> Term:
 def _guard(term: Term, change: Callable[[Term], Term]) -> Term:
     """The term with the arguments of what may fail changed."""
     if _may_fail(term) and isinstance(term, (Call, Pow)):
-        (argument,) = term.children
+        argument, *others = term.children
         guard = change(argument)
         wide = isinstance(guard, Where) and not guard.condition.free <= argument.free
-        return term if wide or not argument.names else term.rebuild((guard,))
+        return term if wide or not argument.names else term.rebuild((guard, *others))
     if isinstance(term, (Add, Mul, Call, Pow, Where)):
         return transform_children(term, lambda child: _guard(child, change))
     return term

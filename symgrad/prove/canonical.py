@@ -51,7 +51,7 @@ from symgrad.algebra.terms import (
     power,
 )
 from symgrad.errors import DerivationError, TooLargeError
-from symgrad.primitives import PRIMITIVES
+from symgrad.primitives import POWER, PRIMITIVES, through_exp
 from symgrad.prove.divisors import check_divisor
 from symgrad.prove.indicators import apply_sign, compare, reduce, rename_position, rename_reduce, rename_sign, scaled
 from symgrad.prove.labelling import alike_names, canonical_sum, mixes_letters, same_divisors
@@ -211,6 +211,8 @@ class Canonical:
 
     def call(self, name: str, arguments: tuple[Term, ...]) -> Poly:
         """A function: through exp where it is elementary, else an atom."""
+        if name == POWER:
+            return self.poly(through_exp(*arguments))
         row = PRIMITIVES[name]
         if row.elementary is not None:
             return self.poly(row.elementary(*arguments))

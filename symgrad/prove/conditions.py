@@ -57,6 +57,7 @@ def _needs(term: Term) -> Iterator[Condition]:
 
 _NEEDS: dict[str, tuple[str, Callable[[Term], Term]]] = {
     "log": ("positive", lambda u: u),
+    "pow": ("positive", lambda u: u),
     "log1p": ("positive", lambda u: add(ONE, u)),
     "tan": ("nonzero", lambda u: Call("cos", (u,))),
     "asin": ("positive", lambda u: add(ONE, negative(power(u, 2)))),
@@ -91,7 +92,7 @@ def always_positive(term: Term) -> bool:
         case Size():
             return True
         case Call(function, _):
-            return function in ("exp", "sigmoid", "cosh", "softplus", "pi")
+            return function in ("exp", "pow", "sigmoid", "cosh", "softplus", "pi")
         case Add(terms):
             return any(map(always_positive, terms)) and all(map(never_negative, terms))
         case Mul(factors):

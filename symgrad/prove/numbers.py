@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from symgrad.algebra.terms import MAX_POWER_BITS, Add, Call, Compare, Entry, Mul, Num, Pow, Term, Where
 from symgrad.errors import SymgradError
-from symgrad.primitives import PRIMITIVES
+from symgrad.primitives import PRIMITIVES, through_exp
 
 Number = Any
 """A Fraction, an mpf or a `Dual`: what an arithmetic computes with; all have + and *."""
@@ -291,6 +291,8 @@ def fold(term: Term, arithmetic: Arithmetic, leaf: Callable[[Term], Number]) -> 
             return arithmetic.power(fold(base, arithmetic, leaf), exponent)
         case Call(function, ()):
             return arithmetic.call(function, arithmetic.number(Fraction(0)))
+        case Call("pow", (base, exponent)):
+            return fold(through_exp(base, exponent), arithmetic, leaf)
         case Call(function, (argument,)):
             return arithmetic.call(function, fold(argument, arithmetic, leaf))
         case Where(condition, then, otherwise):

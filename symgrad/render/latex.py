@@ -27,7 +27,7 @@ from symgrad.algebra.terms import (
     Where,
 )
 from symgrad.errors import SymgradError
-from symgrad.primitives import PRIMITIVES
+from symgrad.primitives import POWER, PRIMITIVES
 from symgrad.render.fractions import Range, is_quotient, ranges, reaches_on, split
 from symgrad.render.names import Names, escape_latex, gradient_of, letter
 
@@ -162,6 +162,10 @@ class Printer:
 
     def call(self, term: Call, exponent: str = "") -> str:
         r"""e^{u}, \tanh\left(u\right)."""
+        if term.function == POWER:
+            base, to = term.arguments
+            bare = isinstance(base, (Size, Delta)) or (isinstance(base, Entry) and self.is_letter(base))
+            return f"{self.term(base) if bare else _parentheses(self.term(base))}^{{{self.term(to)}}}"
         arguments = ", ".join(map(self.term, term.arguments))
         if term.function == "exp":
             return f"e^{{{arguments}}}"

@@ -30,6 +30,7 @@ from symgrad.algebra.terms import (
     Where,
 )
 from symgrad.notation.layer import Layer
+from symgrad.primitives import POWER
 from symgrad.prove.floats import Floats
 from symgrad.prove.numbers import EvaluationError
 
@@ -152,6 +153,8 @@ _FAST = ("exp", "log", "log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos", "
 
 def _call(function: str, arguments: list[Array], rank: int) -> Array:
     """A scalar function at every entry, by NumPy or by Python's own library; NaN outside of its domain."""
+    if function == POWER:
+        return np.power(*arguments)
     argument = arguments[0] if arguments else np.zeros((1,) * rank)
     if function in _FAST:
         return getattr(np, function)(argument)

@@ -15,7 +15,7 @@ from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, flat_items, tuple_text
 from symgrad.render.kernels.small import Smalls, centred, fraction_text, split_product
 
-INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 POWERS = {Fraction(2): "square", Fraction(1, 2): "sqrt", Fraction(-1): "reciprocal"}
 
 
@@ -89,6 +89,8 @@ class FullWriter:
                 return write.power(base, exponent)
             case Call(function, (argument,)):
                 return write.call(function, argument)
+            case Call(_, (base, to)):
+                return write.real_power(base, to)
             case Where(condition, then, otherwise):
                 return write.where(condition, then, otherwise)
             case Compare() | Delta():
@@ -198,6 +200,13 @@ class _Value:
         if exponent in POWERS:
             return self._function(f"np.{POWERS[exponent]}({{0}}{{1}})", operand.text, operand)
         return self._function("np.power({0}{1})", f"{operand.text}, {fraction_text(exponent)}", operand)
+
+    def real_power(self, base: Term, exponent: Term) -> str:
+        """A power with an exponent that is no number."""
+        large = self.writer.is_large(self.frame)
+        left = self.writer.temporary(base, self.frame) if large(base) else self._small(base)
+        right = self._while_held(left, exponent) if large(exponent) else self._small(exponent)
+        return self._apply("power", left, right)
 
     def call(self, function: str, argument: Term) -> str:
         """A scalar function of each element."""

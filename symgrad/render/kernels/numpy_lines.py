@@ -8,7 +8,7 @@ from symgrad.algebra.terms import ONE, Binder, Entry, Index, Mul, Pow, Reduce, S
 from symgrad.plan.formula import mean_of
 from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
-from symgrad.primitives import PRIMITIVES
+from symgrad.primitives import POWER, PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
@@ -38,7 +38,7 @@ def smalls_for(plan: KernelPlan) -> Smalls:
 def _call(function: str, arguments: str) -> str:
     if function == "sqrt":
         return f"np.sqrt({arguments})"
-    return PRIMITIVES[function].numpy.format(arguments)
+    return f"np.power({arguments})" if function == POWER else PRIMITIVES[function].numpy.format(arguments)
 
 
 @dataclass

@@ -28,7 +28,7 @@ from symgrad.algebra.terms import (
 )
 from symgrad.plan.infix import Spelling, condition, infix
 from symgrad.plan.records import KernelPlan
-from symgrad.primitives import PRIMITIVES
+from symgrad.primitives import POWER, PRIMITIVES
 from symgrad.render.kernels.layout import Frame, einsum_text, place
 
 PYTHON, OWN, WIDE, LABEL = "python", "own", "wide", "label"
@@ -150,7 +150,7 @@ def _python_call(function: str, arguments: str) -> str:
     """A function of a float."""
     if function == "pi" or (function, arguments) == ("log", "0"):
         return "math.pi" if function == "pi" else "-math.inf"
-    if function in ("exp", "log", "sqrt") or (function in PRIMITIVES and hasattr(math, function)):
+    if function in ("exp", "log", "sqrt", POWER) or (function in PRIMITIVES and hasattr(math, function)):
         return f"math.{function}({arguments})"
     return f"float({PRIMITIVES[function].numpy.format(arguments)})"
 

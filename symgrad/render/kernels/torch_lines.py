@@ -35,7 +35,7 @@ from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, infix, split_sign
 from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
-from symgrad.primitives import PRIMITIVES
+from symgrad.primitives import POWER, PRIMITIVES
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
 from symgrad.render.kernels.places import PlaceLines
 from symgrad.render.kernels.products import (
@@ -64,7 +64,9 @@ def smalls_for(plan: KernelPlan, like: str) -> Smalls:
 
 
 def _call(function: str, arguments: str) -> str:
-    return f"torch.sqrt({arguments})" if function == "sqrt" else PRIMITIVES[function].torch.format(arguments)
+    if function in ("sqrt", POWER):
+        return f"torch.{function}({arguments})"
+    return PRIMITIVES[function].torch.format(arguments)
 
 
 @dataclass
@@ -180,8 +182,8 @@ class TorchLines:
                 return self._product(term, frame)
             case Pow(base, exponent):
                 return self._power(base, exponent, frame)
-            case Call(function, (argument,)):
-                return Call(function, (self._ready(argument, frame),))
+            case Call(function, arguments):
+                return Call(function, tuple(self._ready(argument, frame) for argument in arguments))
         raise SymgradError(f"torch kernels have no {type(term).__name__}; add a case to render/kernels/torch_lines.py")
 
     def _where(self, condition: Term, then: Term, otherwise: Term) -> Term:
