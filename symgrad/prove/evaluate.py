@@ -283,6 +283,7 @@ def random_point(
     fixed: Mapping[str, Fraction] | None = None,
     positive: bool = False,
     whole: bool = False,
+    among: tuple[Fraction, ...] = (),
 ) -> Point:
     """Small random rationals for everything that a layer is given, upstream gradients included.
 
@@ -294,10 +295,12 @@ def random_point(
         positive: make every value positive, for layers with roots and logarithms. Without it
             inputs and targets have any sign and may be 0, and parameters are not 0.
         whole: use whole numbers only (constants apart).
+        among: if not empty, the only values but for upstream gradients; constants are positive, and
+            parameters are not 0.
     """
     blank = Point(sizes, {})
     values = {
-        name: {key: _draw(rng, role, positive, whole) for key in blank.keys(indices)}
+        name: {key: _draw(rng, role, positive, whole, among) for key in blank.keys(indices)}
         for name, indices, role in _given(layer)
     }
     for name, value in (fixed or {}).items():
@@ -312,10 +315,14 @@ def _given(layer: Layer) -> list[tuple[str, tuple[Index, ...], str]]:
     return tensors + constants + [(GRADIENT + name, layer.indices(name) or (), "upstream") for name in layer.outputs]
 
 
-def _draw(rng: random.Random, role: str, positive: bool = False, whole: bool = False) -> Fraction:
+def _draw(
+    rng: random.Random, role: str, positive: bool = False, whole: bool = False, among: tuple[Fraction, ...] = ()
+) -> Fraction:
     """One random value."""
     if role == "constant":
-        return rng.choice(_CONSTANTS)
+        return rng.choice([value for value in among if value > 0] or _CONSTANTS)
+    if among and role != "upstream":
+        return rng.choice([value for value in among if value or role != "parameter"])
     value = rng.choice(_WHOLE if whole else _MAGNITUDES)
     if positive:
         return value

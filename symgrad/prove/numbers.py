@@ -294,7 +294,7 @@ def fold(term: Term, arithmetic: Arithmetic, leaf: Callable[[Term], Number]) -> 
         case Call(function, (argument,)):
             return arithmetic.call(function, fold(argument, arithmetic, leaf))
         case Where(condition, then, otherwise):
-            chosen = then if real_part(fold(condition, arithmetic, leaf)) else otherwise
+            chosen = then if real_part(fold(condition, arithmetic, leaf)) != 0 else otherwise
             return fold(chosen, arithmetic, leaf)
         case Compare(relation, left, right):
             sides = (real_part(fold(side, arithmetic, leaf)) for side in (left, right))
@@ -324,6 +324,8 @@ def extreme(values: list[Number], largest: bool, arithmetic: Arithmetic) -> Numb
     """The largest or smallest value; ties share the derivative evenly, as in torch.amax."""
     parts = [real_part(value) for value in values]
     best = max(parts) if largest else min(parts)
+    if any((part <= best if largest else part >= best) is not True for part in parts):
+        raise EvaluationError("which of overlapping intervals is the extreme one is open")
     ties = [value for value, part in zip(values, parts, strict=True) if part == best]
     total = ties[0]
     for value in ties[1:]:

@@ -4,8 +4,10 @@ Names of the layer are unfolded only as far as needed: a claim is first tried wi
 intermediate as a free variable (which proves more than is asked), then with the last definition
 replaced by its body, and so on down to the inputs. Each attempt is sound by itself.
 
-"Proved" comes only from equal canonical forms; "refuted" only from two numbers that differ,
-evaluated independently of the canonical form. Everything else is undecided, with what is left over.
+"Proved" comes only from equal canonical forms, in each of several cases where comparisons or roots of
+unknown sign are left (cases.py; tried last, where no counterexample was found); "refuted" only from
+two numbers that differ, evaluated independently of the canonical form. Everything else is
+undecided, with what is left over.
 A proof is blind to what both sides share: a wrong row in `primitives`, a forward pass typed wrong.
 """
 
@@ -25,6 +27,7 @@ from symgrad.derive.records import Condition, Gradient
 from symgrad.errors import DerivationError, SymgradError, TooLargeError
 from symgrad.notation.layer import Layer
 from symgrad.prove.canonical import Canonical
+from symgrad.prove.cases import zero_by_cases
 from symgrad.prove.clear import vanishes
 from symgrad.prove.conditions import conditions_of
 from symgrad.prove.counterexample import Counterexample, find_counterexample
@@ -120,6 +123,9 @@ class Prover:
         found = self._refute(left, right, distinct, fixed or {})
         if found is not None:
             return Proof(REFUTED, left, right, assumptions, distinct, found, unfolded)
+        names = self._by_cases(left, right, distinct, fixed or {})
+        if names is not None:
+            return Proof(PROVED, left, right, assumptions, distinct, unfolded=names)
         return Proof(UNDECIDED, left, right, assumptions, distinct, unfolded=unfolded, left_over=reason)
 
     def _refute(self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]) -> Counterexample | None:
@@ -165,6 +171,25 @@ class Prover:
             return tuple(unfolded), str(error)
         except ZeroDivisionError:
             return tuple(unfolded), "a side divides by zero for every value"
+
+    def _by_cases(
+        self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]
+    ) -> tuple[str, ...] | None:
+        """The names that were unfolded until the equality was proved by cases; None where it was not."""
+        unfolded: list[str] = []
+        try:
+            term = self.derivatives.resolved(add(left, negative(right)))
+            while True:
+                term = _fix(term, fixed)
+                if zero_by_cases(term, frozenset(distinct)):
+                    return tuple(unfolded)
+                name = self._latest(term)
+                if name is None:
+                    return None
+                unfolded.append(name)
+                term = self._unfold(term, name)
+        except (DerivationError, TooLargeError):
+            return None
 
     def _canonical(self, distinct: Pairs) -> Canonical:
         """Canonical forms where these pairs of indices differ; they are kept between questions."""
