@@ -14,7 +14,16 @@ from symgrad.notation.layer import Layer
 from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement, split
 from symgrad.notation.names import did_you_mean
-from symgrad.notation.own import Own, OwnName, defines_name, measure, read_own_name, used_in, written_out
+from symgrad.notation.own import (
+    Own,
+    OwnName,
+    defines_name,
+    measure,
+    read_own_name,
+    used_in,
+    written_out,
+    written_out_at,
+)
 
 _CONDITION = re.compile(r"\s*([A-Za-z]\w*)\s*!=\s*([A-Za-z]\w*)\s*")
 
@@ -90,7 +99,8 @@ def parse_claim(text: str, layer: Layer, source: str = "<claim>", line: int = 1,
     if own:
         measure(add(left, right), own, statement.first())
     used = used_in(left.names | right.names, own)
-    return Claim(text.strip(), written_out(left, own), written_out(right, own), distinct, used, right)
+    whole = [written_out_at(statement.first(), side, own) for side in (left, right)]
+    return Claim(text.strip(), whole[0], whole[1], distinct, used, right)
 
 
 def _only(given: Statement) -> Statement:

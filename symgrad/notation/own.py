@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.terms import Entry, Index, Term, walk
-from symgrad.errors import InputError, Origin
+from symgrad.errors import InputError, Origin, TooLargeError
 from symgrad.notation.claim_names import ClaimNames, resolve_name
 from symgrad.notation.expression import MAX_NESTING, Reader
 from symgrad.notation.layer import Layer
@@ -82,7 +82,8 @@ def read_own_name(statement: Statement, layer: Layer, own: Own) -> OwnName:
     body = names.full(body)
     nodes, depth = measure(body, own, origin)
     indices = tuple(scope.letters.index(letter) for letter in letters)
-    return OwnName(name, indices, written_out(body, own), body.names & own.keys(), nodes, depth, origin)
+    whole = written_out_at(origin, body, own)
+    return OwnName(name, indices, whole, body.names & own.keys(), nodes, depth, origin)
 
 
 def _check_new(name: str, origin: Origin, layer: Layer, own: Own) -> None:
@@ -126,6 +127,19 @@ def written_out(term: Term, own: Own) -> Term:
         return instantiate(found.body, found.indices, entry.indices) if found is not None else None
 
     return term if term.names.isdisjoint(own) else substitute(term, replaced)
+
+
+def written_out_at(origin: Origin, term: Term, own: Own) -> Term:
+    """The same for a term that stands at `origin`.
+
+    Raises:
+        InputError: a number in it becomes too large.
+    """
+    try:
+        return written_out(term, own)
+    except TooLargeError as error:
+        hint = "Use smaller numbers, or exp and log."
+        raise InputError(f"with your own names written out: {error}.", origin, hint) from None
 
 
 def measure(term: Term, own: Own, origin: Origin) -> tuple[int, int]:

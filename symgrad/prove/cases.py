@@ -43,7 +43,7 @@ from symgrad.prove.pointwise import collapsed, pointwise
 from symgrad.prove.powers import ceiling
 from symgrad.prove.roots import Known, divisors_of, has_roots, known_of, replaced, solution, split_roots, with_squares
 
-MOST_CASES = 250
+MOST_CASES = 150
 LARGEST = 600
 """Terms with more nodes are left alone."""
 Pairs = frozenset[frozenset[Index]]
@@ -103,7 +103,7 @@ class _Search:
 
     def zero(self, term: Term) -> bool:
         """Whether a term is 0 in all cases."""
-        known = tuple(known_of(term))
+        known = tuple(each for each in known_of(term) if not any(isinstance(n, Compare) for n in walk(each.term)))
         facts = tuple(fact(self.poly(each.term, self.distinct), each.strict) for each in known)
         return self.holds(term, _Case(facts, known, tuple(divisors_of(term)), (), self.distinct))
 

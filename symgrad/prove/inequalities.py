@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import prod
+from functools import lru_cache
+from math import gcd, lcm, prod
 
 from symgrad.prove.monomials import UNIT, Atom, Monomial, Poly, add_into, positive_product, size_atom
 from symgrad.prove.powers import positive_rest
 
-MOST = 120
+MOST = 60
 """More inequalities than this at once are left alone."""
 
 
@@ -52,26 +53,81 @@ def contradictory(facts: Iterable[Fact]) -> bool:
 
 def _absurd_together(facts: Iterable[Fact]) -> bool:
     """Whether the facts contradict each other with each monomial as an unknown of its own."""
-    lines = [(dict(each.poly), each.strict) for each in dict.fromkeys(facts)]
-    for unknown in _unknowns(lines):
-        if any(_absurd(*line) for line in lines):
-            return True
-        lines = _eliminated(lines, unknown)
-        if len(lines) > MOST:
+    return _absurd_lines(frozenset(facts))
+
+
+@lru_cache(maxsize=20_000)
+def _absurd_lines(facts: frozenset[Fact]) -> bool:
+    unknowns = dict.fromkeys(monomial for each in facts for monomial, _ in each.poly if monomial)
+    places = {UNIT: 0, **{monomial: place for place, monomial in enumerate(unknowns, start=1)}}
+    lines: Lines = {}
+    for each in facts:
+        row = [Fraction(0)] * len(places)
+        for monomial, coefficient in each.poly:
+            row[places[monomial]] = coefficient
+        _note(lines, _integers(row), each.strict)
+    waiting = set(range(1, len(places)))
+    while not any(_absurd(row, strict) for row, strict in lines.items()):
+        growth, place = min(((_growth(lines, each), each) for each in waiting), default=(0, 0))
+        if not place or len(lines) + growth > MOST:
             return False
-    return any(_absurd(*line) for line in lines)
+        waiting.remove(place)
+        lines = _eliminated(lines, place)
+    return True
+
+
+Row = tuple[int, ...]
+"""A linear form: its constant, and a coefficient for each unknown."""
+Lines = dict[Row, bool]
+"""Forms that are at least 0, or greater where strict."""
+
+
+def _note(lines: Lines, row: Row, strict: bool) -> None:
+    lines[row] = lines.get(row, False) or strict
+
+
+def _integers(row: Iterable[Fraction | int]) -> Row:
+    """The form with coprime integers."""
+    values = [Fraction(value) for value in row]
+    bottom = lcm(*(value.denominator for value in values))
+    whole = [int(value * bottom) for value in values]
+    top = gcd(*whole) or 1
+    return tuple(value // top for value in whole)
+
+
+def _absurd(row: Row, strict: bool) -> bool:
+    """Whether a line says of a number what it is not."""
+    return not any(row[1:]) and (row[0] < 0 or (strict and row[0] == 0))
+
+
+def _growth(lines: Lines, place: int) -> int:
+    """By how many lines there are more without an unknown."""
+    lower = sum(row[place] > 0 for row in lines)
+    upper = sum(row[place] < 0 for row in lines)
+    return lower * upper - lower - upper
+
+
+def _eliminated(lines: Lines, place: int) -> Lines:
+    """What follows for the other unknowns: each lower bound is below each upper one."""
+    rest: Lines = {row: strict for row, strict in lines.items() if not row[place]}
+    for low, strict in lines.items():
+        for high, too in lines.items() if low[place] > 0 else ():
+            if high[place] < 0:
+                row = [a * -high[place] + b * low[place] for a, b in zip(low, high, strict=True)]
+                top = gcd(*row) or 1
+                _note(rest, tuple(value // top for value in row), strict or too)
+    return rest
 
 
 def _products(monomials: Iterable[Monomial], known: list[Fact]) -> Iterator[Fact]:
     """The sign of each product whose factors have known signs."""
-    for monomial in sorted(monomials):
-        if len(monomial) < 2 and all(atom.kind != "pow" for atom, _ in monomial):
-            continue
-        signs = [sign_of(atom, known) if exponent % 2 else 1 for atom, exponent in monomial]
-        if 0 in signs:
+    products = [m for m in sorted(monomials) if len(m) > 1 or any(a.kind == "pow" or e != 1 for a, e in m)]
+    signs = {atom: sign_of(atom, known) for atom in dict.fromkeys(atom for m in products for atom, _ in m)}
+    for monomial in products:
+        if any(signs[atom] == 0 for atom, _ in monomial):
             yield from zero({monomial: Fraction(1)})
-        elif None not in signs and all(exponent % 2 or sign_of(atom, known) for atom, exponent in monomial):
-            sign = prod(each for each in signs if each is not None)
+        elif all(signs[atom] for atom, _ in monomial):
+            sign = prod(signs[atom] or 1 for atom, exponent in monomial if exponent % 2)
             yield Fact(((monomial, Fraction(sign)),), True)
 
 
@@ -88,38 +144,6 @@ def sign_of(atom: Atom, known: Sequence[Fact]) -> int | None:
         return -1
     above, below = (Fact(tuple(sorted(each.items())), True) for each in (base, opposite))
     return 0 if _absurd_together([*always, above]) and _absurd_together([*always, below]) else None
-
-
-Line = tuple[Poly, bool]
-
-
-def _unknowns(lines: list[Line]) -> list[Monomial]:
-    return sorted({monomial for poly, _ in lines for monomial in poly if monomial})
-
-
-def _absurd(poly: Poly, strict: bool) -> bool:
-    """Whether a line says of a number what it is not."""
-    if any(monomial for monomial in poly):
-        return False
-    value = poly.get(UNIT, Fraction(0))
-    return value < 0 or (strict and value == 0)
-
-
-def _eliminated(lines: list[Line], unknown: Monomial) -> list[Line]:
-    """What follows for the other unknowns: each lower bound is below each upper one."""
-    lower = [line for line in lines if line[0].get(unknown, 0) > 0]
-    upper = [line for line in lines if line[0].get(unknown, 0) < 0]
-    rest = [line for line in lines if unknown not in line[0]]
-    for low, strict in lower:
-        for high, too in upper:
-            total: Poly = add_into({}, low, -high[unknown])
-            add_into(total, high, low[unknown])
-            rest.append((positive_rest(total), strict or too))
-    found: dict[tuple[tuple[Monomial, Fraction], ...], bool] = {}
-    for poly, strict in rest:
-        key = tuple(sorted(poly.items()))
-        found[key] = found.get(key, False) or strict
-    return [(dict(key), strict) for key, strict in found.items()]
 
 
 def _whole(monomial: Monomial) -> bool:

@@ -64,7 +64,8 @@ class Plain:
             case Mul(factors):
                 return self.product(factors, at)
             case Pow(base, exponent):
-                return self.value(base, at) ** (int(exponent) if exponent.denominator == 1 else float(exponent))
+                whole = exponent.denominator == 1
+                return math.pow(self.value(base, at), int(exponent) if whole else float(exponent))
             case Call(name, arguments):
                 return float(FUNCTIONS[name](*(self.value(each, at) for each in arguments)))
             case Compare(relation, left, right):
