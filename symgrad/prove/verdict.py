@@ -29,7 +29,7 @@ from symgrad.notation.layer import Layer
 from symgrad.prove.canonical import Canonical
 from symgrad.prove.cases import zero_by_cases
 from symgrad.prove.clear import vanishes
-from symgrad.prove.conditions import conditions_of
+from symgrad.prove.conditions import conditions_of, domain_of
 from symgrad.prove.counterexample import Counterexample, find_counterexample
 from symgrad.prove.derivatives import Derivatives
 from symgrad.prove.monomials import Poly
@@ -90,6 +90,7 @@ class Prover:
             self.bodies[definition.name] = (definition.indices, definition.body)
         for gradient in gradients:
             self.bodies[gradient.entry.name] = (gradient.entry.indices, gradient.body)
+        self.domain = domain_of(layer)
         self.derivatives = Derivatives(layer)
         self.canonicals: dict[Pairs, Canonical] = {}
         self.order = {name: (self._rank(name), place) for place, name in enumerate(self.bodies)}
@@ -116,7 +117,7 @@ class Prover:
             distinct: pairs of free indices that differ.
             fixed: values for given names, such as 1 for the upstream gradient of a loss.
         """
-        assumptions = conditions_of((left, right), self.layer)
+        assumptions = conditions_of((left, right), self.layer, self.domain)
         unfolded, reason = self._prove(left, right, distinct, fixed or {})
         if not reason:
             return Proof(PROVED, left, right, assumptions, distinct, unfolded=unfolded)
