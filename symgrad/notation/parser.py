@@ -18,7 +18,7 @@ from symgrad.notation.numbers import exact_number
 from symgrad.primitives import ALIASES, PRIMITIVES
 
 MAX_DEFINITIONS = 2_000
-MAX_DECLARED = 500
+MAX_DECLARED = 2_000
 MAX_DIMENSIONS = 16
 Lookup = Callable[[str], "Layer | None"]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from itertools import count
+from itertools import count, islice
 
 from symgrad.algebra.binding import rename, transform_children
 from symgrad.algebra.terms import (
@@ -51,7 +51,7 @@ Pairs = frozenset[frozenset[Index]]
 
 def zero_by_cases(term: Term, distinct: Pairs = frozenset()) -> bool:
     """Whether a term is 0 for all values for which it has one; False where that is not found out."""
-    if sum(1 for _ in walk(term)) > LARGEST:
+    if is_large(term):
         return False
     term = collapsed(opened(term))
     if not has_roots(term) and not any(isinstance(node, Compare) for node in walk(term)):
@@ -62,6 +62,11 @@ def zero_by_cases(term: Term, distinct: Pairs = frozenset()) -> bool:
         return all(search.zero(each) for each in pointwise(term, letters))
     except (DerivationError, TooLargeError, ZeroDivisionError, RecursionError):
         return False
+
+
+def is_large(term: Term) -> bool:
+    """Whether a term has too many nodes to be looked at case by case; counted no further than needed."""
+    return sum(1 for _ in islice(walk(term), LARGEST + 1)) > LARGEST
 
 
 def opened(term: Term) -> Term:

@@ -10,13 +10,13 @@ from symgrad.derive.records import Condition
 from symgrad.notation.layer import Layer
 
 
-def conditions_of(terms: Iterable[Term], layer: Layer, own: Iterable[Condition] | None = None) -> tuple[Condition, ...]:
+def conditions_of(terms: Iterable[Term], layer: Layer, own: Conditions | None = None) -> tuple[Condition, ...]:
     """What the terms need beyond the layer's own domain; sizes are at least 1 by definition.
 
     `own` is that domain where it is known already.
     """
-    known = _Conditions(domain_of(layer) if own is None else own)
-    found = _Conditions()
+    known = Conditions(domain_of(layer)) if own is None else own
+    found = Conditions()
     for term in terms:
         for condition in _needs(term):
             if not known.imply(condition):
@@ -26,14 +26,14 @@ def conditions_of(terms: Iterable[Term], layer: Layer, own: Iterable[Condition] 
 
 def domain_of(layer: Layer) -> tuple[Condition, ...]:
     """What the layer's own equations need: var + eps > 0."""
-    found = _Conditions()
+    found = Conditions()
     for definition in layer.definitions:
         for condition in _needs(definition.body):
             found.add(condition)
     return found.all()
 
 
-class _Conditions:
+class Conditions:
     """Conditions, none of which gives another; looked up by the names in them."""
 
     def __init__(self, conditions: Iterable[Condition] = ()) -> None:

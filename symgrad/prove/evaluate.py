@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -36,6 +37,8 @@ from symgrad.prove.numbers import (
 Key = tuple[int, ...]
 """Which entry of a tensor: one number, from 0, for each dimension; () for a scalar."""
 
+DEEP = 8
+"""How many definitions may wait for one another before those below are computed in order."""
 GRADIENT = "d_"
 """How the name of a gradient begins."""
 
@@ -98,6 +101,7 @@ class _Walk:
     point: Point
     arithmetic: Arithmetic
     memo: dict[tuple[str, Key], Number] = field(default_factory=dict)
+    depth: int = 0
 
     def value(self, term: Term, at: Mapping[Index, int]) -> Number:
         """The value of a term."""
@@ -145,8 +149,27 @@ class _Walk:
         """An entry of a definition, from its body, once."""
         place = (definition.name, key)
         if place not in self.memo:
-            self.memo[place] = self.value(definition.body, dict(zip(definition.indices, key, strict=True)))
+            if self.depth == DEEP:
+                self._prepare(definition)
+            self.depth += 1
+            try:
+                self.memo[place] = self.value(definition.body, dict(zip(definition.indices, key, strict=True)))
+            finally:
+                self.depth -= 1
         return self.memo[place]
+
+    def _prepare(self, definition: Definition) -> None:
+        """Compute what a definition depends on from the first one on: long chains must not nest deeply."""
+        names = reachable(self.layer, definition.body.names)
+        self.depth += 1
+        try:
+            for each in self.layer.definitions:
+                if each.name in names:
+                    for key in self.point.keys(each.indices):
+                        with suppress(EvaluationError):  # perhaps it is not needed
+                            self.entry(each.name, key)
+        finally:
+            self.depth -= 1
 
     def entry(self, name: str, key: Key) -> Number:
         """The value of an entry."""

@@ -16,25 +16,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.shape import shape
 from symgrad.algebra.simplify import separate_letters, settle
-from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative
+from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative, walk
 from symgrad.derive.dependence import segments
 from symgrad.derive.recorder import has_derivative
 from symgrad.derive.records import Condition, Gradient
 from symgrad.errors import DerivationError, SymgradError, TooLargeError
 from symgrad.notation.layer import Layer
 from symgrad.prove.canonical import Canonical
-from symgrad.prove.cases import zero_by_cases
+from symgrad.prove.cases import is_large, zero_by_cases
 from symgrad.prove.clear import vanishes
-from symgrad.prove.conditions import conditions_of, domain_of
+from symgrad.prove.conditions import Conditions, conditions_of, domain_of
 from symgrad.prove.counterexample import Counterexample, find_counterexample
 from symgrad.prove.derivatives import Derivatives
 from symgrad.prove.monomials import Poly
 from symgrad.prove.numbers import EvaluationError
 
+MAX_NODES = 20_000
+"""Terms with more nodes are not unfolded further."""
 PROVED, REFUTED, UNDECIDED = "proved", "refuted", "undecided"
 Pairs = tuple[frozenset[Index], ...]
 
@@ -90,7 +93,7 @@ class Prover:
             self.bodies[definition.name] = (definition.indices, definition.body)
         for gradient in gradients:
             self.bodies[gradient.entry.name] = (gradient.entry.indices, gradient.body)
-        self.domain = domain_of(layer)
+        self.domain = Conditions(domain_of(layer))
         self.derivatives = Derivatives(layer)
         self.canonicals: dict[Pairs, Canonical] = {}
         self.order = {name: (self._rank(name), place) for place, name in enumerate(self.bodies)}
@@ -134,7 +137,7 @@ class Prover:
         pairs = tuple((first, second) for first, second in map(sorted, distinct))
         try:
             return find_counterexample(left, right, self.layer, distinct=pairs, fixed=fixed)
-        except EvaluationError:
+        except (EvaluationError, RecursionError):
             return None
 
     def equal(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> bool:
@@ -166,10 +169,14 @@ class Prover:
                 name = self._latest(term)
                 if not reason or name is None:
                     return tuple(unfolded), reason
+                if sum(1 for _ in islice(walk(term), MAX_NODES)) == MAX_NODES:
+                    return tuple(unfolded), f"with {len(unfolded)} names unfolded there are more than {MAX_NODES} parts"
                 unfolded.append(name)
                 term = self._unfold(term, name)
         except (DerivationError, TooLargeError) as error:
             return tuple(unfolded), str(error)
+        except RecursionError:
+            return tuple(unfolded), "an expression is nested too deeply"
         except ZeroDivisionError:
             return tuple(unfolded), "a side divides by zero for every value"
 
@@ -185,11 +192,11 @@ class Prover:
                 if zero_by_cases(term, frozenset(distinct)):
                     return tuple(unfolded)
                 name = self._latest(term)
-                if name is None:
+                if name is None or is_large(term):
                     return None
                 unfolded.append(name)
                 term = self._unfold(term, name)
-        except (DerivationError, TooLargeError):
+        except (DerivationError, TooLargeError, RecursionError):
             return None
 
     def _canonical(self, distinct: Pairs) -> Canonical:
