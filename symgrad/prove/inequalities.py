@@ -126,7 +126,7 @@ def _products(monomials: Iterable[Monomial], known: list[Fact]) -> Iterator[Fact
     for monomial in products:
         if any(signs[atom] == 0 for atom, _ in monomial):
             yield from zero({monomial: Fraction(1)})
-        elif all(signs[atom] for atom, _ in monomial):
+        elif all(signs[atom] == 1 if e.denominator != 1 else signs[atom] for atom, e in monomial):
             sign = prod(signs[atom] or 1 for atom, exponent in monomial if exponent % 2)
             yield Fact(((monomial, Fraction(sign)),), True)
 
