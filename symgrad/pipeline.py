@@ -22,7 +22,7 @@ from symgrad.check.report import report
 from symgrad.derive.records import Gradient
 from symgrad.derive.tangents import adjoint_identity, derive_tangents, with_backward
 from symgrad.errors import SymgradError
-from symgrad.notation.claim import Claim, parse_claim, seed_of
+from symgrad.notation.claim import Claim, read_claims, seed_of
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
 from symgrad.notation.lines import Statement
@@ -80,13 +80,17 @@ def prove(found: Study, claims: Iterable[str], source: str = "<claim>") -> list[
     """The verdict on each claim about a studied layer.
 
     The upstream gradient of a layer's only, scalar output is 1 in claims that do not name it.
+    `xhat[s, c, k] := …` before a claim gives it a name of one's own; it has no verdict.
     """
     return prove_statements(found, [Statement(source, line, text) for line, text in enumerate(claims, start=1)])
 
 
 def prove_statements(found: Study, statements: Iterable[Statement]) -> list[tuple[Claim, Proof]]:
-    """The verdict on each claim, with the places that messages name; all are read before one is judged."""
-    claims = [parse_claim(each.text, found.layer, each.source, each.line) for each in statements]
+    """The verdict on each claim, with the places that messages name; all are read before one is judged.
+
+    `name[…] := formula` among the statements is no claim: it gives the claims after it a name.
+    """
+    claims = read_claims(statements, found.layer)
     prover = Prover(found.layer, found.gradients)
     return [(claim, judge(prover, claim)) for claim in claims]
 

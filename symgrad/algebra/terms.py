@@ -65,6 +65,11 @@ class Term:
         return any(child.binds for child in self.children)
 
     @cached_property
+    def of_indices(self) -> bool:
+        """Whether it is made of indices and numbers only; labels in places count as indices."""
+        return all(child.of_indices for child in self.children)
+
+    @cached_property
     def letters(self) -> frozenset[str]:
         """Every index letter below, free or bound."""
         own = frozenset(index.name for index in self.free)
@@ -117,6 +122,10 @@ class Entry(Term):
     @cached_property
     def names(self) -> frozenset[str]:
         return frozenset((self.name,)).union(*(at.value.names for at in self.indices if isinstance(at, Place)))
+
+    @cached_property
+    def of_indices(self) -> bool:
+        return False
 
     @cached_property
     def is_plain(self) -> bool:

@@ -39,7 +39,11 @@ def run(options: argparse.Namespace) -> int:
     from symgrad import pipeline
     from symgrad.cli.progress import Progress
     from symgrad.notation.library import load
+    from symgrad.render.files import check_writable
 
+    for path in (options.latex, options.json):
+        if path not in (None, "-"):
+            check_writable(path)
     progress = Progress()
     if options.mode != "vjp" or options.wrt:
         from symgrad.cli.modes import run_mode

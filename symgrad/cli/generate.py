@@ -28,8 +28,13 @@ def run(options: argparse.Namespace) -> int:
     from symgrad import pipeline
     from symgrad.cli.progress import Progress
     from symgrad.notation.library import gallery
-    from symgrad.render.files import compare, write_atomic
+    from symgrad.render.files import check_folder, compare, write_all
+    from symgrad.render.kernels import BACKENDS
 
+    names = _names(options.layers)
+    if not options.check:
+        backends = set(options.backend or BACKENDS) & set(BACKENDS)
+        check_folder(options.out, [f"{backend}/{name}.py" for backend in sorted(backends) for name in names])
     progress = Progress()
     files = []
     for name in options.layers or gallery():
@@ -48,10 +53,26 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(f"{_files(len(files))} in {options.out} up to date.")
         return 1 if differences else 0
-    for file in files:
-        write_atomic(options.out / file.path, file.text)
-        print(options.out / file.path)
+    for path in write_all(files, options.out):
+        print(path)
     return 0
+
+
+def _names(layers: list[str]) -> list[str]:
+    """The names of the layers that were asked for; two of one name would write the same files."""
+    from symgrad.errors import InputError
+    from symgrad.notation.library import gallery, load
+
+    found: dict[str, str] = {}
+    for each in layers:
+        name = load(each).name
+        if name in found:
+            raise InputError(
+                f"{found[name]!r} and {each!r} are both named {name}, and would write the same files.",
+                hint="Rename one, or generate them into different folders: --out DIR.",
+            )
+        found[name] = each
+    return list(found or gallery())
 
 
 def _files(number: int) -> str:

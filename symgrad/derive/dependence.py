@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.algebra.binding import fresh_letter
@@ -57,35 +57,50 @@ def segments(layer: Layer) -> tuple[Segment, ...]:
             groups[-1].append(definition)
         else:
             groups.append([definition])
-    pieces = [piece for group in groups for piece in _cut_at_bottlenecks(layer, group)]
-    return tuple(_segment(layer, piece) for piece in pieces)
-
-
-def _cut_at_bottlenecks(layer: Layer, group: list[Definition]) -> list[list[Definition]]:
-    """A stretch of definitions, cut after each bottleneck."""
-    inside = {definition.name for definition in group}
     fixed = {c.name for c in layer.constants} | {t.name for t in layer.tensors if t.role == "target"}
+    pieces = [piece for group in groups for piece in _cut_at_bottlenecks(fixed, group)]
+    users = users_of(layer.definitions)
+    order = {
+        name: place
+        for place, name in enumerate([*(t.name for t in layer.tensors), *(d.name for d in layer.definitions)])
+    }
+    return tuple(_segment(layer, piece, users, order) for piece in pieces)
+
+
+def users_of(definitions: Iterable[Definition]) -> dict[str, list[str]]:
+    """For each name, the definitions in which it stands, in order."""
+    found: dict[str, list[str]] = {}
+    for definition in definitions:
+        for name in definition.body.names:
+            found.setdefault(name, []).append(definition.name)
+    return found
+
+
+def _cut_at_bottlenecks(fixed: Collection[str], group: list[Definition]) -> list[list[Definition]]:
+    """A stretch of definitions, cut after each bottleneck; `fixed` names do not vary."""
+    inside = {definition.name for definition in group}
     last_use = {name: place for place, d in enumerate(group) for name in d.body.names}
     pieces: list[list[Definition]] = [[]]
+    earlier: set[str] = set()
     reach = -1
     for place, definition in enumerate(group):
         pieces[-1].append(definition)
-        earlier = {d.name for d in group[:place]}
-        moving = [n for n in definition.body.names if n in earlier or n not in (inside | fixed)]
+        moving = [n for n in definition.body.names if n in earlier or not (n in inside or n in fixed)]
+        earlier.add(definition.name)
         reach = max([reach, *(last_use[name] for name in moving)])
         if reach <= place and place + 1 < len(group):
             pieces.append([])
     return [piece for piece in pieces if piece]
 
 
-def _segment(layer: Layer, group: list[Definition]) -> Segment:
+def _segment(
+    layer: Layer, group: list[Definition], users: Mapping[str, list[str]], order: Mapping[str, int]
+) -> Segment:
+    """The record of one piece, from the users of each name and its place in the layer."""
     inside = {d.name for d in group}
-    used_outside = {name for d in layer.definitions if d.name not in inside for name in d.body.names}
-    exports = tuple(d.name for d in group if d.name in used_outside or d.name in layer.outputs)
-    constants = {constant.name for constant in layer.constants}
-    order = list(dict.fromkeys([*(t.name for t in layer.tensors), *(d.name for d in layer.definitions)]))
-    names = {name for d in group for name in d.body.names} - inside - constants
-    return Segment(tuple(group), exports, tuple(name for name in order if name in names))
+    exports = tuple(d.name for d in group if d.name in layer.outputs or not inside.issuperset(users.get(d.name, ())))
+    names = {name for d in group for name in d.body.names if name not in inside and name in order}
+    return Segment(tuple(group), exports, tuple(sorted(names, key=order.__getitem__)))
 
 
 def dependents(definitions: Sequence[Definition]) -> dict[str, frozenset[str]]:

@@ -59,22 +59,27 @@ def derive_by_jacobian(layer: Layer) -> tuple[Gradient, ...]:
     found: dict[str, Gradient] = {}
     parts = segments(layer)
     exported = {name for part in parts for name in part.exports}
+    importers: dict[str, list[Segment]] = {}
+    for part in parts:
+        for name in part.imports:
+            importers.setdefault(name, []).append(part)
+    ways = _Ways.of(layer)
     for name in [
         *reversed([d.name for d in layer.definitions if d.name in exported]),
         *(t.name for t in layer.tensors),
     ]:
-        users = [part for part in parts if name in part.imports]
+        users = importers.get(name, [])
         if users and (name in wanted or name in exported) and name not in layer.outputs:
-            found[name] = _gradient(layer, users, name)
+            found[name] = _gradient(layer, users, name, ways)
     return tuple(found.values())
 
 
-def _gradient(layer: Layer, users: list[Segment], name: str) -> Gradient:
+def _gradient(layer: Layer, users: list[Segment], name: str, ways: _Ways) -> Gradient:
     """d_name, by contraction with the Jacobian of each call that uses it."""
     entry = layer.entry(name)
     gradient = Entry(f"d_{name}", entry.indices)
     jacobians = [
-        TotalDerivatives(layer, part.definitions, _follows(layer, part, name)).jacobian(export, entry)
+        TotalDerivatives(layer, part.definitions, ways.follows(part, name)).jacobian(export, entry)
         for part in users
         for export in part.exports
         if total_alignment(part.definitions, export, name) is not None
@@ -89,14 +94,43 @@ def _gradient(layer: Layer, users: list[Segment], name: str) -> Gradient:
     return Gradient(gradient, recorder.term, recorder.finish("jacobian", f"the gradient of {name}", lemmas))
 
 
-def _follows(layer: Layer, part: Segment, name: str) -> bool:
-    """Whether derivatives by `name` within a part are total ones.
+@dataclass(frozen=True)
+class _Ways:
+    """Where names stand in a layer, looked up once.
 
-    They are not where the part also takes in something else that depends on `name`: that is held, and
-    has a path of its own.
+    Attributes:
+        definitions: in order.
+        places: of each definition.
+        first_use: the place of the first definition in which a name stands.
     """
-    moving = dependents(layer.definitions).get(name, frozenset())
-    return moving.isdisjoint(part.imports)
+
+    definitions: tuple[Definition, ...]
+    places: dict[str, int]
+    first_use: dict[str, int]
+
+    @classmethod
+    def of(cls, layer: Layer) -> _Ways:
+        """The places in a layer."""
+        first: dict[str, int] = {}
+        for place, definition in enumerate(layer.definitions):
+            for name in definition.body.names:
+                first.setdefault(name, place)
+        return cls(layer.definitions, {d.name: n for n, d in enumerate(layer.definitions)}, first)
+
+    def follows(self, part: Segment, name: str) -> bool:
+        """Whether derivatives by `name` within a part are total ones.
+
+        They are not where the part also takes in something else that depends on `name`: that is
+        held, and has a path of its own. Only what lies between the first use of `name` and the last
+        thing that the part takes in is looked at, which is little in a chain.
+        """
+        imports = {each for each in part.imports if each != name and each in self.places}
+        last = max((self.places[each] for each in imports), default=-1)
+        moving = {name}
+        for definition in self.definitions[self.first_use.get(name, 0) : last + 1]:
+            if not moving.isdisjoint(definition.body.names):
+                moving.add(definition.name)
+        return imports.isdisjoint(moving)
 
 
 def _upstream(derivative: Diff) -> Entry:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.simplify import settle
 from symgrad.algebra.terms import Entry, Term, add, mul, sum_over
-from symgrad.derive.dependence import derivative_of, direct_alignment, open_indices, segments, separated
+from symgrad.derive.dependence import derivative_of, direct_alignment, open_indices, segments, separated, users_of
 from symgrad.derive.local import derive_local
 from symgrad.derive.recorder import Recorder
 from symgrad.derive.records import Derivation, Gradient
@@ -39,9 +39,11 @@ class _Paths:
     def __post_init__(self) -> None:
         self.definitions = separated(self.layer)
         self.by_name = {d.name: d for d in self.definitions}
+        self.live = _live(self.layer)
+        self.users = users_of(d for d in self.definitions if d.name in self.live)
+        self.axes = [axis.name for axis in self.layer.axes]
         self.context = Context(self.by_name, {})
         self.gradients: dict[str, Gradient] = {}
-        self.live = _live(self.layer)
         self.public = {name for part in segments(self.layer) for name in part.exports}
 
     def run(self) -> tuple[Gradient, ...]:
@@ -54,7 +56,7 @@ class _Paths:
 
     def consumers(self, name: str) -> list[Definition]:
         """The definitions that use `name`; those that end a layer call come first."""
-        users = [d for d in self.definitions if d.name in self.live and name in d.body.names]
+        users = [self.by_name[user] for user in self.users.get(name, ())]
         return sorted(users, key=lambda d: d.name not in self.public)
 
     def derive(self, entry: Entry) -> None:
@@ -64,8 +66,7 @@ class _Paths:
         for user in self.consumers(entry.name):
             alignment = direct_alignment(user, entry.name)
             assert alignment is not None
-            axes = [axis.name for axis in self.layer.axes]
-            derivative = derivative_of(user, entry, alignment, total=False, axes=axes)
+            derivative = derivative_of(user, entry, alignment, total=False, axes=self.axes)
             assert isinstance(derivative.body, Entry)
             upstream = Entry(f"d_{user.name}", derivative.body.indices)
             terms.append(sum_over(open_indices(derivative), mul(upstream, derivative)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.errors import InputError
-from symgrad.notation.claim import resolve_name
+from symgrad.notation.claim_names import resolve_name
 from symgrad.notation.layer import Layer
 from symgrad.notation.names import did_you_mean
 from symgrad.prove.study import Study

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.algebra.binding import in_places, transform_children
-from symgrad.algebra.terms import Diff, Entry, Index, Term
+from symgrad.algebra.terms import Index, Term, add
 from symgrad.errors import InputError, Origin
-from symgrad.notation.expression import Reader, Scope
+from symgrad.notation.claim_names import ClaimNames
+from symgrad.notation.expression import Reader
 from symgrad.notation.layer import Layer
 from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement, split
 from symgrad.notation.names import did_you_mean
-from symgrad.notation.places import Places
+from symgrad.notation.own import (
+    Own,
+    OwnName,
+    defines_name,
+    measure,
+    read_own_name,
+    used_in,
+    written_out,
+    written_out_at,
+)
 
 _CONDITION = re.compile(r"\s*([A-Za-z]\w*)\s*!=\s*([A-Za-z]\w*)\s*")
 
@@ -29,57 +38,70 @@ class Claim:
         left: the left side.
         right: the right side, with the same free indices.
         distinct: pairs of indices that are claimed to differ (`…, k != i`).
+        own: the names of the person's own on which it depends; `left` and `right` have their
+            formulas instead.
+        written: the right side with these names.
     """
 
     text: str
     left: Term
     right: Term
     distinct: tuple[frozenset[Index], ...] = ()
+    own: tuple[OwnName, ...] = ()
+    written: Term | None = None
+
+    def opened(self, term: Term) -> Term:
+        """A term with the formulas of the claim's own names in their place."""
+        return written_out(term, {each.name: each for each in self.own})
 
 
-def parse_claim(text: str, layer: Layer, source: str = "<claim>", line: int = 1) -> Claim:
-    """The claim that `text` makes about `layer`.
-
-    Both sides may name the layer's tensors and definitions (`y.mu`, or `mu` where only one layer
-    call has it), gradients `d_v`, and derivatives `total(y[c, k], x[c, i])`, in which everything
-    that depends on x follows, and `partial(y[c, i], mu[c])`, in which every other name is held.
+def read_claims(statements: Iterable[Statement], layer: Layer) -> list[Claim]:
+    """The claims among statements; `name[…] := formula` holds for the claims that follow it.
 
     Raises:
         InputError: with the place, what was expected and what to do.
     """
-    _, statements = split(text, source)
-    if len(statements) != 1:
-        origin = statements[1].first() if statements else Origin(source, line, 1, text.split("\n")[0])
-        raise InputError(f"expected one claim, and {len(statements)} stand here.", origin, "Write d_x[i] = ….")
-    statement = Statement(source, line + statements[0].line - 1, statements[0].text)
+    own: dict[str, OwnName] = {}
+    claims = []
+    for statement in statements:
+        if defines_name(statement):
+            found = read_own_name(_only(statement), layer, own)
+            own[found.name] = found
+        else:
+            claims.append(parse_claim(statement.text, layer, statement.source, statement.line, own))
+    return claims
+
+
+def parse_claim(text: str, layer: Layer, source: str = "<claim>", line: int = 1, own: Own | None = None) -> Claim:
+    """The claim that `text` makes about `layer`.
+
+    Both sides may name the layer's tensors and definitions (`y.mu`, or `mu` where only one layer
+    call has it), gradients `d_v`, derivatives `total(y[c, k], x[c, i])`, in which everything that
+    depends on x follows, and `partial(y[c, i], mu[c])`, in which every other name is held, and the
+    names in `own`.
+
+    Raises:
+        InputError: with the place, what was expected and what to do.
+    """
+    own = own or {}
+    statement = _only(Statement(source, line, text))
     equals, commas = _marks(statement)
     if not statement.text[:equals].strip():
         raise InputError("the left side is missing.", statement.first(), "Write the claim as d_x[i] = ….")
-    letters = Letters()
-    for axis in layer.axes:
-        letters.declare(axis.name, layer.name)
-    scope = Scope(_Lookup(layer), lambda: _names(layer), letters, derivatives=True, places=_places(layer))
+    names = ClaimNames(layer, {each.name: each.indices for each in own.values()})
+    scope = names.scope()
     left = Reader(statement, 0, scope).read(equals)
     reader = Reader(statement, equals + 1, scope)
     right = reader.read(commas[0] if commas else None)
+    letters = scope.letters
     distinct = tuple(_condition(statement, start, end, letters) for start, end in _spans(statement, commas))
-    left, right = (_own_names(letters.resolve(side), layer) for side in (left, right))
+    left, right = (names.full(letters.resolve(side)) for side in (left, right))
     _same_free(statement, left, right, distinct, reader.places)
-    return Claim(text.strip(), left, right, distinct)
-
-
-def _places(layer: Layer) -> Places:
-    """What the layer says of places; a claim may not bring in new ones."""
-    constants = {constant.name: constant.default for constant in layer.constants if constant.is_whole}
-    return Places(dict(layer.labels), constants, fits=list(layer.fits), closed=True)
-
-
-def resolve_name(name: str, layer: Layer) -> str | None:
-    """The layer's own name for `name`: itself, or `y.mu` for `mu` where that is the only one."""
-    if layer.indices(name) is not None:
-        return name
-    close = [d.name for d in layer.definitions if d.name.rpartition(".")[2] == name]
-    return close[0] if len(close) == 1 else None
+    if own:
+        measure(add(left, right), own, statement.first())
+    used = used_in(left.names | right.names, own)
+    whole = [written_out_at(statement.first(), side, own) for side in (left, right)]
+    return Claim(text.strip(), whole[0], whole[1], distinct, used, right)
 
 
 def seed_of(layer: Layer, claim: Claim) -> dict[str, Fraction]:
@@ -89,41 +111,14 @@ def seed_of(layer: Layer, claim: Claim) -> dict[str, Fraction]:
     return {seed: Fraction(1)} if layer.scalar_output and seed not in named else {}
 
 
-@dataclass(frozen=True)
-class _Lookup:
-    """Indices of names, under the names of their axes; gradients have those of their tensor."""
-
-    layer: Layer
-
-    def __call__(self, name: str) -> tuple[Index, ...] | None:
-        plain = resolve_name(name, self.layer)
-        if plain is None and name.startswith("d_"):
-            plain = resolve_name(name[2:], self.layer)
-        indices = self.layer.indices(plain) if plain is not None else None
-        return None if indices is None else tuple(Index(i.axis, i.axis) for i in indices)
-
-
-def _own_names(term: Term, layer: Layer) -> Term:
-    """The term with the layer's own names: `mu` becomes `y.mu`."""
-
-    def own(entry: Entry) -> Entry:
-        name = resolve_name(entry.name, layer) or f"d_{resolve_name(entry.name[2:], layer)}"
-        return Entry(name, entry.indices)
-
-    def change(node: Term) -> Term:
-        node = in_places(node, change)
-        if isinstance(node, Entry):
-            return own(node)
-        if isinstance(node, Diff):
-            return Diff(change(node.body), own(node.wrt), node.total)
-        return transform_children(node, change)
-
-    return change(term)
-
-
-def _names(layer: Layer) -> list[str]:
-    names = [*layer.order, *(d.name for d in layer.definitions)]
-    return names + [f"d_{name}" for name in names]
+def _only(given: Statement) -> Statement:
+    """The one statement in a text, its comments removed."""
+    _, statements = split(given.text, given.source)
+    if len(statements) != 1:
+        first = Origin(given.source, given.line, 1, given.text.split("\n")[0])
+        origin = statements[1].first() if statements else first
+        raise InputError(f"expected one claim, and {len(statements)} stand here.", origin, "Write d_x[i] = ….")
+    return Statement(given.source, given.line + statements[0].line - 1, statements[0].text)
 
 
 def _marks(statement: Statement) -> tuple[int, list[int]]:

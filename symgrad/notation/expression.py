@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, islice
@@ -70,6 +70,7 @@ class Scope:
         letters: the file's letters.
         derivatives: whether `total(…)` and `partial(…)` may stand here (in claims).
         places: what is known of labels and shifted entries.
+        own: names that stand for formulas; no derivative is taken by them.
     """
 
     lookup: Callable[[str], tuple[Index, ...] | None]
@@ -77,6 +78,7 @@ class Scope:
     letters: Letters
     derivatives: bool = False
     places: Places = field(default_factory=Places)
+    own: Collection[str] = ()
 
 
 @dataclass
@@ -444,8 +446,9 @@ class Reader:
         wrt = self.term(node.args[1])
         if not isinstance(wrt, Entry):
             self.fail(node.args[1], "a derivative is taken by an entry.", "Write total(y[c, k], x[c, i]).")
-        if wrt.name.startswith("d_"):
-            self.fail(node.args[1], "a derivative by a gradient has no meaning.", "Write total(y[c, k], x[c, i]).")
+        if wrt.name.startswith("d_") or wrt.name in self.scope.own:
+            what = "a gradient" if wrt.name.startswith("d_") else "a name of your own"
+            self.fail(node.args[1], f"a derivative by {what} has no meaning.", "Write total(y[c, k], x[c, i]).")
         return Diff(self.term(node.args[0]), wrt, total)
 
 

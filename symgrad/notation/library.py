@@ -18,6 +18,7 @@ GALLERY = Path(__file__).resolve().parent.parent / "layers"
 SUFFIX = ".sg"
 MAX_BYTES = 1_000_000
 MAX_NESTED_CALLS = 20
+MAX_CLAIMS = 2_000
 
 
 @lru_cache(maxsize=1)
@@ -108,6 +109,9 @@ def read_claims_file(name: str) -> list[Statement]:
     statements = split(_read(Path(name), name), name)[1]
     if not statements:
         raise InputError(f"{name!r} holds no claim.", hint="Write one equation a line.")
+    if len(statements) > MAX_CLAIMS:
+        origin = statements[MAX_CLAIMS].first()
+        raise InputError(f"there are more than {MAX_CLAIMS} claims and definitions.", origin, "Split the file.")
     return statements
 
 

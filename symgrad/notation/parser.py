@@ -20,7 +20,7 @@ from symgrad.notation.places import Places, read_value
 from symgrad.primitives import ALIASES, PRIMITIVES
 
 MAX_DEFINITIONS = 2_000
-MAX_DECLARED = 500
+MAX_DECLARED = 2_000
 MAX_DIMENSIONS = 16
 Lookup = Callable[[str], "Layer | None"]
 

@@ -10,27 +10,56 @@ from symgrad.derive.records import Condition
 from symgrad.notation.layer import Layer
 
 
-def conditions_of(terms: Iterable[Term], layer: Layer) -> tuple[Condition, ...]:
-    """What the terms need beyond the layer's own domain; sizes are at least 1 by definition."""
-    own = list(domain_of(layer))
-    found: list[Condition] = []
+def conditions_of(terms: Iterable[Term], layer: Layer, own: Conditions | None = None) -> tuple[Condition, ...]:
+    """What the terms need beyond the layer's own domain; sizes are at least 1 by definition.
+
+    `own` is that domain where it is known already.
+    """
+    known = Conditions(domain_of(layer)) if own is None else own
+    found = Conditions()
     for term in terms:
         for condition in _needs(term):
-            if not any(_implied(condition, known) for known in (*own, *found)):
-                found = [known for known in found if not _implied(known, condition)]
-                found.append(condition)
-    return tuple(found)
+            if not known.imply(condition):
+                found.add(condition)
+    return found.all()
 
 
 def domain_of(layer: Layer) -> tuple[Condition, ...]:
     """What the layer's own equations need: var + eps > 0."""
-    found: list[Condition] = []
+    found = Conditions()
     for definition in layer.definitions:
         for condition in _needs(definition.body):
-            if not any(_implied(condition, known) for known in found):
-                found = [known for known in found if not _implied(known, condition)]
-                found.append(condition)
-    return tuple(found)
+            found.add(condition)
+    return found.all()
+
+
+class Conditions:
+    """Conditions, none of which gives another; looked up by the names in them."""
+
+    def __init__(self, conditions: Iterable[Condition] = ()) -> None:
+        self.order: dict[Condition, None] = {}
+        self.by_names: dict[frozenset[str], list[Condition]] = {}
+        for condition in conditions:
+            self.add(condition)
+
+    def imply(self, condition: Condition) -> bool:
+        """Whether one of them gives this one."""
+        return any(_implied(condition, known) for known in self.by_names.get(condition.term.names, ()))
+
+    def add(self, condition: Condition) -> None:
+        """Add one, unless it is given already; what it gives itself goes."""
+        if self.imply(condition):
+            return
+        alike = self.by_names.setdefault(condition.term.names, [])
+        for known in [each for each in alike if _implied(each, condition)]:
+            alike.remove(known)
+            del self.order[known]
+        alike.append(condition)
+        self.order[condition] = None
+
+    def all(self) -> tuple[Condition, ...]:
+        """All, in the order in which they were added."""
+        return tuple(self.order)
 
 
 def _implied(condition: Condition, known: Condition) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from symgrad.algebra.terms import Call, Index, Term, walk
+from symgrad.algebra.terms import Call, Index, Num, Term, walk
 from symgrad.notation.layer import Layer
 from symgrad.prove.evaluate import Evaluator, Key, Point, exact_point, random_point, reachable
 from symgrad.prove.numbers import Bounds, EvaluationError, Exact, NotExact, Number, Real, Undefined
@@ -27,6 +27,11 @@ MOST_ASSIGNMENTS = 12
 DIGITS, MORE_DIGITS = 50, 120
 THRESHOLD = Fraction(1, 10**30)
 """A smaller relative difference between values of 50 digits is taken for rounding."""
+
+ANY, POSITIVE, TIES, UNIT = "any", "positive", "ties", "unit"
+"""Kinds of points: any values; positive ones; those at which comparisons may be even; those between 0 and 1."""
+BETWEEN = tuple(Fraction(text) for text in ("1/2", "1/3", "1/4", "2/3", "3/5"))
+MOST_TIES, LARGEST_TIE = 9, 100
 
 Pairs = tuple[tuple[Index, Index], ...]
 
@@ -103,11 +108,11 @@ class _Search:
         """Try points until one shows a difference."""
         sizes = [(each, whole) for each, whole in sizes_of(self.layer, self.fixed) if self.assignments(each)]
         given = dict(self.fixed)
-        for each, whole in itertools.islice(itertools.cycle(sizes), tries):
+        for number, (each, whole) in enumerate(itertools.islice(itertools.cycle(sizes), tries)):
             self.fixed = {**given, **whole}
-            for positive in (False, False, True):
+            for kind in (*((TIES,) if number % 3 == 2 else ()), ANY, ANY, POSITIVE, UNIT):
                 try:
-                    found = self.at(each, positive)
+                    found = self.at(each, kind)
                 except Undefined:
                     continue
                 if found is not None:
@@ -115,15 +120,17 @@ class _Search:
                 break
         return None
 
-    def at(self, sizes: Mapping[str, int], positive: bool) -> Counterexample | None:
+    def at(self, sizes: Mapping[str, int], kind: str) -> Counterexample | None:
         """Try one size; exact arithmetic where that can succeed."""
-        if not positive and not self.transcendental:
+        if kind == ANY and not self.transcendental:
             for find in (random_point, _rooted_point):
                 point = find(self.layer, sizes, self.rng, self.fixed)
                 if point is not None:
                     with suppress(NotExact):
                         return self.compare(point, exact=True)
-        return self.compare(random_point(self.layer, sizes, self.rng, self.fixed, positive), exact=False)
+        among = self.ties if kind == TIES else BETWEEN if kind == UNIT else ()
+        point = random_point(self.layer, sizes, self.rng, self.fixed, kind == POSITIVE, among=among)
+        return self.compare(point, exact=False)
 
     @cached_property
     def needed(self) -> frozenset[str]:
@@ -134,7 +141,17 @@ class _Search:
     def transcendental(self) -> bool:
         """Whether a function with irrational values stands in a side or in what it depends on."""
         bodies = [definition.body for definition in self.layer.definitions if definition.name in self.needed]
-        return any(isinstance(node, Call) for term in (self.left, self.right, *bodies) for node in walk(term))
+        nodes = (node for term in (self.left, self.right, *bodies) for node in walk(term))
+        return any(isinstance(node, Call) and node.function not in _RATIONAL for node in nodes)
+
+    @cached_property
+    def ties(self) -> tuple[Fraction, ...]:
+        """0, 1, -1, and the numbers that stand in a side or in what it depends on, with both signs."""
+        bodies = [definition.body for definition in self.layer.definitions if definition.name in self.needed]
+        nodes = [node for term in (self.left, self.right, *bodies) for node in walk(term)]
+        numbers = [node.value for node in nodes if isinstance(node, Num) and abs(node.value) <= LARGEST_TIE]
+        both = (sign * value for value in (Fraction(1), *numbers) for sign in (1, -1))
+        return tuple(dict.fromkeys((Fraction(0), *both)))[:MOST_TIES]
 
     @cached_property
     def unbounded(self) -> bool:
@@ -206,6 +223,7 @@ class _Search:
         return found[::step]
 
 
+_RATIONAL = frozenset(("relu", "abs", "sign"))
 _UNBOUNDED = frozenset(("erf", "erfc", "asin", "acos", "atan", "asinh", "acosh", "atanh", "lgamma", "digamma"))
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -37,6 +38,8 @@ from symgrad.prove.numbers import (
 Key = tuple[int, ...]
 """Which entry of a tensor: one number, from 0, for each dimension; () for a scalar."""
 
+DEEP = 8
+"""How many definitions may wait for one another before those below are computed in order."""
 GRADIENT = "d_"
 """How the name of a gradient begins."""
 
@@ -99,6 +102,7 @@ class _Walk:
     point: Point
     arithmetic: Arithmetic
     memo: dict[tuple[str, Key], Number] = field(default_factory=dict)
+    depth: int = 0
 
     def value(self, term: Term, at: Mapping[Index, int]) -> Number:
         """The value of a term."""
@@ -146,7 +150,13 @@ class _Walk:
         """An entry of a definition, from its body, once."""
         place = (definition.name, key)
         if place not in self.memo:
-            self.memo[place] = self.value(definition.body, dict(zip(definition.indices, key, strict=True)))
+            if self.depth == DEEP:
+                self._prepare(definition)
+            self.depth += 1
+            try:
+                self.memo[place] = self.value(definition.body, dict(zip(definition.indices, key, strict=True)))
+            finally:
+                self.depth -= 1
         return self.memo[place]
 
     def place(self, index: Index, at: Mapping[Index, int]) -> int:
@@ -167,6 +177,19 @@ class _Walk:
     def whole(self) -> _Walk:
         """The evaluation of places, which are whole numbers in every arithmetic."""
         return Evaluator(self.layer, self.point, Exact())
+
+    def _prepare(self, definition: Definition) -> None:
+        """Compute what a definition depends on from the first one on: long chains must not nest deeply."""
+        names = reachable(self.layer, definition.body.names)
+        self.depth += 1
+        try:
+            for each in self.layer.definitions:
+                if each.name in names:
+                    for key in self.point.keys(each.indices):
+                        with suppress(EvaluationError):  # perhaps it is not needed
+                            self.entry(each.name, key)
+        finally:
+            self.depth -= 1
 
     def entry(self, name: str, key: Key) -> Number:
         """The value of an entry."""
@@ -293,6 +316,7 @@ def random_point(
     fixed: Mapping[str, Fraction] | None = None,
     positive: bool = False,
     whole: bool = False,
+    among: tuple[Fraction, ...] = (),
 ) -> Point:
     """Small random rationals for everything that a layer is given, upstream gradients included.
 
@@ -305,10 +329,12 @@ def random_point(
         positive: make every value positive, for layers with roots and logarithms. Without it
             inputs and targets have any sign and may be 0, and parameters are not 0.
         whole: use whole numbers only (constants apart).
+        among: if not empty, the only values but for upstream gradients; constants are positive, and
+            parameters are not 0.
     """
     blank = Point(sizes, {})
     values = {
-        name: {key: _draw(rng, role, positive, whole) for key in blank.keys(indices)}
+        name: {key: _draw(rng, role, positive, whole, among) for key in blank.keys(indices)}
         for name, indices, role in _given(layer)
         if role != "label"
     }
@@ -330,10 +356,14 @@ def _given(layer: Layer) -> list[tuple[str, tuple[Index, ...], str]]:
     return tensors + constants + [(GRADIENT + name, layer.indices(name) or (), "upstream") for name in layer.outputs]
 
 
-def _draw(rng: random.Random, role: str, positive: bool = False, whole: bool = False) -> Fraction:
+def _draw(
+    rng: random.Random, role: str, positive: bool = False, whole: bool = False, among: tuple[Fraction, ...] = ()
+) -> Fraction:
     """One random value."""
     if role == "constant":
-        return rng.choice(_CONSTANTS)
+        return rng.choice([value for value in among if value > 0] or _CONSTANTS)
+    if among and role != "upstream":
+        return rng.choice([value for value in among if value or role != "parameter"])
     value = rng.choice(_WHOLE if whole else _MAGNITUDES)
     if positive:
         return value

@@ -3,7 +3,7 @@
 A comparison is 0 or 1. All of them are written through [P > 0] with P divided by its positive common
 factors: [a < b] = [b - a > 0], [a <= b] = 1 - [a - b > 0], [a == b] = 1 - [P > 0] - [-P > 0]. Products
 follow from [P > 0]^2 = [P > 0], [P > 0] [-P > 0] = 0 and x [-x > 0] = x - x [x > 0]. Signs of
-different polynomials are not compared with each other, so [x > 0] [x > 1] = [x > 1] stays undecided.
+different polynomials are not compared with each other here: [x > 0] [x > 1] = [x > 1] is for cases.py.
 """
 
 from __future__ import annotations

@@ -21,15 +21,18 @@ TOLERANCE = 1e-9
 def nearest_form(claim: Claim, prover: Prover, fixed: Mapping[str, Fraction]) -> Mutation | None:
     """A right side that differs from the claim's in one place and is proved, or None.
 
+    It is looked for in the claim as written first, then with names of the person's own written out.
     Candidates that are wrong in numbers at one random point are passed over without a proof.
     """
-    for found in _plausible(claim, prover, fixed):
-        if prover.equal(claim.left, found.term, claim.distinct, fixed):
-            return found
+    right_sides = [claim.right] if claim.written is None or not claim.own else [claim.written, claim.right]
+    for right in right_sides:
+        for found in _plausible(claim, right, prover, fixed):
+            if prover.equal(claim.left, claim.opened(found.term), claim.distinct, fixed):
+                return found
     return None
 
 
-def _plausible(claim: Claim, prover: Prover, fixed: Mapping[str, Fraction]) -> Iterator[Mutation]:
+def _plausible(claim: Claim, right: Term, prover: Prover, fixed: Mapping[str, Fraction]) -> Iterator[Mutation]:
     """The corrections that agree with the left side in numbers."""
     layer = prover.layer
     sizes = fitted(layer, {axis.name: 2 + place for place, axis in enumerate(layer.axes)})
@@ -40,8 +43,8 @@ def _plausible(claim: Claim, prover: Prover, fixed: Mapping[str, Fraction]) -> I
         at = {index: place % point.sizes[index.axis] for index, place in _apart(claim, at).items()}
     evaluator = Evaluator(layer, point, Floats())
     wanted = _value(evaluator, claim.left, at)
-    for found in corrections(claim.right, layer, claim.left.free):
-        if found.term.free <= claim.left.free and _close(_value(evaluator, found.term, at), wanted):
+    for found in corrections(right, layer, claim.left.free):
+        if found.term.free <= claim.left.free and _close(_value(evaluator, claim.opened(found.term), at), wanted):
             yield found
 
 

@@ -296,7 +296,7 @@ def fold(term: Term, arithmetic: Arithmetic, leaf: Callable[[Term], Number]) -> 
         case Call(function, (argument,)):
             return arithmetic.call(function, fold(argument, arithmetic, leaf))
         case Where(condition, then, otherwise):
-            chosen = then if real_part(fold(condition, arithmetic, leaf)) else otherwise
+            chosen = then if real_part(fold(condition, arithmetic, leaf)) != 0 else otherwise
             return fold(chosen, arithmetic, leaf)
         case Compare(relation, left, right):
             sides = (real_part(fold(side, arithmetic, leaf)) for side in (left, right))
@@ -326,6 +326,8 @@ def extreme(values: list[Number], largest: bool, arithmetic: Arithmetic) -> Numb
     """The largest or smallest value; ties share the derivative evenly, as in torch.amax."""
     parts = [real_part(value) for value in values]
     best = max(parts) if largest else min(parts)
+    if any((part <= best if largest else part >= best) is not True for part in parts):
+        raise EvaluationError("which of overlapping intervals is the extreme one is open")
     ties = [value for value, part in zip(values, parts, strict=True) if part == best]
     total = ties[0]
     for value in ties[1:]:
@@ -339,9 +341,9 @@ def _product(factors: tuple[Term, ...], arithmetic: Arithmetic, leaf: Callable[[
     `where(k != i, 1/(x[k] - x[i]), 0)` is a product with such a factor, and is 0 at k = i.
     """
     total = arithmetic.number(Fraction(1))
-    for factor in sorted(factors, key=lambda factor: bool(factor.names)):
+    for factor in sorted(factors, key=lambda factor: factor.of_indices, reverse=True):
         value = fold(factor, arithmetic, leaf)
-        if not factor.names and (value.value if isinstance(value, Dual) else value) == 0:
+        if factor.of_indices and (value.value if isinstance(value, Dual) else value) == 0:
             return value
         total = total * value
     return total

@@ -4,8 +4,10 @@ Names of the layer are unfolded only as far as needed: a claim is first tried wi
 intermediate as a free variable (which proves more than is asked), then with the last definition
 replaced by its body, and so on down to the inputs. Each attempt is sound by itself.
 
-"Proved" comes only from equal canonical forms; "refuted" only from two numbers that differ,
-evaluated independently of the canonical form. Everything else is undecided, with what is left over.
+"Proved" comes only from equal canonical forms, in each of several cases where comparisons or roots of
+unknown sign are left (cases.py; tried last, where no counterexample was found); "refuted" only from
+two numbers that differ, evaluated independently of the canonical form. Everything else is
+undecided, with what is left over.
 A proof is blind to what both sides share: a wrong row in `primitives`, a forward pass typed wrong.
 """
 
@@ -14,24 +16,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
 from symgrad.algebra.binding import instantiate, substitute
 from symgrad.algebra.shape import shape
 from symgrad.algebra.simplify import separate_letters, settle
-from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative
+from symgrad.algebra.terms import Entry, Index, Num, Term, add, negative, walk
 from symgrad.derive.dependence import segments
 from symgrad.derive.recorder import has_derivative
 from symgrad.derive.records import Condition, Gradient
 from symgrad.errors import DerivationError, SymgradError, TooLargeError
 from symgrad.notation.layer import Layer
 from symgrad.prove.canonical import Canonical
+from symgrad.prove.cases import is_large, zero_by_cases
 from symgrad.prove.clear import vanishes
-from symgrad.prove.conditions import conditions_of
+from symgrad.prove.conditions import Conditions, conditions_of, domain_of
 from symgrad.prove.counterexample import Counterexample, find_counterexample
 from symgrad.prove.derivatives import Derivatives
 from symgrad.prove.monomials import Poly
 from symgrad.prove.numbers import EvaluationError
 
+MAX_NODES = 20_000
+"""Terms with more nodes are not unfolded further."""
 PROVED, REFUTED, UNDECIDED = "proved", "refuted", "undecided"
 Pairs = tuple[frozenset[Index], ...]
 
@@ -87,6 +93,7 @@ class Prover:
             self.bodies[definition.name] = (definition.indices, definition.body)
         for gradient in gradients:
             self.bodies[gradient.entry.name] = (gradient.entry.indices, gradient.body)
+        self.domain = Conditions(domain_of(layer))
         self.derivatives = Derivatives(layer)
         self.canonicals: dict[Pairs, Canonical] = {}
         self.order = {name: (self._rank(name), place) for place, name in enumerate(self.bodies)}
@@ -113,13 +120,16 @@ class Prover:
             distinct: pairs of free indices that differ.
             fixed: values for given names, such as 1 for the upstream gradient of a loss.
         """
-        assumptions = conditions_of((left, right), self.layer)
+        assumptions = conditions_of((left, right), self.layer, self.domain)
         unfolded, reason = self._prove(left, right, distinct, fixed or {})
         if not reason:
             return Proof(PROVED, left, right, assumptions, distinct, unfolded=unfolded)
         found = self._refute(left, right, distinct, fixed or {})
         if found is not None:
             return Proof(REFUTED, left, right, assumptions, distinct, found, unfolded)
+        names = self._by_cases(left, right, distinct, fixed or {})
+        if names is not None:
+            return Proof(PROVED, left, right, assumptions, distinct, unfolded=names)
         return Proof(UNDECIDED, left, right, assumptions, distinct, unfolded=unfolded, left_over=reason)
 
     def _refute(self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]) -> Counterexample | None:
@@ -127,7 +137,7 @@ class Prover:
         pairs = tuple((first, second) for first, second in map(sorted, distinct))
         try:
             return find_counterexample(left, right, self.layer, distinct=pairs, fixed=fixed)
-        except EvaluationError:
+        except (EvaluationError, RecursionError):
             return None
 
     def equal(self, left: Term, right: Term, distinct: Pairs = (), fixed: Mapping[str, Fraction] | None = None) -> bool:
@@ -159,12 +169,35 @@ class Prover:
                 name = self._latest(term)
                 if not reason or name is None:
                     return tuple(unfolded), reason
+                if sum(1 for _ in islice(walk(term), MAX_NODES)) == MAX_NODES:
+                    return tuple(unfolded), f"with {len(unfolded)} names unfolded there are more than {MAX_NODES} parts"
                 unfolded.append(name)
                 term = self._unfold(term, name)
         except (DerivationError, TooLargeError) as error:
             return tuple(unfolded), str(error)
+        except RecursionError:
+            return tuple(unfolded), "an expression is nested too deeply"
         except ZeroDivisionError:
             return tuple(unfolded), "a side divides by zero for every value"
+
+    def _by_cases(
+        self, left: Term, right: Term, distinct: Pairs, fixed: Mapping[str, Fraction]
+    ) -> tuple[str, ...] | None:
+        """The names that were unfolded until the equality was proved by cases; None where it was not."""
+        unfolded: list[str] = []
+        try:
+            term = self.derivatives.resolved(add(left, negative(right)))
+            while True:
+                term = _fix(term, fixed)
+                if zero_by_cases(term, frozenset(distinct)):
+                    return tuple(unfolded)
+                name = self._latest(term)
+                if name is None or is_large(term):
+                    return None
+                unfolded.append(name)
+                term = self._unfold(term, name)
+        except (DerivationError, TooLargeError, RecursionError):
+            return None
 
     def _canonical(self, distinct: Pairs) -> Canonical:
         """Canonical forms where these pairs of indices differ; they are kept between questions."""

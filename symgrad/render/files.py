@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from symgrad.errors import InputError
@@ -19,31 +21,130 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         InputError: the folder cannot be made or written to.
     """
+    write_set([(Path(path), text)])
+
+
+def write_all(rendered: Sequence[Rendered], folder: str | os.PathLike[str]) -> list[Path]:
+    """Write files into a folder, all of them or none; returns where they are.
+
+    Raises:
+        InputError: one cannot be written, or a folder in `folder` is a link, which may lead out of it.
+    """
+    check_folder(folder, [file.path for file in rendered])
+    targets = [Path(folder) / file.path for file in rendered]
+    write_set([(target, file.text) for target, file in zip(targets, rendered, strict=True)])
+    return targets
+
+
+def check_folder(folder: str | os.PathLike[str], paths: Sequence[str]) -> None:
+    """Refuse paths in a folder that lead through a link or could not be written, before any work is done.
+
+    Raises:
+        InputError: with the path.
+    """
+    root = Path(folder)
+    for path in paths:
+        for inner in list((root / path).parents)[: len(Path(path).parts) - 1]:
+            if inner.is_symlink():
+                hint = f"Files are written in {str(root)!r} only; replace the link by a folder."
+                raise InputError(f"{str(inner)!r} is a link, which is not followed.", hint=hint)
+        check_writable(root / path)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out early whether a file can be written; nothing is left behind.
+
+    Raises:
+        InputError: it cannot, with the reason.
+    """
     target = Path(path)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, text)
-    except OSError as error:
-        raise InputError(
-            f"{str(target)!r} cannot be written: {error.strerror or error}.",
-            hint="Choose a folder that exists or can be made, and that you may write to: --out DIR.",
-        ) from None
+        if target.is_dir() and not target.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(parent for parent in target.absolute().parents if os.path.lexists(parent))
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=folder)
+        os.close(handle)
+        os.unlink(temporary)  # noqa: PTH108
+    except (OSError, ValueError) as error:
+        raise _unwritable(target, error) from None
 
 
-def _replace(target: Path, text: str) -> None:
-    """Write beside the target, then move over it."""
+def write_set(files: Sequence[tuple[Path, str]]) -> None:
+    """Write files beside their places first, then move each over its place; on failure all is as before.
+
+    Raises:
+        InputError: one cannot be written.
+    """
+    with contextlib.ExitStack() as undo:
+        waiting = []
+        for target, text in files:
+            try:
+                _make_folder(target.parent, undo)
+                waiting.append((target, _written_beside(target, text, undo)))
+            except (OSError, ValueError) as error:
+                raise _unwritable(target, error) from None
+        for target, temporary in waiting:
+            try:
+                _remember(target, undo)
+                os.replace(temporary, target)  # noqa: PTH105 - the call that is atomic, by its own name
+            except OSError as error:
+                raise _unwritable(target, error) from None
+        undo.pop_all()
+    for target, _ in files:
+        _forget(target)
+
+
+def _unwritable(target: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    hint = "Choose a folder that exists or can be made, and that you may write to: --out DIR."
+    return InputError(f"{str(target)!r} cannot be written: {reason}.", hint=hint)
+
+
+def _make_folder(folder: Path, undo: contextlib.ExitStack) -> None:
+    """Make a folder and those above it; what was made goes again on failure."""
+    for each in [folder, *folder.parents][::-1]:
+        if not os.path.lexists(each):
+            each.mkdir()
+            undo.callback(_quietly, os.rmdir, each)
+    folder.mkdir(exist_ok=True)
+
+
+def _written_beside(target: Path, text: str, undo: contextlib.ExitStack) -> str:
+    """The path of a temporary file with the text, in the target's folder."""
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(_mode(target))
-        os.replace(temporary, target)  # noqa: PTH105 - the call that is atomic, by its own name
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
-        raise
+    undo.callback(_quietly, os.unlink, temporary)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(temporary).chmod(_mode(target))
+    return temporary
+
+
+def _remember(target: Path, undo: contextlib.ExitStack) -> None:
+    """On failure put back the file that a new one replaces, or take the new one away."""
+    if not os.path.lexists(target):
+        undo.callback(_quietly, os.unlink, target)
+        return
+    if target.is_dir() and not target.is_symlink():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    shutil.copy2(target, _old(target), follow_symlinks=False)
+    undo.callback(_quietly, os.replace, _old(target), target)
+
+
+def _old(target: Path) -> Path:
+    """Where a file waits while a set is written."""
+    return target.parent / f".{target.name}.{os.getpid()}.old"
+
+
+def _forget(target: Path) -> None:
+    _quietly(os.unlink, _old(target))
+
+
+def _quietly(change: Callable[..., object], *arguments: object) -> None:
+    """A change that need not succeed."""
+    with contextlib.suppress(OSError):
+        change(*arguments)
 
 
 def _mode(target: Path) -> int:

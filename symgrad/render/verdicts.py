@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 
 from symgrad.algebra.terms import Term
 from symgrad.derive.records import Condition
-from symgrad.notation.claim import Claim, resolve_name, seed_of
+from symgrad.notation.claim import Claim, seed_of
+from symgrad.notation.claim_names import resolve_name
 from symgrad.notation.layer import Layer
 from symgrad.notation.unparse import unparse
 from symgrad.prove.counterexample import Counterexample
+from symgrad.prove.own_values import values_of
 from symgrad.prove.verdict import PROVED, REFUTED, Proof
 from symgrad.render.lines import width, wrapped
 from symgrad.render.names import Names
@@ -38,7 +39,8 @@ def show(claim: Claim, proof: Proof, layer: Layer, nearest: tuple[str, str] | No
     if proof.verdict == PROVED:
         lines.append("    for every size and value")
     if proof.counterexample is not None:
-        lines += counterexample(proof.counterexample)
+        own = {each.name: values_of(each, layer, proof.counterexample) for each in claim.own}
+        lines += counterexample(proof.counterexample, own=own)
     if nearest is not None:
         lines += correction(*nearest)
     if proof.left_over and proof.verdict != REFUTED:
@@ -82,22 +84,23 @@ def paragraph(first: str, words: str, indent: int) -> str:
     )  # fmt: skip
 
 
-def counterexample(found: Counterexample, margin: int = 4) -> list[str]:
-    """Sizes, values and both sides, indented."""
+def counterexample(found: Counterexample, margin: int = 4, own: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """Sizes, values and both sides, indented; `own` are values of names of the person's own."""
     sizes = ", ".join(f"N_{name} = {length}" for name, length in found.sizes.items())
     place = ", ".join(f"{index.name} = {value}" for index, value in sorted(found.assignment.items()))
     head = f"{sizes}; at {place} (counted from 0)" if place else sizes
     lines = [paragraph(" " * margin + "counterexample: ", head, indent=margin + 4)]
     rest = [f"left  side = {found.left}", f"right side = {found.right}"]
-    room = columns() - margin - 6 - max((width(name) for name in found.values), default=0)
-    rows = [(name, _values(entries, room)) for name, entries in sorted(found.values.items())]
+    given = {name: [str(value) for _, value in sorted(each.items())] for name, each in sorted(found.values.items())}
+    shown = {**given, **{name: values for name, values in (own or {}).items() if values}}
+    room = columns() - margin - 6 - max(map(width, shown), default=0)
+    rows = [(name, _values(values, room)) for name, values in shown.items()]
     rest += table(("name", "value"), rows).split("\n") if rows else []
     return lines + [" " * (margin + 4) + line for line in rest]
 
 
-def _values(entries: Mapping[tuple[int, ...], Fraction], room: int) -> str:
+def _values(values: Sequence[str], room: int) -> str:
     """An array's entries in order, cut where they are many."""
-    values = [str(value) for _, value in sorted(entries.items())]
     shown = " ".join(values[:MOST_VALUES])
     if len(values) > MOST_VALUES or len(shown) > room:
         shown = shown[: max(room - 2, 18)].rpartition(" ")[0] + " …"

@@ -956,17 +956,17 @@ TEXTS = (
     ),
     layer(
         "too many inputs",
-        "input " + ", ".join(f"a{n}" for n in range(600)) + "\ny = a1\noutput y\n",
-        "more than 500 tensors and constants.",
+        "input " + ", ".join(f"a{n}" for n in range(2_100)) + "\ny = a1\noutput y\n",
+        "more than 2000 tensors and constants.",
         1,
-        2897,
+        12897,
     ),
     layer(
         "too many inputs, absurd",
         "input " + ", ".join(f"a{n}" for n in range(25_000)) + "\ny = a1\noutput y\n",
-        "more than 500 tensors and constants.",
+        "more than 2000 tensors and constants.",
         1,
-        2897,
+        12897,
     ),
     layer("open bracket over many lines", "input x\ny = (x\n" + "\n" * 100_000, "this '(' is never closed.", 2, 5),
     layer(

@@ -6,7 +6,8 @@ import pytest
 
 from symgrad.algebra.terms import ONE, Diff, Entry, Index, Num, Sum, add, delta, mul, negative
 from symgrad.errors import InputError
-from symgrad.notation.claim import parse_claim, resolve_name
+from symgrad.notation.claim import parse_claim
+from symgrad.notation.claim_names import resolve_name
 from symgrad.notation.library import from_text, load
 
 BATCH_NORM, NETWORK = load("batch_norm"), load("batch_norm_sigmoid_mse")
