@@ -11,10 +11,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from symgrad.cli import article, audit, check, derive, generate, listing, prove
+from symgrad.cli import article, audit, check, derive, generate, listing, plan, prove
 from symgrad.errors import InputError, SymgradError
 
-COMMANDS = (derive, generate, prove, check, article, audit, listing)
+COMMANDS = (derive, generate, prove, check, plan, article, audit, listing)
 WRONG_INPUT = 2
 
 

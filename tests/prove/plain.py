@@ -29,6 +29,7 @@ from symgrad.algebra.terms import (
 
 STEP = 1e-6
 FUNCTIONS = {
+    "pow": math.pow,
     "exp": math.exp, "log": math.log, "log1p": math.log1p, "expm1": math.expm1, "tanh": math.tanh, "sinh": math.sinh,
     "cosh": math.cosh, "sin": math.sin, "cos": math.cos, "tan": math.tan, "atan": math.atan, "asinh": math.asinh,
     "erf": math.erf, "erfc": math.erfc, "lgamma": math.lgamma, "abs": abs,
