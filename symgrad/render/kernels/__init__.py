@@ -7,6 +7,7 @@ from typing import Any
 
 from symgrad.errors import InputError
 from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.c_kernel import c_kernel
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.templates import fill
@@ -14,6 +15,8 @@ from symgrad.render.kernels.torch_kernel import torch_kernel
 
 BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {"numpy": numpy_kernel, "torch": torch_kernel}
 """For each backend what makes the record that its template lays out."""
+PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_kernel}
+"""Backends that cannot do every layer; they are used where they are named."""
 
 
 def render(plan: KernelPlan, backend: str) -> Rendered:
@@ -22,11 +25,12 @@ def render(plan: KernelPlan, backend: str) -> Rendered:
     Raises:
         InputError: there is no such backend.
     """
-    if backend not in BACKENDS:
-        raise InputError(f"there is no backend {backend!r}.", hint=f"The backends are {', '.join(BACKENDS)}.")
+    backends = BACKENDS | PARTIAL
+    if backend not in backends:
+        raise InputError(f"there is no backend {backend!r}.", hint=f"The backends are {', '.join(backends)}.")
     template = f"{backend}/kernel.py.jinja"
-    text = fill(template, BACKENDS[backend](plan))
+    text = fill(template, backends[backend](plan))
     return Rendered(f"{backend}/{plan.layer.name}.py", text, f"layer {plan.layer.name}, template {template}")
 
 
-__all__ = ["BACKENDS", "Rendered", "render"]
+__all__ = ["BACKENDS", "PARTIAL", "Rendered", "render"]

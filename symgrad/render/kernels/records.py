@@ -96,3 +96,28 @@ class TorchKernel:
     setup: Function
     backward: Function
     gradients: tuple[Function, ...]
+
+
+@dataclass(frozen=True)
+class CKernel:
+    """The keys of templates/c/kernel.py.jinja.
+
+    Attributes:
+        header: the lines of the file's docstring.
+        imports: import statements.
+        helpers: the helper functions that the kernel calls, by name.
+        forward: the forward pass, in Python around the C function.
+        backward: the backward pass.
+        saved: what the forward pass hands to the backward pass.
+        gradients: what the backward pass returns.
+        code: the C functions.
+    """
+
+    header: tuple[str, ...]
+    imports: tuple[str, ...]
+    helpers: frozenset[str]
+    forward: Function
+    backward: Function
+    saved: tuple[Field, ...]
+    gradients: tuple[Field, ...]
+    code: tuple[str, ...]

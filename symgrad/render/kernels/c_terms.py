@@ -1,0 +1,146 @@
+"""Terms as C: for one element of a loop nest, with what does not change along a row computed before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symgrad.algebra.terms import (
+    Add,
+    Call,
+    Compare,
+    Delta,
+    Entry,
+    Index,
+    Mul,
+    Num,
+    Position,
+    Pow,
+    Size,
+    Term,
+    Where,
+    power,
+)
+from symgrad.errors import SymgradError
+from symgrad.plan.infix import split_sign
+
+FUNCTIONS = frozenset(("exp", "log", "log1p", "expm1", "sigmoid", "tanh", "sinh", "cosh", "sin", "cos", "tan", "atan",
+                       "asinh", "asin", "acos", "acosh", "atanh", "erf", "erfc", "softplus", "relu", "abs", "sign",
+                       "lgamma", "pow", "pi"))  # fmt: skip
+"""The functions that the C backend has, as `sg_exp` in REAL and `exact_exp` in double."""
+
+
+class UnsupportedError(SymgradError):
+    """A layer needs something that this backend does not have; the message says what."""
+
+
+@dataclass
+class CTerms:
+    """Writes terms.
+
+    Attributes:
+        load: an entry's value as C, in the type that is asked for: "REAL" or "double".
+        real: "REAL" for values of elements, "double" for what is computed once.
+    """
+
+    load: Callable[[Entry, str], str]
+    real: str
+    kept: dict[Term, str] = field(default_factory=dict)
+    """Terms that have a C variable already."""
+
+    def text(self, term: Term) -> str:
+        """The term, in brackets where it is more than an atom."""
+        if term in self.kept:
+            return self.kept[term]
+        match term:
+            case Num(value):
+                return self.number(value)
+            case Size(axis):
+                return f"({self.real})n_{axis}"
+            case Entry():
+                return self.load(term, self.real)
+            case Position(index):
+                return f"({self.real}){counter(index)}"
+            case Delta():
+                return f"({self.real})({self.condition(term)})"
+            case Compare():
+                return f"({self.real})({self.condition(term)})"
+            case Where(condition, then, otherwise):
+                return f"({self.condition(condition)} ? {self.text(then)} : {self.text(otherwise)})"
+            case Add(terms):
+                return f"({self.sum(terms)})"
+            case Mul(factors):
+                return f"({self.product(factors)})"
+            case Pow(base, exponent):
+                return self.power(base, exponent)
+            case Call("pi", ()):
+                return self.number_text("3.14159265358979323846")
+            case Call(function, arguments) if function in FUNCTIONS:
+                prefix = "sg" if self.real == "REAL" else "exact"
+                return f"{prefix}_{function}({', '.join(map(self.text, arguments))})"
+            case Call(function, _):
+                raise UnsupportedError(f"the C backend has no {function}")
+        raise UnsupportedError(f"the C backend has no {type(term).__name__}")
+
+    def number(self, value: Fraction) -> str:
+        """A number; a fraction as a quotient."""
+        if value.denominator == 1:
+            return self.number_text(f"{value.numerator}.0")
+        return f"({self.number_text(f'{value.numerator}.0')} / {self.number_text(f'{value.denominator}.0')})"
+
+    def number_text(self, text: str) -> str:
+        """A decimal in the type at hand."""
+        return f"(REAL){text}" if self.real == "REAL" else text
+
+    def sum(self, terms: tuple[Term, ...]) -> str:
+        """A + b - c."""
+        text = self.text(terms[0])
+        for term in terms[1:]:
+            sign, size = split_sign(term)
+            text += f" {'-' if sign < 0 else '+'} {self.text(size)}"
+        return text
+
+    def product(self, factors: tuple[Term, ...]) -> str:
+        """A * b / c."""
+        above = [f for f in factors if not (isinstance(f, Pow) and f.exponent < 0)]
+        below = [power(f.base, -f.exponent) for f in factors if isinstance(f, Pow) and f.exponent < 0]
+        text = " * ".join(map(self.text, above)) or self.number_text("1.0")
+        if below:
+            bottom = " * ".join(map(self.text, below))
+            text += f" / ({bottom})" if len(below) > 1 else f" / {bottom}"
+        return text
+
+    def power(self, base: Term, exponent: Fraction) -> str:
+        """A power; small whole ones by products, roots by sqrt."""
+        one = self.number_text("1.0")
+        if exponent < 0:
+            return f"({one} / {self.power(base, -exponent)})"
+        inner = self.text(base)
+        prefix = "sg" if self.real == "REAL" else "exact"
+        if exponent == 1:
+            return inner
+        if exponent.denominator == 2:
+            whole = exponent.numerator // 2
+            root = f"{prefix}_sqrt({inner})"
+            return root if whole == 0 else f"({self.power(base, Fraction(whole))} * {root})"
+        if exponent.denominator == 1 and exponent <= 4:
+            square = f"{prefix}_square({inner})"
+            return {2: square, 3: f"({square} * {inner})", 4: f"{prefix}_square({square})"}[int(exponent)]
+        return f"{prefix}_pow({inner}, {self.number(exponent)})"
+
+    def condition(self, term: Term) -> str:
+        """A term that is 1 or 0, as a condition."""
+        match term:
+            case Compare(relation, left, right):
+                return f"{self.text(left)} {relation} {self.text(right)}"
+            case Delta(left, right):
+                return f"{counter(left)} == {counter(right)}"
+            case Mul(factors):
+                return " && ".join(f"({self.condition(factor)})" for factor in factors)
+        return f"{self.text(term)} != 0"
+
+
+def counter(index: Index) -> str:
+    """The C variable that counts an index."""
+    return f"i_{index.axis}"
