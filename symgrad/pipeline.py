@@ -26,12 +26,13 @@ from symgrad.notation.claim import Claim, read_claims, seed_of
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
 from symgrad.notation.lines import Statement
+from symgrad.plan.ahead import sums_ahead
 from symgrad.plan.planner import make_plan
 from symgrad.plan.records import Adjoint, KernelPlan
 from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
-from symgrad.render.kernels import BACKENDS, render
+from symgrad.render.kernels import BACKENDS, PARTIAL, render
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.verdicts import equation
 
@@ -141,7 +142,8 @@ def _adjoints(gradients: Sequence[Gradient]) -> list[Adjoint]:
 def emit(found: Study, backends: Sequence[str]) -> list[Rendered]:
     """The files of a studied layer for each backend."""
     made = plan(found)
-    return [render(made, backend) for backend in backends]
+    prover = Prover(found.layer)
+    return [render(sums_ahead(made, prover.equal) if backend in PARTIAL else made, backend) for backend in backends]
 
 
 def generate(names: Sequence[str] = (), backends: Sequence[str] = ()) -> list[Rendered]:

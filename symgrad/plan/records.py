@@ -99,6 +99,7 @@ class KernelPlan:
         forward: computes outputs and what is saved.
         backward: computes the gradients from saved values and the outputs' cotangents.
         from_statistics: for each statistic, the gradients by its cotangent alone.
+        ahead: sums that the forward pass adds up for the backward pass (ahead.py), with their dimensions.
     """
 
     layer: Layer
@@ -108,9 +109,12 @@ class KernelPlan:
     forward: Procedure
     backward: Procedure
     from_statistics: tuple[tuple[str, Procedure], ...]
+    ahead: tuple[tuple[str, tuple[Index, ...]], ...] = ()
 
     def indices(self, name: str) -> tuple[Index, ...]:
         """The dimensions of anything that has a Python name in this plan."""
+        if name in dict(self.ahead):
+            return dict(self.ahead)[name]
         for original, python in self.names.items():
             if python == name:
                 found = self.layer.indices(original)

@@ -55,6 +55,7 @@ _IMPORTS = ("import ctypes", "import hashlib", "import os", "import subprocess",
 
 def _indices(plan: KernelPlan, procedure: Procedure) -> dict[str, tuple[Index, ...]]:
     found = {name: plan.indices(name) for name in plan.names.values()}
+    found |= dict(plan.ahead)
     found |= {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
     return found | {statement.name: statement.indices for statement in procedure.statements}
 
