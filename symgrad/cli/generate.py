@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from symgrad.cli.progress import Progress
     from symgrad.notation.library import gallery
     from symgrad.render.files import check_folder, compare, write_all
-    from symgrad.render.kernels import BACKENDS
+    from symgrad.render.kernels import BACKENDS, UnsupportedError
 
     names = _names(options.layers)
     if not options.check:
@@ -37,10 +37,18 @@ def run(options: argparse.Namespace) -> int:
         check_folder(options.out, [f"{backend}/{name}.py" for backend in sorted(backends) for name in names])
     progress = Progress()
     files = []
+    left_out: list[str] = []
     for name in options.layers or gallery():
         progress.say(f"deriving, proving and emitting {name}")
-        files += pipeline.generate([name], options.backend)
+        try:
+            files += pipeline.generate([name], options.backend)
+        except UnsupportedError as error:
+            if options.layers:
+                raise
+            left_out.append(str(error))
     progress.done()
+    for reason in left_out:
+        print(reason, file=sys.stderr)
     if options.check:
         stale = not options.layers and not options.backend
         differences = compare(files, options.out, stale=stale)

@@ -16,7 +16,7 @@ def run(_: argparse.Namespace) -> int:
     """Print the lists."""
     from symgrad.notation.library import gallery, load
     from symgrad.primitives import ALIASES, PRIMITIVES
-    from symgrad.render.kernels import BACKENDS
+    from symgrad.render.kernels import BACKENDS, PARTIAL
     from symgrad.render.verdicts import paragraph
 
     print("Layers of the gallery, as a network calls them:\n")
@@ -24,6 +24,6 @@ def run(_: argparse.Namespace) -> int:
         layer = load(name)
         print(paragraph("", f"{', '.join(layer.outputs)} = {name}({', '.join(layer.order)})", indent=4))
         print(paragraph("    ", layer.doc.partition("\n")[0], indent=4))
-    print(f"\nBackends: {', '.join(BACKENDS)}")
+    print(f"\nBackends: {', '.join(BACKENDS)}; for some layers, where it is named: {', '.join(PARTIAL)}")
     print(paragraph("Scalar functions: ", ", ".join(sorted([*PRIMITIVES, *ALIASES])), indent=4))
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 from symgrad.errors import InputError
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.c_kernel import c_kernel
+from symgrad.render.kernels.c_terms import UnsupportedError
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.templates import fill
@@ -33,4 +34,4 @@ def render(plan: KernelPlan, backend: str) -> Rendered:
     return Rendered(f"{backend}/{plan.layer.name}.py", text, f"layer {plan.layer.name}, template {template}")
 
 
-__all__ = ["BACKENDS", "PARTIAL", "Rendered", "render"]
+__all__ = ["BACKENDS", "PARTIAL", "Rendered", "UnsupportedError", "render"]

@@ -110,7 +110,7 @@ def _procedure(
 
 def _stored(procedure: Procedure, body: Sequence[str]) -> list[str]:
     """The statements whose values are in memory."""
-    text = "\n".join(body)
+    text = re.sub(r"/\*.*?\*/", "", "\n".join(body))
     return [s.name for s in procedure.statements if re.search(rf"\b{s.name}\[", text)]
 
 

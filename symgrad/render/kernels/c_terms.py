@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -103,8 +103,9 @@ class CTerms:
 
     def product(self, factors: tuple[Term, ...]) -> str:
         """A * b / c."""
-        above = [f for f in factors if not (isinstance(f, Pow) and f.exponent < 0)]
-        below = [power(f.base, -f.exponent) for f in factors if isinstance(f, Pow) and f.exponent < 0]
+        under = [f for f in factors if isinstance(f, Pow) and f.exponent < 0 and f not in self.kept]
+        above = [f for f in factors if f not in under]
+        below = [power(f.base, -f.exponent) for f in under if isinstance(f, Pow)]
         text = " * ".join(map(self.text, above)) or self.number_text("1.0")
         if below:
             bottom = " * ".join(map(self.text, below))
@@ -144,3 +145,19 @@ class CTerms:
 def counter(index: Index) -> str:
     """The C variable that counts an index."""
     return f"i_{index.axis}"
+
+
+def row_counters(outer: tuple[Index, ...], axes: Collection[str]) -> Iterator[str]:
+    """The lines that find the counters of these axes from the number of a row."""
+    rest = "row"
+    for place, index in reversed(list(enumerate(outer))):
+        if index.axis in axes:
+            text = rest if place == 0 else f"{rest} % n_{index.axis}"
+            yield f"const ptrdiff_t {counter(index)} = {text};"
+            yield f"(void){counter(index)};"
+        rest = f"{rest} / n_{index.axis}"
+
+
+def comment(text: str) -> str:
+    """A formula as part of a comment: nothing in it can end the comment."""
+    return text.replace("*/", "* /").replace("/*", "/ *")

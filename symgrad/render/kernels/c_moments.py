@@ -1,0 +1,147 @@
+"""Mean and centred square sum of an array in one sweep: each row by itself while it is in cache, then merged.
+
+With m_r the mean of row r, and n numbers in it,
+
+    sum_rk (x_rk - m)^2 = sum_r (sum_k (x_rk - m_r)^2 + n (m_r - m)^2),
+
+the update of Chan, Golub and LeVeque 1979. A row is read twice, the second time from cache, so that memory is
+read once for both; and each sum is of numbers close to 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from symgrad.algebra.terms import Add, Entry, Index, Mul, Num, Pow, Sum, Term
+from symgrad.plan.formula import mean_of
+from symgrad.plan.records import Statement
+from symgrad.plan.share import reduction
+from symgrad.plan.sweeps import Sweep
+from symgrad.render.kernels.c_terms import CTerms, counter, row_counters
+
+_ONE = Fraction(1)
+
+if TYPE_CHECKING:
+    from symgrad.render.kernels.c_loops import CLoops
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The statements of a mean and of a sum, or a mean, of squares around it.
+
+    Attributes:
+        array: what they are of.
+        mean: m = mean(x).
+        squares: the reduction of (x - m)^2.
+        order: the loop nest.
+    """
+
+    array: Entry
+    mean: Statement
+    squares: Statement
+    order: tuple[Index, ...]
+
+    @classmethod
+    def of(cls, first: Sweep, second: Sweep, order: tuple[Index, ...]) -> Moments | None:
+        """The moments that two sweeps compute, if they compute just these, by rows that have to be merged."""
+        if len(first.reductions) != 1 or len(second.reductions) != 1 or second.before:
+            return None
+        if first.each or first.arrays or second.arrays or second.axes != first.axes:
+            return None
+        mean, squares = first.reductions[0], second.reductions[0]
+        array, total = _array_of(mean), reduction(squares.term)
+        axes = {index.axis for index in mean.indices}
+        merged = order[-1].axis not in axes and axes < {index.axis for index in order[:-1]}
+        if array is None or total is None or not merged or squares.indices != mean.indices:
+            return None
+        found = mean_of(mean.term)
+        same = found is not None and isinstance(total[0], Sum) and set(total[0].indices) == set(found[0].indices)
+        centred = _unfolded(total[0].body, second)
+        return cls(array, mean, squares, order) if same and centred == _square(array, mean) else None
+
+    def write(self, loops: CLoops) -> None:
+        """The loops: rows in parallel, then merged in order."""
+        line = loops.lines.append
+        mean, squares = self.mean.name, self.squares.name
+        k, outer = counter(self.order[-1]), self.order[:-1]
+        rows = " * ".join(f"n_{index.axis}" for index in outer)
+        value = loops.load(self.array, "REAL")
+        line("{")
+        line(f"const ptrdiff_t rows = {rows}, length = n_{self.order[-1].axis};")
+        line("double *totals = scratch(rows), *spreads = scratch(rows);")
+        line("if (!totals || !spreads) { free(totals); free(spreads); return 1; }")
+        line("#pragma omp parallel for schedule(static)")
+        line("for (ptrdiff_t row = 0; row < rows; row++) {")
+        loops.lines += row_counters(outer, {index.axis for index in outer})
+        line(f"/* {self.mean.formula}, for this row */")
+        self._added(loops, "total", k, f"(double){value}", "double")
+        line("const double middle = total / (double)length;")
+        line("const REAL high = (REAL)middle, low = (REAL)(middle - (double)high);")
+        line(f"/* {self.squares.formula}, for this row */")
+        self._added(loops, "spread", k, f"sg_square(({value} - high) - low)", "REAL")
+        line("totals[row] = total;")
+        line("spreads[row] = spread;")
+        line("}")
+        for name in (mean, squares):
+            line(f"for (ptrdiff_t i = 0; i < {self._size}; i++) {name}[i] = 0.0;")
+        self._merged(loops, self.mean, "totals[row]", "")
+        gap = f"const double gap = totals[row] / (double)length - {loops.place(mean, self.mean.indices)};"
+        self._merged(loops, self.squares, "spreads[row] + (double)length * gap * gap", gap)
+        line("free(totals);")
+        line("free(spreads);")
+        line("}")
+
+    @property
+    def _size(self) -> str:
+        return " * ".join(f"n_{index.axis}" for index in self.mean.indices) or "1"
+
+    def _added(self, loops: CLoops, name: str, k: str, value: str, kind: str) -> None:
+        """A sum along the row, by blocks; of bare numbers, which may lie far from 0, in double."""
+        loops.lines += [
+            f"double {name} = 0.0;",
+            "for (ptrdiff_t block = 0; block < length; block += BLOCK) {",
+            "const ptrdiff_t end = block + BLOCK < length ? block + BLOCK : length;",
+            f"{kind} added = 0;",
+            "#pragma omp simd reduction(+:added)",
+            f"for (ptrdiff_t {k} = block; {k} < end; {k}++) added += {value};",
+            f"{name} += (double)added;",
+            "}",
+        ]
+
+    def _merged(self, loops: CLoops, statement: Statement, part: str, before: str) -> None:
+        """The rows' parts added up in order, and the whole scaled."""
+        line = loops.lines.append
+        line("for (ptrdiff_t row = 0; row < rows; row++) {")
+        loops.lines += row_counters(self.order[:-1], {index.axis for index in statement.indices})
+        if before:
+            line(before)
+        line(f"{loops.place(statement.name, statement.indices)} += {part};")
+        line("}")
+        found = reduction(statement.term)
+        assert found is not None
+        coefficient = CTerms(loops.load, "double").text(found[1])
+        if coefficient != "1.0":
+            line(f"for (ptrdiff_t i = 0; i < {self._size}; i++) {statement.name}[i] *= {coefficient};")
+
+
+def _array_of(statement: Statement) -> Entry | None:
+    """The array of which a statement is the mean, if it is one."""
+    found = mean_of(statement.term)
+    if found is None or found[1] or not isinstance(found[0].body, Entry):
+        return None
+    return found[0].body
+
+
+def _square(array: Entry, mean: Statement) -> Term:
+    """(x - m)^2."""
+    return Pow(Add((array, Mul((Num(-_ONE), Entry(mean.name, mean.indices))))), _ONE + _ONE)
+
+
+def _unfolded(term: Term, sweep: Sweep) -> Term:
+    """The term with what is computed for each element written out."""
+    values = {Entry(statement.name, statement.indices): statement.term for statement in sweep.each}
+    if isinstance(term, Entry):
+        return values.get(term, term)
+    return term.rebuild(tuple(_unfolded(child, sweep) for child in term.children)) if term.children else term
