@@ -24,6 +24,7 @@ def run(_: argparse.Namespace) -> int:
         layer = load(name)
         print(paragraph("", f"{', '.join(layer.outputs)} = {name}({', '.join(layer.order)})", indent=4))
         print(paragraph("    ", layer.doc.partition("\n")[0], indent=4))
-    print(f"\nBackends: {', '.join(BACKENDS)}; for some layers, where it is named: {', '.join(PARTIAL)}")
+    print(f"\nBackends: {', '.join(BACKENDS)}")
+    print(f"For some layers, named with --backend: {', '.join(PARTIAL)}")
     print(paragraph("Scalar functions: ", ", ".join(sorted([*PRIMITIVES, *ALIASES])), indent=4))
     return 0
