@@ -8,13 +8,13 @@ from symgrad.algebra.binding import fresh_letters, moved, rename
 from symgrad.algebra.terms import (
     MINUS_ONE,
     ONE,
+    ZERO,
     Add,
     Compare,
     Delta,
     Entry,
     Index,
     Mul,
-    Num,
     Place,
     Position,
     Reduce,
@@ -75,21 +75,25 @@ def _flip(letter: Index) -> Edit:
 def _other_values(value: Term) -> Iterator[Edit]:
     """A term of a place left out or with the other sign, a factor left out, all of it one off."""
     was = place_text(value)
+    for changed in (*_less(value), add(value, ONE), add(value, MINUS_ONE)):
+        yield f"the place {place_text(changed)} instead of {was}", changed
+
+
+def _less(value: Term) -> Iterator[Term]:
+    """The place without one of its terms, with the other sign before it, or without one factor of it."""
     parts = value.terms if isinstance(value, Add) else (value,)
     for number, part in enumerate(parts):
-        before, after = parts[:number], parts[number + 1 :]
-        others = [negative(part)] if len(parts) > 1 else []
-        others += [ONE] if len(parts) > 1 else []
-        for factor in part.factors if isinstance(part, Mul) else ():
-            if factor != MINUS_ONE and not isinstance(factor, Position):
-                others.append(mul(*(f for f in part.factors if f is not factor)))  # type: ignore[attr-defined]
+        factors = part.factors if isinstance(part, Mul) else ()
+        others = [mul(*(f for f in factors if f is not factor)) for factor in factors if _may_go(factor)]
+        if len(parts) > 1:
+            others += [ZERO, negative(part)]
         for other in others:
-            kept = () if other == ONE else (other,)
-            changed = add(*before, *kept, *after)
-            yield f"the place {place_text(changed)} instead of {was}", changed
-    for step in (ONE, MINUS_ONE):
-        changed = add(value, step)
-        yield f"the place {place_text(changed)} instead of {was}", changed
+            yield add(*parts[:number], other, *parts[number + 1 :])
+
+
+def _may_go(factor: Term) -> bool:
+    """Whether a factor of a place may be forgotten: a number or a constant, not the letter or the sign."""
+    return factor != MINUS_ONE and not isinstance(factor, Position)
 
 
 def overwritten(term: Sum, layer: Layer) -> Iterator[Edit]:

@@ -25,7 +25,7 @@ def local_response_norm(x, alpha=1e-4, beta=0.75, bias=1.0, radius=2):
 
 
 def nll(x, t):
-    return functional.nll_loss(x, t)
+    return functional.nll_loss(x.contiguous(), t)  # torch's own backward refuses other layouts of four dimensions
 
 
 def embedding(weight, t):
