@@ -111,7 +111,7 @@ def overwritten(term: Sum, layer: Layer) -> Iterator[Edit]:
             same = compare("==", rename(label, letters), label)
             later = Reduce("max", tuple(letters.values()), mul(_after(own, letters), same))
             body = mul(*factors, add(ONE, negative(later)))
-            words = f"the gradients of a {label.name} that repeats overwrite each other instead of being added"
+            words = f"where {label.name} repeats, its gradients overwrite each other instead of being added"
             yield words, sum_over(term.indices, body)
 
 
