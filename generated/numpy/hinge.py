@@ -62,12 +62,13 @@ def backward(saved, d_L=1.0):
     x, t, margin = saved
     n_i = x.size
     d_L = float(d_L)
+    dtype = x.dtype
 
     # h[i] = margin - t[i] * x[i]
     t_x = np.multiply(t, x, out=np.empty_like(x))
     h = np.subtract(margin, t_x, out=t_x)
     # d_h[i] = d_L * mean[k](where(0 <= h[k], where(k == i, 1, 0), 0))
-    d_h = np.where(0 <= h, d_L / n_i, 0)
+    d_h = np.where(0 <= h, d_L / n_i, 0).astype(dtype)
     # d_x[i] = -t[i] * d_h[i]
     d_x = np.negative(d_h, out=d_h)
     d_x *= t

@@ -53,9 +53,10 @@ def backward(saved, d_y):
     x, slope = saved
     (d_y,) = _arrays(x.dtype, d_y=d_y)
     _check_shape("d_y[i...]", d_y, x.shape)
+    dtype = x.dtype
 
     # d_x[i] = where(0 < x[i], 1, slope) * d_y[i]
-    d_x = np.where(0 < x, 1, slope)
+    d_x = np.where(0 < x, 1, slope).astype(dtype)
     d_x *= d_y
 
     return Gradients(x=d_x)

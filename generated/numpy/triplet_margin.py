@@ -116,7 +116,7 @@ def backward(saved, d_L=1.0):
     # h[b] = margin + near[b] - far[b]
     h = margin + near - far
     # d_h[b] = d_L * mean[i](where(0 <= h[i], where(i == b, 1, 0), 0))
-    d_h = np.where(0 <= h, d_L / n_b, 0)
+    d_h = np.where(0 <= h, d_L / n_b, 0).astype(dtype)
     # d_near[b] = d_h[b]
     d_near = d_h
     # a_minus_n[b, d] = a[b, d] - n[b, d] + eps

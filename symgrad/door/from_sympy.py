@@ -11,9 +11,10 @@ from typing import Any
 
 import sympy
 
-from symgrad.door.letters import Letters
+from symgrad.door.letters import Letters, index_name
 from symgrad.door.sympy_checks import checked, one_object_a_name, place, shown
-from symgrad.door.to_sympy import Symbols, SympyLayer
+from symgrad.door.sympy_layer import SympyLayer
+from symgrad.door.to_sympy import Symbols
 from symgrad.door.write_sympy import Writer
 from symgrad.errors import InputError
 from symgrad.notation.layer import Layer
@@ -50,12 +51,18 @@ def _text(given: SympyLayer) -> str:
     outputs = [checked(each, "a tensor that an equation defines") for each in given.outputs]
     variadic = [checked(each, "an index") for each in given.variadic]
     constants = {checked(symbol, "a symbol"): value for symbol, value in given.constants.items()}
-    one_object_a_name([*(entry for _, entry in declared), *constants, *variadic, *equations])
+    lengths = {checked(size, "the symbol of a length"): _whole(value) for size, value in given.lengths.items()}
+    labels = {checked(each, "an entry such as t[b]"): checked(v, "a letter") for each, v in given.labels.items()}
+    one_object_a_name(
+        [*(entry for _, entry in declared), *constants, *variadic, *labels, *lengths.values(), *equations]
+    )
     letters = Letters({str(letter) for letter in variadic})
     names = {_name(entry): line for entry, line in ((e, _declaration(r, e, letters)) for r, e in declared)}
     names |= {_name(symbol): _constant(symbol, value) for symbol, value in constants.items()}
+    names |= {_name(each): _label(each, letter, letters) for each, letter in labels.items()}
     letters.read(equations)
     lines = [names[name] for name in _order(given.order, names)]
+    lines += [_length(size, value, letters) for size, value in lengths.items()]
     lines += [_equation(each, number, letters) for number, each in enumerate(equations, start=1)]
     lines += [f"output {', '.join(_name(each) for each in outputs)}"] if outputs else []
     doc = f'"""{given.doc.replace(_QUOTES, _OTHER_QUOTES)}\n"""\n' if given.doc else ""
@@ -121,6 +128,26 @@ def _declaration(role: str, entry: Any, letters: Letters) -> str:
             raise InputError(f"{shown(index)} is no index letter.", place(entry, index), hint)
         dimensions.append(letters.declared(index, size, entry))
     return f"{role} {name}[{', '.join(dimensions)}]"
+
+
+def _label(entry: Any, into: Any, letters: Letters) -> str:
+    """Label t[b] in v."""
+    if not isinstance(into, (sympy.Symbol, sympy.Idx)):
+        raise InputError(f"{shown(into)} is no index letter.", place(entry), "Name the dimension: {t[b]: v}.")
+    return f"{_declaration('label', entry, letters)} in {index_name(into, entry)}"
+
+
+def _whole(value: Any) -> Any:
+    """A length: a number, or made of whole constants."""
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return sympy.Integer(value) if number else checked(value, "a length")
+
+
+def _length(size: Any, value: Any, letters: Letters) -> str:
+    """Index k = window."""
+    if size not in letters.own:
+        raise InputError(f"no index runs over {shown(size)}.", place(size), "Give the length of a sum's range.")
+    return f"index {letters.own[size]} = {Writer(value, 1, letters).expression(value)}"
 
 
 def _constant(symbol: Any, value: Any) -> str:

@@ -24,7 +24,7 @@ from symgrad.render.tables import columns
 from symgrad.render.terminal import Options, forward_section
 
 if TYPE_CHECKING:
-    from symgrad.door.to_sympy import SympyLayer
+    from symgrad.door.sympy_layer import SympyLayer
 
 
 class Layer(Described):
@@ -98,7 +98,9 @@ class Layer(Described):
         inputs: Iterable[Any] = (),
         parameters: Iterable[Any] = (),
         targets: Iterable[Any] = (),
+        labels: Mapping[Any, Any] | None = None,
         constants: Mapping[Any, Any] | None = None,
+        lengths: Mapping[Any, Any] | None = None,
         outputs: Iterable[Any] = (),
         variadic: Iterable[Any] = (),
         order: Sequence[str] = (),
@@ -112,7 +114,10 @@ class Layer(Described):
             inputs: entries with their letters, x[s, c]; a letter is a dimension. These get gradients.
             parameters: the same.
             targets: the same; these get none.
+            labels: entries t[b] of whole numbers, each with the letter of the dimension that it points into:
+                {t[b]: v} for x[b, t[b]].
             constants: symbols with their default, a number or a decimal as text.
+            lengths: the symbols of lengths that no tensor tells, with what they are: {K: window}.
             outputs: what is returned.
             variadic: letters that stand for any number of dimensions, as `k...` does in text.
             order: names in the order of the layer's arguments; as declared where it is empty.
@@ -131,7 +136,7 @@ class Layer(Described):
             equations = record(
                 name, doc, tuple(_several(equations)), tuple(_several(inputs)), tuple(_several(parameters)),
                 tuple(_several(targets)), dict(constants or {}), tuple(_several(outputs)), tuple(_several(variadic)),
-                tuple(order), {},
+                tuple(order), {}, dict(labels or {}), dict(lengths or {}), {},
             )  # fmt: skip
         return cls.of(module.layer_from_sympy(equations))
 

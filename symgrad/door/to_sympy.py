@@ -28,6 +28,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Reduce,
@@ -40,6 +41,8 @@ from symgrad.algebra.terms import (
 )
 from symgrad.door.over import MaxOver, MinOver
 from symgrad.door.sympy_functions import FORMULAS, NAMES
+from symgrad.door.sympy_layer import SympyLayer
+from symgrad.door.sympy_places import check_padding, fitted_lengths
 from symgrad.errors import SymgradError
 from symgrad.notation.conditions import larger, smaller
 from symgrad.notation.layer import Definition, Layer
@@ -50,42 +53,14 @@ _RELATIONS: Mapping[str, Any] = {"<": sympy.Lt, "<=": sympy.Le, "==": sympy.Eq, 
 Scope = Mapping[Index, Any]
 
 
-@dataclass(frozen=True)
-class SympyLayer:
-    """A layer as SymPy objects: what `Layer.from_sympy` takes.
-
-    Layers that it uses are written out; `y.mu` is called y_mu.
-
-    Attributes:
-        name: of the layer.
-        doc: what it is.
-        equations: `Eq(y[i], …)`, in order.
-        inputs: entries with their letters, such as x[s, c], in order.
-        parameters: the same.
-        targets: the same.
-        constants: the default of each constant.
-        outputs: the names that are returned.
-        variadic: the letters that stand for any number of dimensions.
-        order: names of tensors and constants in the order of the layer's arguments.
-        sizes: the symbol of the length of each axis, by the axis' name.
-    """
-
-    name: str
-    doc: str
-    equations: tuple[Any, ...]
-    inputs: tuple[Any, ...]
-    parameters: tuple[Any, ...]
-    targets: tuple[Any, ...]
-    constants: Mapping[Any, Any]
-    outputs: tuple[Any, ...]
-    variadic: tuple[Any, ...]
-    order: tuple[str, ...]
-    sizes: Mapping[str, Any]
-
-
 def layer_to_sympy(layer: Layer) -> SympyLayer:
-    """The SymPy objects of a layer."""
+    """The SymPy objects of a layer.
+
+    Raises:
+        SymgradError: a term that SymPy has no expression for.
+    """
     symbols = Symbols.of(layer)
+    check_padding(layer)
     roles = {
         role: tuple(symbols.entry(t.entry, symbols.scope(t.indices)) for t in layer.tensors if t.role == role)
         for role in ("input", "parameter", "target")
@@ -103,6 +78,17 @@ def layer_to_sympy(layer: Layer) -> SympyLayer:
         variadic=tuple(symbols.scope(variadic).values()),
         order=layer.order,
         sizes=dict(symbols.sizes),
+        labels={
+            symbols.entry(t.entry, symbols.scope(t.indices)): symbols.letter(Index(t.into, t.into))
+            for t in layer.tensors
+            if t.role == "label"
+        },
+        lengths={
+            symbols.sizes[axis.name]: symbols.expression(axis.length, {})
+            for axis in layer.axes
+            if axis.length is not None
+        },
+        fitted=fitted_lengths(layer, symbols),
     )
 
 
@@ -114,18 +100,22 @@ class Symbols:
         names: for each name of the layer its name in SymPy, without dots.
         sizes: the length of each axis.
         axes: the axis to which each letter belongs, so that no letter is used for two.
+        whole: the names of labels and whole constants.
     """
 
     names: Mapping[str, str]
     sizes: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, str] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
     products: bool = False
     """Whether cases are written as products now."""
 
     @classmethod
     def of(cls, layer: Layer) -> Symbols:
         """Symbols no two of which share a name."""
-        symbols = cls(undotted(layer))
+        symbols = cls(
+            undotted(layer), whole=frozenset((*layer.labels, *(c.name for c in layer.constants if c.is_whole)))
+        )
         taken = {prefix + name for name in symbols.names.values() for prefix in ("", "d_", "dot_")}
         for axis in layer.axes:
             name = f"N_{axis.name}"
@@ -159,30 +149,41 @@ class Symbols:
         return prefix + self.names.get(own, own.replace(".", "_"))
 
     def scalar(self, name: str) -> Any:
-        """A real symbol."""
-        return sympy.Symbol(self.name(name), real=True)
+        """A real symbol; of a whole constant or a label one that is an integer."""
+        return sympy.Symbol(self.name(name), **self.assumptions(name))
+
+    def assumptions(self, name: str) -> dict[str, bool]:
+        """What is known of the values of a tensor or a constant."""
+        return {"integer": True, "nonnegative": True} if name in self.whole else {"real": True}
 
     def base(self, entry: Entry) -> Any:
         """The tensor of an entry with its shape; a symbol for a scalar."""
         if not entry.indices:
             return self.scalar(entry.name)
         shape = tuple(self.sizes[index.axis] for index in entry.indices)
-        return sympy.IndexedBase(self.name(entry.name), shape=shape, real=True)
+        return sympy.IndexedBase(self.name(entry.name), shape=shape, **self.assumptions(entry.name))
 
     def entry(self, entry: Entry, scope: Scope) -> Any:
         """x[s, c]."""
         base = self.base(entry)
-        missing = [index for index in entry.indices if index not in scope]
-        if missing:
-            raise SymgradError(f"{missing[0]} in {entry.name}[…] has no symbol here; add its form to {__name__}")
-        return base[tuple(scope[index] for index in entry.indices)] if entry.indices else base
+        return base[tuple(self.index(index, scope, entry) for index in entry.indices)] if entry.indices else base
+
+    def index(self, index: Index, scope: Scope, term: Term) -> Any:
+        """A letter's symbol, or what a place is: stride*i + k, t[b]."""
+        if isinstance(index, Place):
+            return self.expression(index.value, scope)
+        if index not in scope:
+            name = term.name if isinstance(term, Entry) else "where"
+            raise SymgradError(f"{index} in {name}[…] has no symbol here; add its form to {__name__}")
+        return scope[index]
 
     def equation(self, left: Entry, right: Term) -> Any:
         """`Eq(left, right)`, as it stands."""
         scope = self.scope(left.indices)
         found = self.expression(right, scope)
         letters = {symbol for symbol in found.free_symbols if isinstance(symbol, sympy.Symbol) and symbol.is_integer}
-        loose = letters - set(scope.values()) - set(self.sizes.values())
+        known = {self.name(name) for name in self.whole}
+        loose = {letter for letter in letters - {*scope.values(), *self.sizes.values()} if letter.name not in known}
         if loose:
             raise SymgradError(f"SymPy took {loose} out of the sum that binds it; report this with the layer")
         return sympy.Eq(self.entry(left, scope), found, evaluate=False)
@@ -214,7 +215,7 @@ class Symbols:
             case Sum() | Reduce():
                 return self.reduction(term, scope)
             case Delta(left, right):
-                return sympy.KroneckerDelta(scope[left], scope[right])
+                return sympy.KroneckerDelta(scope[left], self.index(right, scope, term))
             case Position(index):
                 return scope[index]
             case Compare() if self.products:
@@ -270,7 +271,7 @@ class Symbols:
             case Compare(relation, left, right):
                 return _RELATIONS[relation](self.expression(left, scope), self.expression(right, scope))
             case Delta(left, right):
-                return sympy.Eq(scope[left], scope[right])
+                return sympy.Eq(scope[left], self.index(right, scope, term))
             case Mul(factors):
                 return sympy.And(*(self.condition(factor, scope) for factor in factors))
             case Add((first, second)) if first == ONE:

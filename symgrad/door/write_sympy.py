@@ -12,15 +12,13 @@ from symgrad.door.letters import Letters, range_of
 from symgrad.door.over import MaxOver, MinOver
 from symgrad.door.sympy_checks import place, shown
 from symgrad.door.sympy_functions import KNOWN, NAMES, decimal, is_division, is_minus, one_plus_exp
+from symgrad.door.sympy_places import shifts, split_padding, without_shifts
+from symgrad.door.write_cases import delta, piecewise, step
 from symgrad.errors import InputError
 from symgrad.notation.names import check_name
 
 _SPELLED = {cls: name for name, cls in NAMES.items()}
 _REDUCTIONS = {sympy.Sum: "sum", sympy.Product: "prod", MaxOver: "max", MinOver: "min"}
-_RELATIONS = {
-    sympy.StrictLessThan: "<", sympy.LessThan: "<=", sympy.StrictGreaterThan: ">", sympy.GreaterThan: ">=",
-    sympy.Equality: "==", sympy.Unequality: "!=",
-}  # fmt: skip
 MAX_BITS = 4096
 """A longer number is refused by its length, before it is written out."""
 MAX_NESTING = 100
@@ -37,6 +35,7 @@ class Writer:
         letters: of the whole text.
         names: what a SymPy name is called in the notation, where that differs.
         scope: the letters of the indices that are free here, or bound around here.
+        shifts: for each letter that only says where a shifted entry lies, its place.
     """
 
     equation: Any
@@ -44,6 +43,7 @@ class Writer:
     letters: Letters
     names: dict[str, str] = field(default_factory=dict)
     scope: dict[Any, str] = field(default_factory=dict)
+    shifts: dict[Any, Any] = field(default_factory=dict)
     depth: int = 0
 
     def fail(self, node: Any, message: str, hint: str = "") -> NoReturn:
@@ -163,12 +163,26 @@ class Writer:
         """x[s, c], with a letter for each index."""
         shape = node.base.shape or [None] * len(node.indices)
         letters = [self.index(index, size, node) for index, size in zip(node.indices, shape, strict=True)]
-        return f"{self.name(node.base)}[{', '.join(letters)}]"
+        text = f"{self.name(node.base)}[{', '.join(letters)}]"
+        zeros = dict.fromkeys(self.place(self.shifts[i])[1] for i in node.indices if i in self.shifts)
+        if len(zeros) > 1:
+            self.fail(node, "there are different numbers of zeros around its dimensions.", "Pad each in one equation.")
+        return f"pad({text}, {next(iter(zeros))})" if zeros else text
+
+    def place(self, place: Any) -> tuple[str, str]:
+        """A place in a padded dimension, and how many zeros stand at each end."""
+        self.counts_from_0(place, "stands in a place")
+        inside, zeros = split_padding(place, self.scope)
+        return self.expression(inside), self.expression(zeros)
 
     def index(self, index: Any, size: Any, node: Any) -> str:
-        """The letter of one index of an entry."""
+        """One index of an entry: a letter, or a place."""
+        if index in self.shifts:
+            return self.place(self.shifts[index])[0]
         if not isinstance(index, (sympy.Symbol, sympy.Idx)):
-            self.fail(node, f"{shown(index)} is no index letter.", "An entry has a letter for each dimension: x[i, j].")
+            if not isinstance(index, sympy.Indexed):
+                self.counts_from_0(index, "stands in a place")
+            return self.expression(index)
         size = self.letters.length(size, node) or range_of(index, self.letters, node)
         if index not in self.scope:
             if isinstance(index, sympy.Dummy):
@@ -179,19 +193,28 @@ class Writer:
             self.letters.declare(letter, size, letter, node)
         return letter
 
+    def counts_from_0(self, node: Any, what: str) -> None:
+        """Raise where sums run from 1: the notation's places count from 0."""
+        if self.letters.first == 1:
+            self.fail(node, f"an index that counts from 1 {what}.", "Let the sums run from 0 to N - 1.")
+
     def reduction(self, node: Any) -> str:
         """sum[s, k](…): the letters are bound in the body only."""
-        outer = dict(self.scope)
+        outer, around = dict(self.scope), dict(self.shifts)
         letters, lengths = [], []
+        places = shifts(node) if isinstance(node, sympy.Sum) else {}
+        self.shifts |= places
         for index, low, high in node.limits:
             size = self.letters.whole(index, low, high, node)
+            if index in places:
+                continue
             if isinstance(node, sympy.Sum) and index not in node.function.free_symbols:
                 lengths.append(f"size[{self.letters.own[size]}]*")  # the letter need not stand anywhere
                 continue
             self.scope[index] = self.letters.letter(index, size, node)
             letters.append(self.scope[index])
-        body = self.expression(node.function)
-        self.scope = outer
+        body = self.expression(without_shifts(node, places) if places else node.function)
+        self.scope, self.shifts = outer, around
         return "".join(lengths) + (
             f"{_REDUCTIONS[type(node)]}[{', '.join(letters)}]({body})" if letters else f"({body})"
         )
@@ -220,50 +243,6 @@ class Writer:
             last = f"{name}({text}, {last})"
         return last
 
-    def step(self, node: Any) -> str:
-        """Heaviside(u), which is 1/2 at 0, or what its second argument says there."""
-        inside, middle = node.args[0], node.args[1] if len(node.args) > 1 else sympy.Rational(1, 2)
-        if middle == sympy.Rational(1, 2):
-            return f"((1 + sign({self.expression(inside)}))/2)"
-        if middle not in (0, 1):
-            self.fail(node, "Heaviside with this value at 0 has no form here.", "Write a Piecewise.")
-        below = [-term for term in inside.as_ordered_terms() if is_minus(term)]
-        above = [term for term in inside.as_ordered_terms() if not is_minus(term)]
-        one, other = sympy.Add(*below), sympy.Add(*above)  # j <= k for two indices, whose difference is no value
-        return f"where({self.expression(one)} {'<=' if middle else '<'} {self.expression(other)}, 1, 0)"
-
-    def delta(self, node: Any) -> str:
-        """KroneckerDelta(i, j)."""
-        one, other = (self.expression(side) for side in node.args[:2])
-        return f"where({one} == {other}, 1, 0)"
-
-    def piecewise(self, node: Any) -> str:
-        """Piecewise((a, condition), (b, True)) as where(condition, a, b)."""
-        *cases, (last, always) = node.args
-        if always != sympy.true:
-            self.fail(node, "this Piecewise has no value elsewhere.", "End it with (…, True).")
-        text = self.expression(last)
-        for value, chosen in reversed(cases):
-            text = f"where({self.condition(chosen)}, {self.expression(value)}, {text})"
-        return text
-
-    def condition(self, node: Any) -> str:
-        """Comparisons with and, or, not."""
-        if isinstance(node, (sympy.And, sympy.Or)):
-            word = " and " if isinstance(node, sympy.And) else " or "
-            return word.join(f"({self.condition(part)})" for part in sorted(node.args, key=sympy.default_sort_key))
-        if isinstance(node, sympy.Not):
-            return f"not ({self.condition(node.args[0])})"
-        if type(node) not in _RELATIONS:
-            self.fail(node, f"{shown(node)} is no condition of the notation.", "Compare two values or two indices.")
-        self._counted(node)
-        return f"{self.expression(node.lhs)} {_RELATIONS[type(node)]} {self.expression(node.rhs)}"
-
-    def _counted(self, node: Any) -> None:
-        """Places count from 0 in the notation: one that counts from 1 may be compared to another only."""
-        if self.letters.first == 1 and (node.lhs in self.scope) != (node.rhs in self.scope):
-            self.fail(node, "an index that counts from 1 is compared to a number.", "Let the sums run from 0 to N - 1.")
-
     def derivative(self, node: Any) -> str:
         """Not read: what is derived is symgrad's own work."""
         return self.fail(node, "a derivative is not read.", "Name a gradient d_x[i], or call doit() first.")
@@ -278,9 +257,9 @@ _WRITERS: tuple[tuple[Any, Callable[[Writer, Any], str]], ...] = (
     (type(sympy.E), lambda *_: "exp(1)"),
     (tuple(_REDUCTIONS), Writer.reduction),
     ((sympy.Max, sympy.Min), Writer.pair),
-    (sympy.Piecewise, Writer.piecewise),
-    (sympy.KroneckerDelta, Writer.delta),
-    (sympy.Heaviside, Writer.step),
+    (sympy.Piecewise, piecewise),
+    (sympy.KroneckerDelta, delta),
+    (sympy.Heaviside, step),
     (sympy.polygamma, Writer.digamma),
     (sympy.Derivative, Writer.derivative),
     (sympy.Function, Writer.function),

@@ -48,7 +48,7 @@ class Spelling:
         fraction: a number that is no integer.
         delta: Kronecker's delta as a number.
         position: the place of an index, as a number.
-        where: a choice: of the condition, its text, and the texts of both values.
+        where: a choice: of itself, its condition's text, and the texts of both values.
         truth: a condition as a number, 1 or 0: of the condition and its text.
         both: what stands between two conditions that both hold.
         no: what stands before a condition that must not hold.
@@ -109,7 +109,7 @@ class _Writer:
                 return spelling.truth(term, self.condition(term)), ATOM
             case Where(condition, then, otherwise):
                 values = self.text(then)[0], self.text(otherwise)[0]
-                return spelling.where(condition, self.condition(condition), *values), ATOM
+                return spelling.where(term, self.condition(condition), *values), ATOM
             case Add(terms):
                 return self.sum_of(terms), SUM
             case Pow(base, exponent):

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.algebra.binding import rename
 from symgrad.algebra.terms import (
+    ZERO,
     Add,
     Binder,
     Call,
@@ -21,6 +23,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Reduce,
@@ -28,6 +31,11 @@ from symgrad.algebra.terms import (
     Sum,
     Term,
     Where,
+    compare,
+    mul,
+    place_at,
+    position,
+    where,
 )
 from symgrad.notation.layer import Layer
 from symgrad.primitives import POWER
@@ -103,7 +111,12 @@ class TermArrays:
                 raise EvaluationError(f"a {type(term).__name__} has no array: add it to check/against/arrays.py")
 
     def _places(self, index: Index, scope: Scope) -> Array:
-        """0, 1, … along the dimension of an index; the last one of a letter hides those before it."""
+        """0, 1, … along the dimension of an index; the last one of a letter hides those before it.
+
+        A computed place is what its letters make of it, also outside of its axis.
+        """
+        if isinstance(index, Place):
+            return np.rint(self.value(index.value, scope)).astype(int)
         place = len(scope) - 1 - scope[::-1].index(index)
         shape = [1] * len(scope)
         shape[place] = self.sizes[index.axis]
@@ -115,26 +128,56 @@ class TermArrays:
         array = self.values[name]
         if not indices:
             return array.reshape((1,) * len(scope))
-        return array[tuple(self._places(index, scope) for index in indices)]
+        places = tuple(self._places(index, scope) for index in indices)
+        if any(np.any(at < 0) for at, index in zip(places, indices, strict=True) if isinstance(index, Place)):
+            raise IndexError(f"a place of {name} lies before its first one")
+        return array[places]
 
     def _product(self, factors: tuple[Term, ...], scope: Scope) -> Array:
-        """The product; where a factor of indices alone is 0, so is the product, whatever the others are."""
+        """The product; where a factor of places alone is 0, so is the product, whatever the others are."""
         total: Array = np.ones((1,) * len(scope))
         zero: Array = np.zeros((1,) * len(scope), dtype=bool)
         for factor in factors:
             value = self.value(factor, scope)
-            if not factor.names:
+            if not factor.names or isinstance(factor, Delta):
                 zero = zero | (value == 0)
             total = total * value
         return np.where(zero, 0.0, total) if zero.any() else total
 
     def _reduction(self, term: Binder, scope: Scope) -> Array:
+        picked = _picked(term) if isinstance(term, Sum) else None
+        if picked is not None:
+            return self.value(picked, scope)
         inner = (*scope, *term.indices)
         value = self.value(term.body, inner)
         lengths = tuple(self.sizes[index.axis] for index in term.indices)
         value = np.broadcast_to(value, (*value.shape[: len(scope)], *lengths))
         axes = tuple(range(len(scope), len(inner)))
         return _REDUCE[term.operation if isinstance(term, Reduce) else "sum"](value, axis=axes)
+
+
+def _picked(term: Sum) -> Term | None:
+    """A sum with a factor [h = p] over h without that sum: what stands at p, or 0 where p lies outside.
+
+    None where there is no such factor. All values of h for all values of p's letters would fill the memory.
+    """
+    for factor in _factors(term.body):
+        if isinstance(factor, Delta) and isinstance(factor.right, Place) and factor.left in term.indices:
+            letter, at = factor.left, factor.right
+            left = tuple(index for index in term.indices if index != letter)
+            if letter in at.free or len(left) + 1 < len(term.indices):
+                continue
+            value = position(at)
+            inside = mul(compare("<=", ZERO, value), compare("<", value, Size(at.axis)))
+            rest = mul(*(f for f in _factors(term.body) if f is not factor))
+            moved = rename(rest, {letter: place_at(at.axis, where(inside, value, ZERO))})
+            chosen = where(inside, moved, ZERO)
+            return Sum(left, chosen) if left else chosen
+    return None
+
+
+def _factors(term: Term) -> tuple[Term, ...]:
+    return term.factors if isinstance(term, Mul) else (term,)
 
 
 _REDUCE: dict[str, Any] = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod}

@@ -6,8 +6,10 @@ once; upstream gradients are random, because a sum's own (all ones) hides most m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -27,19 +29,55 @@ from symgrad.check.samples import (
     shifted,
 )
 from symgrad.notation.layer import Layer, Tensor
+from symgrad.notation.lengths import given_axes
+from symgrad.prove.sizes import fitted
 
 RANKS: tuple[tuple[int, ...], ...] = ((4,), (2, 3), (), (2, 1, 3))
 """Dimensions of a variadic axis: one, two, none, three."""
 _FIRST = (3, 2, 5, 4, 2, 3)
 _SIZES = ((4, 3, 2, 5, 3, 2), (7, 2, 3, 2, 4, 3), (2, 5, 7, 3, 3, 2))
 _LARGE = (11, 5, 16, 4, 3, 2)
+_MOST_PLACES = 200_000
+"""Layers with shifted entries have many axes: their cases get no more places than that, over all axes together."""
 
 
 def lengths_of(layer: Layer, sizes: Sequence[int], inner: tuple[int, ...]) -> Lengths:
-    """`sizes` for the plain axes in order, `inner` for variadic ones."""
+    """`sizes` for the plain axes in order, `inner` for variadic ones; where entries are shifted, those that fit."""
     plain = [axis.name for axis in layer.axes if not axis.variadic]
     given = [sizes[place % len(sizes)] for place in range(len(plain))]
-    return {a: (n,) for a, n in zip(plain, given, strict=True)} | {a.name: inner for a in layer.axes if a.variadic}
+    found = {a: (n,) for a, n in zip(plain, given, strict=True)} | {a.name: inner for a in layer.axes if a.variadic}
+    fit = fitting(layer, found, {}, least=2)
+    while fit is not found and math.prod(math.prod(n) for n in fit.values()) > _MOST_PLACES:
+        longest = max(given_axes(layer), key=lambda axis: math.prod(found[axis]) if len(found[axis]) == 1 else 0)
+        found[longest] = (found[longest][0] - 1,)
+        fit = fitting(layer, found, {}, least=2)
+    return fit
+
+
+def fitting(layer: Layer, lengths: Lengths, constants: Mapping[str, float], least: int) -> Lengths:
+    """Lengths of all axes that fit where entries are shifted; as they are where none is.
+
+    Args:
+        layer: whose axes they are.
+        lengths: of the axes that its tensors have; an axis on which entries are shifted may become longer.
+        constants: values of constants that do not have their defaults.
+        least: the shortest length of an axis whose length follows from others.
+    """
+    if not layer.fits and all(axis.length is None for axis in layer.axes):
+        return lengths
+    whole = {c.name: Fraction(constants[c.name]) for c in layer.constants if c.is_whole and c.name in constants}
+    wanted = {axis: math.prod(inner) for axis, inner in lengths.items()}
+    given, wide = given_axes(layer), {fit.axis for fit in layer.fits}
+    for _ in range(_MOST_LONGER):
+        sizes = fitted(layer, wanted, whole)
+        short = [axis.name for axis in layer.axes if axis.name not in given and sizes[axis.name] < least]
+        if not short:
+            break
+        wanted |= {axis: sizes[axis] + 1 for axis in wide}
+    return {a.name: lengths[a.name] if a.variadic else (sizes[a.name],) for a in layer.axes}
+
+
+_MOST_LONGER = 12
 
 
 def first_cases(layer: Layer) -> list[Case]:
@@ -77,7 +115,14 @@ def all_cases(
     if len(layer.differentiable) > 1 and "bfloat16" in dtypes:  # only torch knows which gradients are wanted
         found += [replace(first, wanted=tensor.name) for tensor in layer.differentiable]
     found += [case for dtype in dtypes[1:] for case in _in_dtype(layer, first, dtype, ranks)]
-    return _once(found)
+    other = {name: value for name, value in other_constants(layer).items() if name not in fixed}
+    return _once([_fitted(layer, case, other if case.constants == "other" else {}) for case in found])
+
+
+def _fitted(layer: Layer, case: Case, constants: Mapping[str, float]) -> Case:
+    """The case with lengths that fit its constants."""
+    shortest = min((n for inner in case.lengths.values() for n in inner), default=1)
+    return replace(case, lengths=fitting(layer, case.lengths, constants, least=min(shortest, 2)))
 
 
 def _in_dtype(layer: Layer, first: Case, dtype: str, ranks: Sequence[tuple[int, ...]]) -> Iterator[Case]:
@@ -139,8 +184,18 @@ STYLES: dict[str, Style] = {
 
 
 def other_constants(layer: Layer) -> dict[str, float]:
-    """A value for each constant that is not its default: 0.1 for a tiny one, a quarter more for others."""
-    return {c.name: 0.1 if abs(c.default) <= 0.01 else float(c.default) * 1.25 for c in layer.constants}
+    """A value for each constant that is not its default: 0.1 for a tiny one, a quarter more for others.
+
+    Whole constants are one more, or one less where another one is that already: a window is not a stride.
+    """
+    found: dict[str, float] = {}
+    for c in layer.constants:
+        if c.is_whole:
+            whole = (int(c.default) + step for step in (1, -1, 2, 3, 4))
+            found[c.name] = next(n for n in whole if n > 0 and n not in found.values())
+        else:
+            found[c.name] = 0.1 if abs(c.default) <= 0.01 else float(c.default) * 1.25
+    return found
 
 
 class Sampler:
@@ -157,7 +212,7 @@ class Sampler:
         known = {t.name: every for t in layer.tensors if every}
         known |= {t.name: targets for t in layer.tensors if t.role == "target" and targets}
         self.layer, self.every, self.kinds = layer, every, kinds_of(layer, known)
-        self.defaults = {c.name: float(c.default) for c in layer.constants}
+        self.defaults: dict[str, float] = {c.name: c.value for c in layer.constants}
         self.other = {n: v for n, v in other_constants(layer).items() if n not in fixed}
 
     def data(self, case: Case) -> Data:
@@ -170,7 +225,8 @@ class Sampler:
             drawn = random.normal(size=shape) + (0.5 if shape else 2.5)
             cotangents[name] = np.ones(shape) if case.upstream == "ones" else np.asarray(drawn)
         constants = self.defaults | (self.other if case.constants == "other" else {})
-        held = {name: rounded(array, case.dtype) for name, array in tensors.items()}
+        labels = self.layer.labels
+        held = {name: array if name in labels else rounded(array, case.dtype) for name, array in tensors.items()}
         return Data(case, held, {n: rounded(a, case.dtype) for n, a in cotangents.items()}, constants)
 
 

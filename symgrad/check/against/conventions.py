@@ -32,7 +32,10 @@ def between_slopes(reference: Reference, data: Data, name: str, theirs: Array) -
     random = np.random.default_rng(5)
     near = [np.asarray(reference.values(data)[name])]
     for _ in range(NUDGES):
-        moved = {n: a + NUDGE * random.choice((-1.0, 1.0), np.shape(a)) for n, a in data.tensors.items()}
+        moved = {
+            n: a if n in reference.layer.labels else a + NUDGE * random.choice((-1.0, 1.0), np.shape(a))
+            for n, a in data.tensors.items()
+        }
         near.append(np.asarray(reference.values(replace(data, tensors=moved))[name]))
     low, high = np.min(near, axis=0), np.max(near, axis=0)
     slack = SLACK * max(1.0, float(np.max(np.abs(high), initial=0.0)))

@@ -12,6 +12,7 @@ from symgrad.algebra.terms import (
     Add,
     Call,
     Compare,
+    Delta,
     Diff,
     Entry,
     Index,
@@ -30,6 +31,7 @@ from symgrad.algebra.terms import (
     sum_over,
     walk,
 )
+from symgrad.check.against.place_edits import moved_places, overwritten
 from symgrad.notation.layer import Layer
 from symgrad.notation.unparse import unparse
 
@@ -192,7 +194,8 @@ def _factors(term: Term) -> tuple[Term, ...]:
 
 
 def _sum(term: Sum, scope: Scope, layer: Layer) -> Iterator[Edit]:
-    """A mean for a sum, a sum forgotten, or over some of its axes only."""
+    """A mean for a sum, a sum forgotten, or over some of its axes only; gradients of one label not added up."""
+    yield from overwritten(term, layer)
     said = unparse(term, layer)
     names = ", ".join(index.name for index in term.indices)
     whole = mul(*(Size(index.axis) for index in term.indices))
@@ -216,7 +219,8 @@ def _sum(term: Sum, scope: Scope, layer: Layer) -> Iterator[Edit]:
 
 
 def _entry(term: Entry, scope: Scope, layer: Layer) -> Iterator[Edit]:
-    """Another index of the same axis; the upstream gradient replaced by its mean; a tensor by another."""
+    """Another index of the same axis, another place; the upstream gradient left out; a tensor by another."""
+    yield from moved_places(term, layer)
     for place, index in enumerate(term.indices):
         for other in dict.fromkeys(scope):
             if other.axis == index.axis and other != index:
@@ -229,6 +233,11 @@ def _entry(term: Entry, scope: Scope, layer: Layer) -> Iterator[Edit]:
             yield f"{unparse(changed, layer)} instead of {unparse(term, layer)}", changed
     if term.name.startswith("d_"):
         yield f"{unparse(term, layer)} is left out", ONE
+
+
+def _delta(term: Delta, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
+    """Another place."""
+    yield from moved_places(term, layer)
 
 
 def _same_axes(one: Scope, other: Scope) -> bool:
@@ -286,5 +295,5 @@ def _compare(term: Compare, scope: Scope, layer: Layer) -> Iterator[Edit]:  # no
 _RARER: Rules = {Add: _add_rarer}
 _RULES: Rules = {
     Add: _add, Mul: _mul, Pow: _pow, Sum: _sum, Entry: _entry, Size: _size, Num: _num, Call: _call,
-    Where: _where, Compare: _compare,
+    Where: _where, Compare: _compare, Delta: _delta,
 }  # fmt: skip

@@ -105,6 +105,10 @@ def _forgotten(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:
         for value in (constant.default, Fraction(0)):
             words = f"{constant.name} is left out" if value == 0 else f"{constant.name} is always {constant.text}"
             yield _everywhere(chain, {constant.name: Num(value)}, words, 1)
+        for other in layer.constants:
+            if constant.is_whole and other.is_whole and other != constant:
+                words = f"{other.name} instead of {constant.name}"
+                yield _everywhere(chain, {constant.name: Entry(other.name)}, words, 1)
 
 
 def _lengths(chain: tuple[Body, ...], layer: Layer) -> Iterator[Mistake]:

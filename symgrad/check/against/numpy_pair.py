@@ -22,6 +22,7 @@ from symgrad.check.against.calling import bind
 from symgrad.check.against.layouts import numpy_layout
 from symgrad.check.against.loading import quiet, told
 from symgrad.check.against.records import ON_PURPOSE, Array, Case, Data, KernelFault, Run
+from symgrad.check.against.reference import in_dtype
 from symgrad.check.samples import shape_of
 from symgrad.notation.layer import Layer
 
@@ -44,7 +45,7 @@ class NumpyPair:
     def run(self, data: Data) -> Run:
         """Forward and backward in the dtype and layout of a case; backward twice."""
         case = data.case
-        given = {n: numpy_layout(a.astype(case.dtype), case.layout) for n, a in data.tensors.items()}
+        given = {n: numpy_layout(in_dtype(a, case.dtype), case.layout) for n, a in data.tensors.items()}
         before = {name: array.copy() for name, array in given.items()}
         seeds = [_upstream(data.cotangents[name], case) for name in self.layer.outputs]
         with np.errstate(all="ignore"), quiet():

@@ -76,7 +76,7 @@ class Data:
         case: the circumstances.
         tensors: by name.
         cotangents: the upstream gradients, by name of the output.
-        constants: by name.
+        constants: by name; whole ones are ints.
     """
 
     case: Case

@@ -96,7 +96,7 @@ class Reference:
     def _kernel(self, tensors: Arrays, cotangents: Arrays, constants: Mapping[str, float], dtype: str) -> Arrays:
         """Outputs and gradients of the emitted kernel."""
         with np.errstate(all="ignore"):
-            given = [np.asarray(tensors[t.name]).astype(dtype) for t in self.layer.tensors]
+            given = [in_dtype(tensors[t.name], dtype) for t in self.layer.tensors]
             outputs, saved = self.module.forward(*given, **constants)
             outputs = outputs if len(self.layer.outputs) > 1 else (outputs,)
             gradients = self.module.backward(
@@ -194,7 +194,16 @@ def _sizes_of_terms(term: Term) -> Term:
             return Call("abs", (term,))
 
 
+def in_dtype(array: Array, dtype: str) -> Array:
+    """The array in a dtype; labels stay whole numbers."""
+    array = np.asarray(array)
+    return array if array.dtype.kind == "i" else array.astype(dtype)
+
+
 def _moved(array: Array, random: np.random.Generator, unit: float) -> Array:
+    """The array with every number moved; labels stay."""
+    if np.asarray(array).dtype.kind == "i":
+        return array
     return array * (1 + unit * random.choice((-1.0, 1.0), array.shape))
 
 

@@ -72,7 +72,9 @@ class TorchKernel:
 
         case = data.case
         dtype = getattr(torch, case.dtype)
-        leaves = {n: torch_layout(torch.from_numpy(a.copy()).to(dtype), case.layout) for n, a in data.tensors.items()}
+        labels = self.layer.labels
+        given = {n: torch.from_numpy(a.copy()) for n, a in data.tensors.items()}
+        leaves = {n: torch_layout(a if n in labels else a.to(dtype), case.layout) for n, a in given.items()}
         wanted = [t.name for t in self.layer.differentiable if case.wanted in ("", t.name)]
         leaves = {n: leaf.detach().requires_grad_(n in wanted) for n, leaf in leaves.items()}
         before = {n: leaf.detach().clone() for n, leaf in leaves.items()}

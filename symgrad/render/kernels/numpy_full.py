@@ -91,8 +91,8 @@ class FullWriter:
                 return write.call(function, argument)
             case Call(_, (base, to)):
                 return write.real_power(base, to)
-            case Where(condition, then, otherwise):
-                return write.where(condition, then, otherwise)
+            case Where():
+                return write.where(term)
             case Compare() | Delta():
                 return write.expression(term)
         raise SymgradError(f"NumPy kernels have no {type(term).__name__}; add a case to render/kernels/numpy_full.py")
@@ -215,15 +215,14 @@ class _Value:
         template = f"{row.ufunc}({{0}}{{1}})" if row.ufunc else f"{row.numpy[:-1]}{{1}})"
         return self._function(template, operand.text, operand)
 
-    def where(self, condition: Term, then: Term, otherwise: Term) -> str:
+    def where(self, term: Where) -> str:
         """One of two values by a condition."""
-        operands = [self._branch(part) for part in (then, otherwise)]
-        mask = self.writer.smalls.condition(condition, self.frame)
-        for name in reads_of(condition):
+        operands = [self._branch(part) for part in (term.then, term.otherwise)]
+        mask = self.writer.smalls.condition(term.condition, self.frame)
+        for name in reads_of(term.condition):
             self.writer.buffers.read(name)
-        text = self.writer.smalls.where(condition, mask, *(operand.text for operand in operands))
-        numbers = all(not part.names for part in (then, otherwise))
-        self._line(f"{self.name} = {text}{'.astype(dtype)' if numbers else ''}")
+        text = self.writer.smalls.where(term, mask, *(operand.text for operand in operands))
+        self._line(f"{self.name} = {text}")
         return self._moved(self.name, "", operands)
 
     def _branch(self, term: Term) -> Operand:

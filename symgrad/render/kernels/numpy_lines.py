@@ -31,7 +31,8 @@ def smalls_for(plan: KernelPlan) -> Smalls:
     return Smalls(
         plan, "np", _call, lambda name, order: f"{name}.transpose({', '.join(map(str, order))})",
         lambda text: f"{text}.astype(dtype)", lambda size: f"np.eye({size}, dtype=dtype)",
-        lambda size: f"np.arange({size})", "np.where({0}, {1}, {2})", "{0}", "np.asarray({0}, dtype)",
+        lambda size: f"np.arange({size})", "np.where({0}, {1}, {2})",
+        "np.where({0}, {1}, {2}).astype(dtype)", "{0}", "np.asarray({0}, dtype)",
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ class Smalls:
         eye: the spelling of an identity matrix.
         arange: the spelling of the places of an index, 0, 1, ...
         choice: the spelling of a choice by a condition.
+        numbers: the same where both values are numbers: the libraries would take a dtype of their own.
         fixed: the spelling of a condition that is the same for all elements, where a choice needs an array.
         truth: the spelling of a condition as a number.
         kinds: for each name PYTHON, OWN or WIDE.
@@ -61,6 +62,7 @@ class Smalls:
     eye: Callable[[str], str]
     arange: Callable[[str], str]
     choice: str
+    numbers: str
     fixed: str
     truth: str
     kinds: dict[str, str] = field(default_factory=dict)
@@ -123,10 +125,20 @@ class Smalls:
         """The places of an index, broadcast."""
         return self.arange(f"n_{item.index.axis}") + place((item.index,), frame).suffix
 
-    def where(self, condition: Term, text: str, then: str, otherwise: str) -> str:
+    def where(self, term: Term, text: str, then: str, otherwise: str) -> str:
         """A choice for each element, by a condition on some of the arrays or on constants."""
-        once = self.kind_of_condition(condition) == PYTHON
-        return self.choice.format(self.fixed.format(text) if once else text, then, otherwise)
+        condition, *values = term.children
+        if all(self.kind(value) == PYTHON for value in values):
+            return self.numbers.format(self._for_all(condition, text), then, otherwise)
+        return self.array_where(term, text, then, otherwise)
+
+    def array_where(self, term: Term, text: str, then: str, otherwise: str) -> str:
+        """A choice of which one value at least is known to be an array."""
+        return self.choice.format(self._for_all(term.children[0], text), then, otherwise)
+
+    def _for_all(self, condition: Term, text: str) -> str:
+        """A condition's text; as an array where it is the same for all elements."""
+        return self.fixed.format(text) if self.kind_of_condition(condition) == PYTHON else text
 
     def number(self, condition: Term, text: str) -> str:
         """A condition as 1 or 0."""

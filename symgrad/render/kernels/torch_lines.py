@@ -59,6 +59,7 @@ def smalls_for(plan: KernelPlan, like: str) -> Smalls:
         plan, "torch", _call, lambda name, order: f"{name}.permute({', '.join(map(str, order))})",
         lambda text: f"{text}.to(dtype)", lambda size: f"torch.eye({size}, dtype=dtype, device={like}.device)",
         lambda size: f"torch.arange({size}, device={like}.device)", "torch.where({0}, {1}, {2})",
+        f"torch.where({{0}}, torch.tensor({{1}}, dtype=dtype, device={like}.device), {{2}})",
         f"torch.tensor({{0}}, device={like}.device)", "({0}).to(dtype)",
     )  # fmt: skip
 
@@ -159,7 +160,8 @@ class TorchLines:
             entry=lambda e: e.name if e.name not in self.smalls.kinds else self.smalls.placed(e, frame),
             size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text,
             delta=lambda item: self.smalls.identity(item, frame),
-            position=lambda item: self.smalls.position(item, frame), where=self.smalls.where, truth=self.smalls.number,
+            position=lambda item: self.smalls.position(item, frame), where=self.smalls.array_where,
+            truth=self.smalls.number,
         )  # fmt: skip
 
     def _ready(self, term: Term, frame: Frame) -> Term:
