@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import sympy
 
-from symgrad.door.letters import Letters, range_of
+from symgrad.door.letters import Letters, is_reduction, range_of
 from symgrad.door.over import MaxOver, MinOver
 from symgrad.door.sympy_checks import place, shown
 from symgrad.door.sympy_functions import KNOWN, NAMES, decimal, is_division, is_minus, one_plus_exp
@@ -230,10 +230,12 @@ class Writer:
         below = [-term for term in inside.as_ordered_terms() if is_minus(term)]
         above = [term for term in inside.as_ordered_terms() if not is_minus(term)]
         one, other = sympy.Add(*below), sympy.Add(*above)  # j <= k for two indices, whose difference is no value
+        self._counted(node, one, other)
         return f"where({self.expression(one)} {'<=' if middle else '<'} {self.expression(other)}, 1, 0)"
 
     def delta(self, node: Any) -> str:
         """KroneckerDelta(i, j)."""
+        self._counted(node, *node.args[:2])
         one, other = (self.expression(side) for side in node.args[:2])
         return f"where({one} == {other}, 1, 0)"
 
@@ -256,13 +258,21 @@ class Writer:
             return f"not ({self.condition(node.args[0])})"
         if type(node) not in _RELATIONS:
             self.fail(node, f"{shown(node)} is no condition of the notation.", "Compare two values or two indices.")
-        self._counted(node)
+        self._counted(node, node.lhs, node.rhs)
         return f"{self.expression(node.lhs)} {_RELATIONS[type(node)]} {self.expression(node.rhs)}"
 
-    def _counted(self, node: Any) -> None:
+    def _counted(self, node: Any, *sides: Any) -> None:
         """Places count from 0 in the notation: one that counts from 1 may be compared to another only."""
-        if self.letters.first == 1 and (node.lhs in self.scope) != (node.rhs in self.scope):
+        letters = all(side in self.scope for side in sides)
+        if self.letters.first == 1 and not letters and any(map(self._is_place, sides)):
             self.fail(node, "an index that counts from 1 is compared to a number.", "Let the sums run from 0 to N - 1.")
+
+    def _is_place(self, node: Any) -> bool:
+        """Whether an index stands in an expression as a number, and not as that of an entry."""
+        if node in self.scope:
+            return True
+        inner = isinstance(node, (sympy.Indexed, *_RELATIONS)) or is_reduction(node)
+        return not inner and any(map(self._is_place, node.args))
 
     def derivative(self, node: Any) -> str:
         """Not read: what is derived is symgrad's own work."""
