@@ -50,9 +50,11 @@ def shape(term: Term, letters: Letters | None = None) -> str:
         case Diff(body, wrt, _):
             return f"(d {shape(body, letters)} {shape(wrt, letters)})"
         case Sum(indices, body):
-            return _sum(indices, body, letters)
+            while isinstance(body, Sum):
+                indices, body = (*indices, *body.indices), body.body
+            return _bound("sum", indices, body, letters)
         case Reduce(operation, indices, body):
-            return f"({operation} {_sum(indices, body, letters)})"
+            return _bound(operation, indices, body, letters)
         case Position(index):
             return f"(position {_letter(index, letters)})"
         case Compare(relation, left, right):
@@ -77,13 +79,15 @@ def _product(term: Term, letters: Letters) -> str:
     return parts[0] if coefficient == 1 and len(parts) == 1 else f"(* {coefficient} {' '.join(sorted(parts))})"
 
 
-def _sum(indices: tuple[Index, ...], body: Term, letters: Letters) -> str:
-    """The bound letters are numbered by axis; nested sums are one sum."""
-    while isinstance(body, Sum):
-        indices, body = (*indices, *body.indices), body.body
-    depth = len(letters)
+def _bound(operation: str, indices: tuple[Index, ...], body: Term, letters: Letters) -> str:
+    """The bound letters are numbered by axis, after all that are bound around them.
+
+    A letter that hides one from outside takes its place in `letters`, so the numbers, and not how many there
+    are, say which comes next.
+    """
+    depth = 1 + max((int(number[1:]) for number in letters.values()), default=-1)
     inner = dict(letters)
     ordered = sorted(indices, key=lambda index: index.axis)
     for place, index in enumerate(ordered):
         inner[index] = f"%{depth + place}"
-    return f"(sum {' '.join(index.axis for index in ordered)} {shape(body, inner)})"
+    return f"({operation} {' '.join(index.axis for index in ordered)} {shape(body, inner)})"

@@ -229,16 +229,17 @@ def except_index(bound: Index, other: Index) -> Term:
 
 
 def complete_sum(term: Term) -> Term:
-    """sum_{k != i} f_k = sum_k f_k - f_i."""
+    """sum_{k != i} f_k = sum_k f_k - f_i, where i lies in the range of k."""
     if not isinstance(term, Sum):
         return term
     factors = getattr(term.body, "factors", (term.body,))
     for factor in factors:
-        if (pair := excluded_pair(factor)) and not set(pair).isdisjoint(term.indices):
-            bound, other = pair if pair[0] in term.indices else (pair[1], pair[0])
-            body = mul(*(f for f in factors if f != factor))
-            rest = sum_over((i for i in term.indices if i != bound), rename(body, {bound: other}))
-            return add(sum_over(term.indices, body), negative(rest))
+        same = inequality(factor)
+        for bound, other in picks(same) if same is not None else ():
+            if bound in term.indices:
+                body = mul(*(f for f in factors if f != factor))
+                rest = sum_over((i for i in term.indices if i != bound), rename(body, {bound: other}))
+                return add(sum_over(term.indices, body), negative(rest))
     return term
 
 

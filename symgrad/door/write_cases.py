@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from symgrad.door.letters import is_reduction
 from symgrad.door.sympy_checks import shown
 from symgrad.door.sympy_functions import is_minus
 
@@ -28,13 +29,14 @@ def step(writer: Writer, node: Any) -> str:
     below = [-term for term in inside.as_ordered_terms() if is_minus(term)]
     above = [term for term in inside.as_ordered_terms() if not is_minus(term)]
     one, other = sympy.Add(*below), sympy.Add(*above)  # j <= k for two indices, whose difference is no value
+    _counted(writer, node, one, other)
     return f"where({writer.expression(one)} {'<=' if middle else '<'} {writer.expression(other)}, 1, 0)"
 
 
 def delta(writer: Writer, node: Any) -> str:
     """KroneckerDelta(i, j)."""
     one, other = node.args[:2]
-    _counted(writer, one, other, node)
+    _counted(writer, node, one, other)
     return f"where({writer.expression(one)} == {writer.expression(other)}, 1, 0)"
 
 
@@ -58,11 +60,19 @@ def condition(writer: Writer, node: Any) -> str:
         return f"not ({condition(writer, node.args[0])})"
     if type(node) not in _RELATIONS:
         writer.fail(node, f"{shown(node)} is no condition of the notation.", "Compare two values or two indices.")
-    _counted(writer, node.lhs, node.rhs, node)
+    _counted(writer, node, node.lhs, node.rhs)
     return f"{writer.expression(node.lhs)} {_RELATIONS[type(node)]} {writer.expression(node.rhs)}"
 
 
-def _counted(writer: Writer, one: Any, other: Any, node: Any) -> None:
+def _counted(writer: Writer, node: Any, *sides: Any) -> None:
     """Places count from 0 in the notation: one that counts from 1 may be compared to another only."""
-    if (one in writer.scope) != (other in writer.scope):
+    if not all(side in writer.scope for side in sides) and any(_is_place(writer, side) for side in sides):
         writer.counts_from_0(node, "is compared to a number")
+
+
+def _is_place(writer: Writer, node: Any) -> bool:
+    """Whether an index stands in an expression as a number, and not as that of an entry."""
+    if node in writer.scope:
+        return True
+    inner = isinstance(node, (sympy.Indexed, *_RELATIONS)) or is_reduction(node)
+    return not inner and any(_is_place(writer, part) for part in node.args)

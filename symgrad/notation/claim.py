@@ -18,6 +18,7 @@ from symgrad.notation.names import did_you_mean
 from symgrad.notation.own import (
     Own,
     OwnName,
+    check_letters,
     defines_name,
     measure,
     read_own_name,
@@ -94,6 +95,7 @@ def parse_claim(text: str, layer: Layer, source: str = "<claim>", line: int = 1,
     reader = Reader(statement, equals + 1, scope)
     right = reader.read(commas[0] if commas else None)
     letters = scope.letters
+    check_letters(letters, layer, reader)
     distinct = tuple(_condition(statement, start, end, letters) for start, end in _spans(statement, commas))
     left, right = (names.full(letters.resolve(side)) for side in (left, right))
     _same_free(statement, left, right, distinct, reader.places)

@@ -107,6 +107,8 @@ def sizes_from(layer: Layer, given: Mapping[str, int], constants: Mapping[str, F
         if axis.length is not None:
             sizes[axis.name] = whole_value(axis.length, sizes, constants)
     for axis_name, lengths in derived_axes(layer.fits, sizes):
+        if any(whole_value(step, sizes, constants) < 1 for _, step in lengths):
+            return None
         sizes[axis_name] = min(whole_value(top, sizes, constants) // whole_value(step, sizes, constants) + 1
                                for top, step in lengths)  # fmt: skip
     if any(size < 1 for size in sizes.values()) or not all(_fits(fit, sizes, constants) for fit in layer.fits):

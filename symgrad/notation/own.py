@@ -16,6 +16,7 @@ from symgrad.errors import InputError, Origin, TooLargeError
 from symgrad.notation.claim_names import ClaimNames, resolve_name
 from symgrad.notation.expression import MAX_NESTING, Reader
 from symgrad.notation.layer import Layer
+from symgrad.notation.letters import Letters
 from symgrad.notation.lines import Statement
 from symgrad.notation.names import check_name, did_you_mean
 
@@ -70,6 +71,7 @@ def read_own_name(statement: Statement, layer: Layer, own: Own) -> OwnName:
     scope = names.scope()
     reader = Reader(statement, match.end(), scope)
     body = scope.letters.resolve(_read(reader, name))
+    check_letters(scope.letters, layer, reader)
     letters = _letters(statement, match, name)
     for letter, place in letters.items():
         if letter not in scope.letters.parents:
@@ -103,6 +105,16 @@ def _read(reader: Reader, name: str) -> Term:
             place = reader.statement.origin(reader.base + found.start())
             raise InputError(f"{name} stands in its own definition.", place, "A definition uses what is known before.")
     return reader.read()
+
+
+def check_letters(letters: Letters, layer: Layer, reader: Reader) -> None:
+    """Each letter runs over a dimension of the layer; one that stands in computed places only may run over none."""
+    known = {axis.name for axis in layer.axes}
+    for letter in letters.parents:
+        if letters.find(letter) not in known:
+            place = reader.places.get(letter, reader.statement.first())
+            way_out = "Use the layer's own letter, or one that stands in an entry too."
+            raise InputError(f"index {letter} runs over no dimension that {layer.name} has.", place, way_out)
 
 
 def _letters(statement: Statement, match: re.Match[str], name: str) -> dict[str, Origin]:

@@ -92,14 +92,15 @@ def is_inside(reader: Reader, axis: str, value: Term) -> bool:
     return any(letters.find(fit.axis) == letters.find(axis) and _pattern(fit.value, reader) == found for fit in fits)
 
 
-def _pattern(value: Term, reader: Reader) -> frozenset[Part]:
-    """A place with the axes of its letters instead of the letters."""
+def _pattern(value: Term, reader: Reader) -> list[Part]:
+    """A place with the axes of its letters instead of the letters; equal parts stand in it as often as in the place."""
     letters = reader.scope.letters
     resolved = rename_axes(value, {letter: letters.find(letter) for letter in letters.parents})
-    return frozenset(
+    parts = (
         (tuple(Position(Index("", f.index.axis)) if isinstance(f, Position) else f for f in factors), number)
         for factors, number in affine(resolved)
     )
+    return sorted(parts, key=repr)
 
 
 def is_place(reader: Reader, node: ast.expr) -> bool:
@@ -232,6 +233,12 @@ def equal_places(reader: Reader, left: Term, right: Term) -> Term:
             return Delta(letter, place_at(letter.axis, rest))
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Position) and one.index not in other.free:
-            points = isinstance(other, Entry) and other.name in reader.scope.places.labels
+            points = isinstance(other, Entry) and _points_into(reader, other.name, one.index.axis)
             return delta(one.index, place_at(one.index.axis, other, inside=points))
     return compare("==", left, right)
+
+
+def _points_into(reader: Reader, name: str, axis: str) -> bool:
+    """Whether a name is that of a label whose values lie on this axis."""
+    letter, letters = reader.scope.places.labels.get(name), reader.scope.letters
+    return letter is not None and letters.find(letter) == letters.find(axis)

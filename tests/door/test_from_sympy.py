@@ -100,6 +100,28 @@ def test_claims_in_sympy():
     assert found.prove(Eq(d_w[c], claim.rhs / size)).refuted
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        sympy.KroneckerDelta(s, 1),
+        Heaviside(N - 1 - s, 0),
+        Heaviside(s - 2, 1),
+        Piecewise((1, 2 * s < N), (0, True)),
+        Piecewise((1, s < 2), (0, True)),
+    ],
+)
+def test_an_index_that_counts_from_one_is_compared_to_no_number(chosen):
+    """Text counts from 0: the first entry would become the second one."""
+    v = IndexedBase("v")
+    with pytest.raises(InputError, match="counts from 1"):
+        layer(Eq(mu[c], Sum(chosen * x[s, c], (s, 1, N))), outputs=mu)
+    found = layer(Eq(mu[c], Sum(chosen * x[s, c], (s, 0, N - 1))), outputs=mu)
+    size = found.to_sympy().sizes["s"]
+    with pytest.raises(InputError, match="counts from 1"):
+        found.prove(Eq(mu[c], Sum((chosen * x[s, c]).subs(N, size), (s, 1, size))))
+    assert layer(Eq(v[c], Sum(Heaviside(k - s, 1) * x[s, c] * x[k, c], (s, 1, N), (k, 1, N))), outputs=v).text
+
+
 def nested(depth: int):
     """sin(sin(…))."""
     found = x[s, c]
