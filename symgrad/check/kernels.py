@@ -1,9 +1,9 @@
-"""An emitted NumPy kernel against the complex-step derivative of the forward equations."""
+"""Emitted kernels against the complex-step derivative of the forward equations."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from types import ModuleType
@@ -47,7 +47,14 @@ def sizes_of(layer: Layer, start: int = 2) -> dict[str, int]:
 
 
 def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], seed: int = 0) -> list[Check]:
-    """Outputs and gradients of a NumPy kernel in float64 against the equations themselves.
+    """Outputs and gradients of a NumPy kernel in float64; see `check_kernels`."""
+    return check_kernels(layer, {"numpy": module}, sizes, seed)
+
+
+def check_kernels(
+    layer: Layer, modules: Mapping[str, ModuleType], sizes: Mapping[str, int], seed: int = 0
+) -> list[Check]:
+    """Outputs and gradients of kernels in float64, by backend, against the equations themselves.
 
     The upstream gradients are random. What this cannot see: a forward pass that is typed wrong,
     because both sides read the same equations.
@@ -55,21 +62,47 @@ def check_kernel(layer: Layer, module: ModuleType, sizes: Mapping[str, int], see
     point = sensible_point(layer, sizes, seed)
     arguments = [argument_of(point, tensor) for tensor in layer.tensors]
     constants = {c.name: (int if c.is_whole else float)(point.value(c.name, ())) for c in layer.constants}
-    outputs, saved = module.forward(*arguments, **constants)
-    outputs = outputs if len(layer.outputs) > 1 else (outputs,)
     seeds = [array_of(point, layer.entry(name).indices, f"d_{name}") for name in layer.outputs]
-    gradients = module.backward(saved, *seeds)
+    found = {b: _RUN[b](layer, module, arguments, seeds, constants) for b, module in modules.items()}
     where = ", ".join(f"N_{name} = {length}" for name, length in sizes.items()) + ", float64"
     plain = Evaluator(layer, point, Floats())
     checks = []
-    for name, value in zip(layer.outputs, outputs, strict=True):
+    for name in layer.outputs:
         expected = _every(point, layer.entry(name).indices, lambda key, name=name: plain.entry(name, key))
-        checks.append(_check(name, value, expected, "the equations, evaluated", where))
+        checks += [_check(name, b, values, expected, "the equations, evaluated", where) for b, values in found.items()]
     for tensor in layer.differentiable:
         expected = complex_step(layer, point, tensor.name, tensor.indices)
-        found = getattr(gradients, tensor.name)
-        checks.append(_check(f"d_{tensor.name}", found, expected, "complex step", where))
+        name = f"d_{tensor.name}"
+        checks += [_check(name, b, values, expected, "complex step", where) for b, values in found.items()]
     return checks
+
+
+Results = dict[str, Array]
+
+
+def _run_numpy(layer: Layer, module: ModuleType, arguments: list[Array], seeds: list[Array], constants: Any) -> Results:
+    """Outputs and gradients by name, of the emitted forward and backward."""
+    outputs, saved = module.forward(*arguments, **constants)
+    outputs = outputs if len(layer.outputs) > 1 else (outputs,)
+    gradients = module.backward(saved, *seeds)
+    values = dict(zip(layer.outputs, outputs, strict=True))
+    return values | {f"d_{t.name}": getattr(gradients, t.name) for t in layer.differentiable}
+
+
+def _run_torch(layer: Layer, module: ModuleType, arguments: list[Array], seeds: list[Array], constants: Any) -> Results:
+    """Outputs and gradients by name, of the emitted differentiable function under autograd."""
+    import torch
+
+    given = {t.name: torch.from_numpy(np.array(a)) for t, a in zip(layer.tensors, arguments, strict=True)}
+    wanted = [given[tensor.name].requires_grad_() for tensor in layer.differentiable]
+    outputs = getattr(module, layer.name)(*given.values(), **constants)
+    outputs = outputs if len(layer.outputs) > 1 else (outputs,)
+    gradients = torch.autograd.grad(outputs, wanted, [torch.from_numpy(np.array(s)) for s in seeds])
+    values = {name: output.detach().numpy() for name, output in zip(layer.outputs, outputs, strict=True)}
+    return values | {f"d_{t.name}": g.numpy() for t, g in zip(layer.differentiable, gradients, strict=True)}
+
+
+_RUN: dict[str, Callable[..., Results]] = {"numpy": _run_numpy, "torch": _run_torch}
 
 
 def telling_point(layer: Layer, sizes: Mapping[str, int], seed: int, positive: bool = False) -> Point:
@@ -116,8 +149,8 @@ def _one_step(layer: Layer, point: Point, name: str, key: tuple[int, ...]) -> fl
     return total / STEP
 
 
-def _check(what: str, found: Array, expected: Array, reference: str, where: str) -> Check:
-    return Check(what, "numpy", reference, where, relative_error(found, expected), LIMIT)
+def _check(what: str, backend: str, found: Results, expected: Array, reference: str, where: str) -> Check:
+    return Check(what, backend, reference, where, relative_error(found[what], expected), LIMIT)
 
 
 def relative_error(found: Array, expected: Array) -> float:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from symgrad.check.chains import Part
-from symgrad.check.kernels import check_kernel, load_kernel
+from symgrad.check.kernels import check_kernels, load_kernel
 from symgrad.check.records import Check, Report
 from symgrad.check.steps import check_steps
 from symgrad.notation.layer import Layer
@@ -39,13 +39,15 @@ def report(study: Study, files: list[Rendered], parts: Mapping[str, tuple[Layer,
             for axis, length in zip(layer.axes, [*lengths, *more, *(2,) * len(layer.axes)], strict=False)
         }
         sizes = fitted(layer, each)
-        checks += check_kernel(layer, modules["numpy"], sizes)
+        checks += check_kernels(layer, modules, sizes)
     if HAS_TORCH:
         from symgrad.check.torch_kernels import torch_checks
 
         checks += torch_checks(layer, modules, {name: Part(p, _modules(own)) for name, (p, own) in parts.items()})
     else:
-        skipped.append("the comparison with PyTorch: torch is not installed (pip install 'symgrad[torch]')")
+        skipped.append(
+            "the torch kernel, and the comparison with PyTorch: torch is not installed (pip install 'symgrad[torch]')"
+        )
     return Report(layer.name, tuple(checks), tuple(skipped))
 
 

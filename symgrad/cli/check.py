@@ -19,8 +19,9 @@ def add(commands: Any) -> None:
     """Add the command."""
     command = commands.add_parser(
         "check", help="run emitted kernels against their references, and print a table",
-        description="Emits each layer's kernels, runs them against the layer's own equations (complex step) and "
-        "against PyTorch's modules where torch is installed, and prints the worst error of each result.",
+        description="Emits each layer's kernels, runs them against the layer's own equations (complex step) and, for "
+        "layers that PyTorch has, against PyTorch's; prints the worst error of each result. The torch kernels need "
+        "torch.",
     )  # fmt: skip
     command.add_argument("layers", nargs="*", metavar="LAYER", help="a gallery name or a path (default: the gallery)")
     command.add_argument("--all", action="store_true", help="a line for each place, not only the worst of all")

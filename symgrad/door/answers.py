@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 from symgrad import pipeline
 from symgrad.check.kernels import load_kernel
 from symgrad.door.shown import Shown
+from symgrad.errors import InputError
 from symgrad.notation.claim import Claim
 from symgrad.prove.counterexample import Counterexample
 from symgrad.prove.study import Study as StudyRecord
@@ -103,7 +105,12 @@ class Kernel(Shown):
         """The source as a module, ready to be called.
 
         It is symgrad's own output, made of checked names, that is run; no text of a layer is.
+
+        Raises:
+            InputError: it is a torch kernel, and torch is not installed.
         """
+        if self.record.path.startswith("torch/") and find_spec("torch") is None:
+            raise InputError("PyTorch is not installed.", hint="Install it: python -m pip install 'symgrad[torch]'")
         return load_kernel(self.record)
 
     def write(self, out: Any) -> None:

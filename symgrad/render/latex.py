@@ -219,7 +219,8 @@ class Printer:
         """∂y/∂x, or ∂/∂x (body)."""
         below = rf"{{\partial {self.entry(term.wrt)}}}"
         if is_quotient(term):
-            return rf"\frac{{\partial {self.term(term.body)}}}{below}"
+            whole = rf"\frac{{\partial {self.term(term.body)}}}{below}"
+            return rf"\left.{whole}\right|_{{\mathrm{{direct}}}}" if self.names.is_direct(term) else whole
         return rf"\frac{{\partial}}{below}{_parentheses(self.term(term.body))}"
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from symgrad.algebra.terms import Diff, Entry
 from symgrad.notation.layer import Layer
 
 _NAMES = (
@@ -53,11 +54,14 @@ class Names:
         symbols: for each name of the layer.
         loss: the scalar by which gradients are taken: the layer's scalar output, else ℒ.
         from_zero: whether indices are counted from 0, which matters where places are computed.
+        direct: names from which several paths lead to the loss, one of them direct: the derivative along that
+            one is not the gradient, and is displayed as ∂L/∂x|direct.
     """
 
     symbols: Mapping[str, Symbol]
     loss: Symbol
     from_zero: bool = False
+    direct: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, layer: Layer) -> Names:
@@ -75,12 +79,30 @@ class Names:
             used.add((found.latex, found.owner))
             symbols[name] = found
         loss = symbols[layer.outputs[0]] if layer.scalar_output else Symbol(r"\mathcal{L}", "ℒ", "L")
-        return cls(symbols, loss, from_zero=bool(layer.fits or layer.labels))
+        return cls(symbols, loss, bool(layer.fits or layer.labels), _direct(layer))
+
+    def is_direct(self, derivative: Diff) -> bool:
+        """Whether it is the derivative of the loss along the direct path, where there are others."""
+        body = derivative.body
+        own = isinstance(body, Entry) and not body.indices and self.symbols.get(body.name) == self.loss
+        return own and not derivative.total and derivative.wrt.name in self.direct
 
     def symbol(self, name: str) -> Symbol:
         """The symbol of a name; one that the layer does not know is shown in full."""
         owner, _, own = name.rpartition(".")
         return self.symbols.get(name) or _symbol(own, owner)
+
+
+def _direct(layer: Layer) -> frozenset[str]:
+    """The names in a scalar output's own equation from which other paths lead to it too."""
+    definition = layer.definition(layer.outputs[0]) if layer.scalar_output else None
+    if definition is None:
+        return frozenset()
+    through: set[str] = set()
+    for other in reversed([each for each in layer.definitions if each != definition]):
+        if other.name in definition.body.names | through:
+            through |= other.body.names
+    return frozenset(definition.body.names & through)
 
 
 def gradient_of(name: str) -> str | None:

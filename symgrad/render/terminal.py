@@ -146,13 +146,26 @@ class _Page:
                 yield self.line(self.show(derivation.target), first, derivation.target)
             for lemma in lemmas:
                 yield from self.chain(lemma, lemma.target)
-            yield from self.chain(derivation, derivation.target, after)
+            if not lemmas or self.shown(lemmas[-1]) != self.shown(derivation):
+                yield from self.chain(derivation, derivation.target, after)
         for form in found.forms:
             conditions = ", ".join(self.condition(c) for c in form.conditions)
             yield f"  and for {conditions}, {form.title}:"
             yield self.line(self.show(form.target), form.result, form.target, after)
 
+    def shown(self, derivation: Derivation) -> tuple[str, str]:
+        """The equation that a derivation arrives at, as it is displayed."""
+        return self.show(derivation.target), self.show(derivation.result)
+
     def lemmas(self, derivation: Derivation) -> Iterator[Derivation]:
+        """The lemmas, each equation once: what was just derived is not derived again."""
+        seen: set[tuple[str, str]] = set()
+        for lemma in self.all_lemmas(derivation):
+            if self.shown(lemma) not in seen:
+                seen.add(self.shown(lemma))
+                yield lemma
+
+    def all_lemmas(self, derivation: Derivation) -> Iterator[Derivation]:
         """The lemmas; in a sum of paths each after the gradient of the intermediate on its path."""
         inner = {f"d_{found.name}": found.paths.derivation for found in self.study.found if found.jacobian is None}
         for lemma in derivation.lemmas:

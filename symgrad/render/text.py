@@ -192,7 +192,7 @@ class _Printer:
         d = self.signs["d"]
         below = f"{d}{self.entry(term.wrt)}"
         if is_quotient(term):
-            return f"{d}{self.term(term.body)}/{below}"
+            return f"{d}{self.term(term.body)}/{below}" + ("|direct" if self.names.is_direct(term) else "")
         return f"{d}/{below}({self.term(term.body)})"
 
 

@@ -11,10 +11,18 @@ from edits import edited
 
 from symgrad import pipeline
 from symgrad.check import kernels
-from symgrad.check.kernels import check_kernel, complex_step, load_kernel, relative_error, sizes_of, telling_point
+from symgrad.check.kernels import (
+    check_kernel,
+    check_kernels,
+    complex_step,
+    load_kernel,
+    relative_error,
+    sizes_of,
+    telling_point,
+)
 from symgrad.check.records import Check, Report
 from symgrad.check.report import report
-from symgrad.notation.library import load
+from symgrad.notation.library import from_text, load
 from symgrad.render.kernels.records import Rendered
 
 
@@ -161,3 +169,35 @@ def test_exact_fractions_stay_what_they_are():
     layer = load("sigmoid")
     point = telling_point(layer, {"i": 4}, 1, positive=True)
     assert all(isinstance(value, Fraction) for values in point.values.values() for value in values.values())
+
+
+OWN = """
+input     x[b, i]
+parameter w[i]
+label     t[b] in i
+y[b] = w[t[b]] * tanh(x[b, t[b]])
+output y
+"""
+
+
+def test_the_torch_kernel_of_a_layer_without_reference_is_run_and_may_be_refused():
+    pytest.importorskip("torch")
+    study = pipeline.derive(from_text(OWN, "own"))
+    found = pipeline.check(study)
+    assert found.passed
+    assert {check.subject for check in found.checks} >= {"numpy", "torch"}
+    (rendered,) = pipeline.emit(study, ["torch"])
+    assert "torch.tanh(x_at) * d_y" in rendered.text
+    wrong = Rendered(rendered.path, rendered.text.replace("torch.tanh(x_at) * d_y", "torch.sin(x_at) * d_y"), "")
+    checks = check_kernels(study.layer, {"torch": load_kernel(wrong)}, sizes_of(study.layer))
+    assert not all(check.passed for check in checks)
+
+
+def test_the_header_of_a_file_names_what_emits_it_again(tmp_path):
+    (tmp_path / "own.sg").write_text(OWN, encoding="utf-8")
+    (own,) = pipeline.emit(pipeline.derive(load(tmp_path / "own.sg")), ["numpy"])
+    assert "python -m symgrad generate own.sg --backend numpy" in own.text
+    (text,) = pipeline.emit(pipeline.derive(from_text(OWN, "own")), ["numpy"])
+    assert "python -m symgrad generate own --backend numpy" in text.text
+    (known,) = pipeline.emit(pipeline.derive(load("tanh")), ["numpy"])
+    assert "python -m symgrad generate tanh --backend numpy" in known.text

@@ -220,3 +220,10 @@ def test_nothing_unproved_is_emitted(monkeypatch, two):
 def test_the_example_in_the_docstring_is_right():
     found = doctest.testmod(symgrad.door.layer, globs={"Layer": symgrad.Layer})
     assert found.failed == 0 and found.attempted >= 3
+
+
+def test_a_torch_kernel_without_torch_is_an_error_that_says_what_to_install(layer, monkeypatch):
+    monkeypatch.setattr("symgrad.door.answers.find_spec", lambda _: None)
+    with pytest.raises(symgrad.InputError, match="PyTorch is not installed"):
+        layer.kernel("torch")
+    assert layer.kernel("numpy").forward

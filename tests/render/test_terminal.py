@@ -126,3 +126,35 @@ def test_a_layer_without_axes_or_domain():
     assert "∂y/∂x = 2·x" in text
     assert "✓" in text
     assert "\n  for \n" not in text + "\n"
+
+
+# --- One equation, one meaning, once
+
+
+SEVERAL_PATHS = """
+input  x[i]
+target t[i]
+u[i] = x[i]**2
+h[i] = sin(u[i])
+L    = sum[i](u[i] * h[i] * t[i])
+output L
+"""
+
+
+def test_the_direct_path_to_the_loss_is_told_from_the_gradient():
+    text = shown(pipeline.derive(from_text(SEVERAL_PATHS, "several")))
+    assert "∂L/∂u[i] = ∂L/∂u[i]|direct + ∂h[i]/∂u[i]·∂L/∂h[i]" in text
+    assert "∂L/∂u[i]|direct = h[i]·t[i]" in text
+    assert "∂L/∂h[i]|direct" not in text  # h has one path only
+    lines = [line.strip() for line in text.split("\n") if " = " in line]
+    assert not [line for line in lines if line.partition(" = ")[0] == line.partition(" = ")[2]]
+
+
+def test_an_equation_is_shown_once_in_a_solution():
+    text = shown(pipeline.derive(from_text(
+        "input x[i]\na[i] = 2*x[i]\nb[i] = a[i]*x[i]\nc[i] = sin(a[i])\ny[i] = b[i]*c[i]\noutput y\n", "twice"
+    )))  # fmt: skip
+    for solution in text.split("The gradient of ")[1:]:
+        lines = [line for line in solution.split("\n") if line.startswith("  ∂a[i]/∂x[i] = ")]
+        assert len(lines) <= 1
+    assert "∂a[i]/∂x[i] = 2" in text

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from symgrad.notation.layer import Layer
+from symgrad.notation.library import SUFFIX, gallery
 from symgrad.plan.formula import equation
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.layout import shown
@@ -27,8 +28,16 @@ def header(plan: KernelPlan, backend: str, what: str) -> tuple[str, ...]:
         "",
         f"Generated from the layer {layer.name} and the template {backend}/kernel.py.jinja; do not edit. Again:",
         "",
-        f"    python -m symgrad generate {layer.name} --backend {backend}",
+        f"    python -m symgrad generate {_file(layer)} --backend {backend}",
     )
+
+
+def _file(layer: Layer) -> str:
+    """What names the layer on the command line: a name of the gallery, or its own file, where it has one."""
+    origins = [definition.origin for definition in layer.definitions if not definition.call]
+    own = layer.name + SUFFIX
+    written = any(origin is not None and origin.source.endswith(own) for origin in origins)
+    return own if written and layer.name not in gallery() else layer.name
 
 
 def _title(layer: Layer) -> str:
