@@ -9,7 +9,7 @@ from math import factorial, prod
 from typing import Any
 
 from symgrad.algebra.binding import rename
-from symgrad.algebra.terms import Add, Index, Place, place_text
+from symgrad.algebra.terms import Add, Index, Mul, Num, Place, Term, add, negative, place_text, position
 from symgrad.errors import TooLargeError
 from symgrad.prove.monomials import Monomial, Poly, PolyLike, level_of, sum_atom
 
@@ -134,9 +134,12 @@ def _alike(indices: tuple[Index, ...], body: Monomial) -> list[list[Index]]:
 
 def _looks(index: Index, body: Monomial, colours: Mapping[Index, int]) -> tuple[Any, ...]:
     """What does not depend on letters: axis and colour, and the factors and places where it stands."""
-    factors = []
+    factors: list[tuple[Any, ...]] = []
     for atom, exponent in body:
-        if index in atom.free:
+        if index in atom.free and atom.kind == "equation":
+            look = _look_of_equation(atom.data[0], atom.data[1], index, colours)
+            factors.append((atom.rank, atom.kind, exponent, ((4, 0, look),)))
+        elif index in atom.free:
             entry = atom.kind == "entry"
             around = [_colour(other, index, colours) for other in (atom.data[1] if entry else atom.free)]
             name = str(atom.data[0]) if entry else atom.kind
@@ -156,9 +159,22 @@ def _colour(other: Index, index: Index, colours: Mapping[Index, int]) -> tuple[i
     return (1, colours[other], "") if other in colours else (2, 0, other.name)
 
 
+def _look_of_equation(letter: Index, place: Place, index: Index, colours: Mapping[Index, int]) -> str:
+    """What [h = i + j] looks like from one of its letters, whichever of them it is solved for."""
+    gap = add(position(letter), *map(negative, _terms(place.value)))
+    own = next((part for part in _terms(gap) if index in part.free), gap)
+    factors = own.factors if isinstance(own, Mul) else (own,)
+    turned = isinstance(factors[0], Num) and factors[0].value < 0
+    return _look_of_place(Place("", add(*map(negative, _terms(gap))) if turned else gap), index, colours)
+
+
+def _terms(value: Term) -> tuple[Term, ...]:
+    return value.terms if isinstance(value, Add) else (value,)
+
+
 def _look_of_place(place: Place, index: Index, colours: Mapping[Index, int]) -> str:
     """What a computed place looks like, whatever its bound letters are called."""
     looks = {letter: _colour(letter, index, colours) for letter in place.free}
     names = {letter: Index("%" + "_".join(map(str, look)), letter.axis) for letter, look in looks.items()}
     value = rename(place.value, names)
-    return " + ".join(sorted(map(place_text, value.terms if isinstance(value, Add) else (value,))))
+    return " + ".join(sorted(map(place_text, _terms(value))))

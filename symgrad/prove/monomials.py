@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, cast
 
-from symgrad.algebra.terms import Index
+from symgrad.algebra.terms import Index, Place
 
 RANKS = (
     "size",
@@ -164,7 +164,12 @@ def delta_atom(left: Index, right: Index) -> Atom:
 
 def equation_atom(letter: Index, place: Index) -> Atom:
     """1 where a letter is a computed place, else 0."""
-    return Atom("equation", (letter, place), _free_of_indices((letter, place)), 0)
+    inside = (
+        isinstance(place, Place) and place.inside
+    )  # else it can be solved for any letter: none of its places counts
+    return Atom(
+        "equation", (letter, place), _free_of_indices((letter, place)) if inside else letter.free | place.free, 0
+    )
 
 
 def exp_atom(monomial: Monomial) -> Atom:

@@ -18,9 +18,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from symgrad.algebra.binding import moved
-from symgrad.algebra.terms import Entry, Index, Num, Place, Position, Size, Term, add, mul, place_at, power
+from symgrad.algebra.terms import Entry, Index, Num, Place, Position, Size, Term, add, mul, place_at, position, power
 from symgrad.errors import DerivationError
-from symgrad.prove.monomials import Atom, Monomial, Poly, add_into, equation_atom, monomial_of
+from symgrad.prove.monomials import Atom, Monomial, Poly, add_into, equation_atom, monomial_of, position_atom
 
 if TYPE_CHECKING:
     from symgrad.prove.canonical import Canonical
@@ -64,10 +64,50 @@ def equal(canon: Canonical, left: Index, right: Index) -> Poly:
     """[left = right], where at least one is a computed place."""
     if isinstance(left, Place) and not isinstance(right, Place):
         left, right = right, left
-    if not isinstance(left, Place):
+    if not isinstance(left, Place) and isinstance(right, Place) and right.inside:
         return {((equation_atom(left, right), Fraction(1)),): Fraction(1)}
-    assert isinstance(right, Place)
-    return canon.compare("==", left.value, right.value)
+    gap = _gap(canon, left, right)
+    solved = _solved(gap)
+    if solved is None:
+        return canon.compare("==", position(left), position(right))
+    if isinstance(solved[1], Place):
+        return {((equation_atom(*solved), Fraction(1)),): Fraction(1)}
+    return canon.delta(*solved)
+
+
+def _solved(gap: Poly) -> tuple[Index, Index] | None:
+    """[h = i + j - 1] as [i = h - j + 1], for the first of the letters: one form of what may lie outside.
+
+    None where no letter stands in it by itself.
+    """
+    letters = [m[0][0].data[0] for m, c in gap.items() if abs(c) == 1 and _is_position(m)]
+    if not letters:
+        return None
+    first = min(letters)
+    own = monomial_of({position_atom(first): Fraction(1)})
+    rest = {monomial: -c / gap[own] for monomial, c in gap.items() if monomial != own}
+    return first, place_at(first.axis, _term(rest), inside=False)
+
+
+def _gap(canon: Canonical, letter: Index, place: Index) -> Poly:
+    """What is 0 where a letter is a place."""
+    return add_into(dict(canon.poly(position(letter))), canon.poly(position(place)), Fraction(-1))
+
+
+def _is_position(monomial: Monomial) -> bool:
+    return len(monomial) == 1 and monomial[0][1] == 1 and monomial[0][0].kind == "position"
+
+
+def _twins(canon: Canonical, one: Atom, other: Atom) -> tuple[Index, Index] | None:
+    """Two letters over one axis that must be the same where both equations hold."""
+    first, second = (_gap(canon, *atom.data) for atom in (one, other))
+    for sign in (1, -1):
+        apart = add_into(dict(first), second, Fraction(-sign))
+        if len(apart) == 2 and sum(apart.values()) == 0 and all(_is_position(m) for m in apart):
+            left, right = (m[0][0].data[0] for m in sorted(apart))
+            if abs(next(iter(apart.values()))) == 1 and left.axis == right.axis:
+                return left, right
+    return None
 
 
 def apply_equation(canon: Canonical, atom: Atom, exponents: dict[Atom, Fraction]) -> Poly | None:
@@ -78,11 +118,11 @@ def apply_equation(canon: Canonical, atom: Atom, exponents: dict[Atom, Fraction]
         return canon.normal({**exponents, atom: Fraction(1)})
     letter, place = atom.data
     others = {other: e for other, e in exponents.items() if other != atom}
-    twin = next((o for o in others if o.kind == "equation" and o.data[1] == place), None)
-    if twin is not None:
-        del others[twin]
-        same = canon.delta(letter, twin.data[0])
-        return canon.product(same, canon.normal({**others, atom: Fraction(1)}))
+    for twin in sorted(other for other in others if other.kind == "equation"):
+        pair = _twins(canon, atom, twin)
+        if pair is not None:
+            del others[twin]
+            return canon.product(canon.delta(*pair), canon.normal({**others, atom: Fraction(1)}))
     if not any(place in other.free for other in others):
         return None
     changed = canon.rename({monomial_of(others): Fraction(1)}, {place: letter})

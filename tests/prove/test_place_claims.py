@@ -19,7 +19,24 @@ SHIFTED = "(x[b, h] - x[b, i + j])"
 PICKED = "(x[b, v] - x[b, t[b]])"
 
 POOL = "d_x[b, c, h, w] = sum[i, j, k, l](where(h == stride*i + k and w == stride*j + l, d_y[b, c, i, j], 0))"
+CAUSAL = """input x[b, c, l]
+parameter w[c, j]
+u[b, c, l] = sum[j](w[c, j]*pad(x[b, c, l - j]))
+output u"""
+STRIDED = """input x[b, h]
+parameter w[k]
+constant stride = 2, padding = 1
+y[b, i] = sum[k](w[k]*pad(x[b, stride*i + k], padding))
+output y"""
 TRUE = {
+    CAUSAL: (
+        "d_x[b, c, l] = sum[j](w[c, j]*pad(d_u[b, c, l + j]))",
+        "d_w[c, j] = sum[b, l](d_u[b, c, l]*pad(x[b, c, l - j]))",
+    ),
+    STRIDED: (
+        "d_x[b, h] = sum[i](d_y[b, i]*pad(w[h - stride*i + padding]))",
+        "d_w[k] = sum[b, i](d_y[b, i]*pad(x[b, stride*i + k], padding))",
+    ),
     CORRELATION: (
         "d_x[b, h] = sum[j](w[j]*pad(d_y[b, h - j]))",
         "d_x[b, h] = sum[i](pad(w[h - i])*d_y[b, i])",
@@ -52,6 +69,15 @@ TRUE = {
     ),
 }
 FALSE = {
+    CAUSAL: (
+        "d_x[b, c, l] = sum[j](w[c, j]*pad(d_u[b, c, l - j]))",
+        "d_x[b, c, l] = sum[j](w[c, j]*pad(d_u[b, c, l + j], 1))",
+    ),
+    STRIDED: (
+        "d_x[b, h] = sum[i](d_y[b, i]*pad(w[h - stride*i - padding]))",
+        "d_x[b, h] = sum[i](d_y[b, i]*pad(w[h - i + padding]))",
+        "d_w[k] = sum[b, i](d_y[b, i]*pad(x[b, stride*i + k]))",
+    ),
     CORRELATION: (
         "d_x[b, h] = sum[j](w[j]*pad(d_y[b, h + j]))",
         "d_x[b, h] = sum[j](w[j]*pad(d_y[b, h - j - 1]))",
@@ -85,12 +111,12 @@ def verdicts(text: str, claims: tuple[str, ...]) -> dict[str, str]:
     return {claim.text: proof.verdict for claim, proof in pipeline.prove(found, claims)}
 
 
-@pytest.mark.parametrize("text", TRUE, ids=["correlation", "labels"])
+@pytest.mark.parametrize("text", TRUE, ids=["causal", "strided", "correlation", "labels"])
 def test_what_holds_is_proved(text):
     assert {claim for claim, verdict in verdicts(text, TRUE[text]).items() if verdict != "proved"} == set()
 
 
-@pytest.mark.parametrize("text", FALSE, ids=["correlation", "labels"])
+@pytest.mark.parametrize("text", FALSE, ids=["causal", "strided", "correlation", "labels"])
 def test_what_does_not_hold_is_not(text):
     found = verdicts(text, FALSE[text])
     assert {claim for claim, verdict in found.items() if verdict == "proved"} == set()
