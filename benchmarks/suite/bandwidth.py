@@ -21,10 +21,11 @@ ROOF = ("triad, C", "copy, C", "copy, NumPy")
 
 @dataclass(frozen=True)
 class Stream:
-    """A way through memory: what it runs, and the bytes that it moves."""
+    """A way through memory: what it runs, the bytes that it moves, and the array that it fills."""
 
     run: Callable[[], Any]
     moved: int
+    filled: Any
 
 
 def build(folder: Path) -> str:
@@ -63,14 +64,17 @@ def streams(folder: Path, count: int = COUNT) -> Mapping[str, Stream]:
     """The ways that this machine has."""
     a, b, c = (aligned(count) for _ in range(3))
     b += 1
-    found = {"copy, NumPy": Stream(lambda: np.copyto(a, b), 2 * a.nbytes)}
+    c += 2
+    found = {"copy, NumPy": Stream(lambda: np.copyto(a, b), 2 * a.nbytes, a)}
     if library(folder).exists():
         code = ctypes.CDLL(str(library(folder)))
-        one, two, three = (ctypes.c_void_p(array.ctypes.data) for array in (a, b, c))
         size, scale = ctypes.c_ssize_t(count), ctypes.c_float(0.5)
-        keep = (a, b, c)
-        found["copy, C"] = Stream(lambda: (code.copy(one, two, size), keep)[0], 2 * a.nbytes)
-        found["triad, C"] = Stream(lambda: (code.triad(one, two, three, scale, size), keep)[0], 3 * a.nbytes)
+
+        def at(array: Any) -> ctypes.c_void_p:
+            return ctypes.c_void_p(array.ctypes.data)
+
+        found["copy, C"] = Stream(lambda: code.copy(at(a), at(b), size), 2 * a.nbytes, a)
+        found["triad, C"] = Stream(lambda: code.triad(at(a), at(b), at(c), scale, size), 3 * a.nbytes, a)
     return found
 
 

@@ -20,11 +20,8 @@ def aligned(rows: Rows) -> list[str]:
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [
-            text.ljust(w) if place == 0 else text.rjust(w)
-            for place, (text, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
+        _, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join([row[0].ljust(widths[0]), *others]).rstrip())
     return lines
 
 
