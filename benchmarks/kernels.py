@@ -30,7 +30,7 @@ from suite.worker import Request, environment
 from suite.works import HUGE_PAGES, QUICK, WORKS
 
 HERE = Path(__file__).resolve().parent
-CONFIGURATIONS = ((1, False), (2, False), (1, True), (2, True))
+CONFIGURATIONS = ((1, False), (1, True), (2, False), (2, True))
 """Threads, and whether PyTorch's allocator asks for huge pages."""
 SLOW = ("symgrad torch, compiled", "article's", "JAX")
 """Left out of a quick run: they take long to compile or to run."""
@@ -45,6 +45,12 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--without", nargs="+", default=[], help="contestants to leave out, by how their names begin")
     parser.add_argument("--threads", nargs="+", type=int, help="these only")
     parser.add_argument("--budget", type=float, default=0.3, help="seconds for each contestant and operation, about")
+    parser.add_argument(
+        "--clock",
+        choices=("wall", "processor"),
+        default="wall",
+        help="processor time at one thread: for a machine that others use too",
+    )
     parser.add_argument("--json", type=Path, help="write the result")
     parser.add_argument("--plot", type=Path, help="draw the result; needs matplotlib")
     parser.add_argument("--from", dest="source", type=Path, help="show this result, measure nothing")
@@ -78,9 +84,7 @@ def measure(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str,
             if threads not in wanted or threads > cores or not names or (huge_pages and chosen.quick):
                 continue
             say(f"threads {threads}, huge pages {huge_pages}")
-            found = configuration(chosen, names, threads, huge_pages, Path(folder))
-            allocator = "huge pages" if huge_pages else "default"
-            result["runs"].append({"threads": threads, "allocator": allocator, "works": found})
+            result["runs"].append(configuration(chosen, names, threads, huge_pages, Path(folder)))
             keep(result, chosen.json)
         if not chosen.quick and not chosen.works:
             say("cold starts")
@@ -90,19 +94,26 @@ def measure(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str,
 
 def configuration(
     chosen: argparse.Namespace, works: list[str], threads: int, huge_pages: bool, folder: Path
-) -> list[dict[str, Any]]:
-    """One configuration in a process of its own."""
+) -> dict[str, Any]:
+    """One configuration in a process of its own; the works that it finished, if it was stopped or crashed."""
     without = [*chosen.without, *(SLOW if chosen.quick else ())]
-    answer = folder / "answer.json"
+    answer = folder / f"{threads} {huge_pages}.json"
+    clock = chosen.clock if threads == 1 else "wall"
     budget = min(chosen.budget, 0.1) if chosen.quick else chosen.budget
-    request = Request(works, without, threads, budget, str(folder), str(answer))
-    subprocess.run(
+    request = Request(works, without, threads, budget, clock, str(folder), str(answer))
+    done = subprocess.run(
         [sys.executable, "-m", "suite.worker", json.dumps(asdict(request))],
-        check=True,
+        check=False,
         cwd=HERE,
         env=environment(threads, huge_pages, folder),
     )
-    return list(json.loads(answer.read_text(encoding="utf-8")))
+    return {
+        "threads": threads,
+        "allocator": "huge pages" if huge_pages else "default",
+        "clock": clock,
+        "failed": f"stopped before its end, with status {done.returncode}" if done.returncode else "",
+        "works": json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else [],
+    }
 
 
 def cold_starts(folder: Path) -> dict[str, Any]:

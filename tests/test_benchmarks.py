@@ -56,6 +56,7 @@ def test_median_and_quartiles():
     found = summary([Sample(wall, wall / 2) for wall in (5.0, 1.0, 3.0, 2.0, 4.0)])
     assert (found.median, found.lower, found.upper, found.turns, found.cores) == (3.0, 2.0, 4.0, 5, 0.5)
     assert summary([Sample(2.0, 2.0)]).lower == 2.0
+    assert summary([Sample(2.0, 1.0)], "processor").median == 1.0
     with pytest.raises(ValueError, match="no samples"):
         summary([])
 
@@ -272,7 +273,15 @@ def test_bandwidth_is_measured_by_what_it_says(tmp_path):
 
 
 def time_of(median: float, share: float = 0.5) -> dict:
-    return {"median": median, "lower": median, "upper": median, "turns": 3, "cores": 1.0, "share": share}
+    return {
+        "median": median,
+        "lower": median,
+        "upper": median,
+        "turns": 3,
+        "cores": 1.0,
+        "clock": "wall",
+        "share": share,
+    }
 
 
 def made_up(threads: int, own: float, rival: float) -> dict:
@@ -295,7 +304,13 @@ def made_up(threads: int, own: float, rival: float) -> dict:
         },
     }
     work = {"name": "network medium", "layer": "l", "shape": [1], "dtype": "float32", "timed": True}
-    return {"threads": threads, "allocator": "default", "works": [{"work": work, "entries": entries}]}
+    return {
+        "threads": threads,
+        "allocator": "default",
+        "clock": "wall",
+        "failed": "",
+        "works": [{"work": work, "entries": entries}],
+    }
 
 
 MADE_UP = {
@@ -347,6 +362,7 @@ def test_the_text_has_times_ratios_reasons_and_goals():
 def test_a_time_that_others_disturbed_is_marked():
     assert tables.milliseconds(time_of(0.5)) == "500.0 [500.0 500.0]"
     assert tables.milliseconds(time_of(0.5) | {"cores": 0.5}).startswith("~")
+    assert not tables.milliseconds(time_of(0.5) | {"cores": 0.5, "clock": "processor"}).startswith("~")
     assert tables.milliseconds(None) == "–"
 
 

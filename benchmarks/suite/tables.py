@@ -37,7 +37,7 @@ def milliseconds(said: Mapping[str, Any] | None) -> str:
         return "–"
     median, lower, upper = (1e3 * said[key] for key in ("median", "lower", "upper"))
     digits = 3 if median < 1 else 2 if median < 10 else 1 if median < 1000 else 0
-    mark = "~" if said["cores"] < CONTENDED else ""
+    mark = "~" if said["cores"] < CONTENDED and said["clock"] == "wall" else ""
     return f"{mark}{median:.{digits}f} [{lower:.{digits}f} {upper:.{digits}f}]"
 
 
@@ -82,9 +82,9 @@ def work_rows(measured: Mapping[str, Any]) -> list[list[str]]:
 
 def heading(run: Mapping[str, Any]) -> str:
     """The configuration in words."""
-    return f"{threads_of(run['threads'])}, {run['allocator']}" + (
-        " allocator" if run["allocator"] == "default" else " (THP_MEM_ALLOC_ENABLE=1)"
-    )
+    allocator = "default allocator" if run["allocator"] == "default" else "huge pages (THP_MEM_ALLOC_ENABLE=1)"
+    clock = ", by processor time" if run["clock"] == "processor" else ""
+    return f"{threads_of(run['threads'])}, {allocator}{clock}"
 
 
 def text(result: Mapping[str, Any]) -> Iterator[str]:
@@ -92,6 +92,8 @@ def text(result: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{key}: {value}" for key, value in result["machine"].items())
     for run in result["runs"]:
         yield f"\n{heading(run)}"
+        if run["failed"]:
+            yield run["failed"]
         for measured in run["works"]:
             work = measured["work"]
             yield f"\n{work['name']}: {work['layer']} {tuple(work['shape'])} {work['dtype']}{roof(measured)}"

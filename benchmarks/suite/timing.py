@@ -22,18 +22,23 @@ class Sample:
     wall: float
     processor: float
 
+    def by(self, clock: str) -> float:
+        """The one or the other, "wall" or "processor"."""
+        return self.processor if clock == "processor" else self.wall
+
 
 @dataclass(frozen=True)
 class Summary:
-    """What is said of the samples of one contestant: seconds, but for `turns` and `cores`.
+    """What is said of the samples of one contestant: seconds, but for `turns`, `cores` and `clock`.
 
     Attributes:
-        median: of the times.
+        median: of the times by `clock`.
         lower: their first quartile.
         upper: their third quartile.
         turns: how many samples there are.
         cores: the median of processor time by time; more than the threads allowed would be cheating,
             far less than one means that others held the processor.
+        clock: "wall", or "processor" for the processor time of all threads.
     """
 
     median: float
@@ -41,9 +46,10 @@ class Summary:
     upper: float
     turns: int
     cores: float
+    clock: str = "wall"
 
 
-def summary(samples: Sequence[Sample]) -> Summary:
+def summary(samples: Sequence[Sample], clock: str = "wall") -> Summary:
     """Median and quartiles.
 
     Raises:
@@ -51,10 +57,10 @@ def summary(samples: Sequence[Sample]) -> Summary:
     """
     if not samples:
         raise ValueError("there are no samples to summarize.")
-    times = [sample.wall for sample in samples]
+    times = [sample.by(clock) for sample in samples]
     quarters = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
     cores = statistics.median(sample.processor / sample.wall for sample in samples)
-    return Summary(statistics.median(times), quarters[0], quarters[2], len(times), cores)
+    return Summary(statistics.median(times), quarters[0], quarters[2], len(times), cores, clock)
 
 
 def as_data(said: Summary) -> dict[str, Any]:
@@ -92,7 +98,9 @@ def participates(place: int, turns: int, rounds: int) -> bool:
     return (place + 1) * turns // rounds > place * turns // rounds
 
 
-def interleave(turns: Mapping[str, Turn], budget: float, most: int = MOST) -> dict[str, list[Sample]]:
+def interleave(
+    turns: Mapping[str, Turn], budget: float, most: int = MOST, clock: str = "wall"
+) -> dict[str, list[Sample]]:
     """The samples of every contestant, taken in rounds.
 
     Each contestant (warm already: its results were compared) runs once to see how long it takes; that
@@ -101,7 +109,7 @@ def interleave(turns: Mapping[str, Turn], budget: float, most: int = MOST) -> di
     """
     runs, wanted = {}, {}
     for name, turn in turns.items():
-        cost = max(turn(1).wall, 1e-7)
+        cost = max(turn(1).by(clock), 1e-7)
         runs[name] = max(1, min(50, math.ceil(TURN / cost)))
         wanted[name] = max(FEWEST, min(most, int(budget / (cost * runs[name]))))
     rounds = max(wanted.values(), default=0)

@@ -30,6 +30,7 @@ class Request:
         without: contestants whose name starts with one of these stay out.
         threads: how many it may use.
         budget: seconds for each contestant in each operation, about.
+        clock: "wall" or "processor".
         kernels: the folder of emitted kernels, and of the compiled triad.
         answer: where its JSON goes.
     """
@@ -38,6 +39,7 @@ class Request:
     without: Sequence[str]
     threads: int
     budget: float
+    clock: str
     kernels: str
     answer: str
 
@@ -54,7 +56,7 @@ def environment(threads: int, huge_pages: bool, caches: Path) -> dict[str, str]:
 
 
 def run(request: Request, say: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
-    """Measure each work."""
+    """Measure each work; the answer is written after each, so that a kernel that crashes takes one work along."""
     import torch
 
     torch.set_num_threads(request.threads)
@@ -63,6 +65,7 @@ def run(request: Request, say: Callable[[str], None] = lambda _: None) -> list[d
     for name in request.works:
         say(f"  {name}")
         found.append(measure(named[name], request))
+        Path(request.answer).write_text(json.dumps(found), encoding="utf-8")
         gc.collect()
     return found
 
@@ -92,7 +95,7 @@ def measure(work: Work, request: Request) -> dict[str, Any]:
     found = {"work": {**asdict(work), "elements": work.elements}, "entries": entries}
     if ready:
         moved = {operation: least_bytes(work, operation) for operation in ("step", "backward")}
-        found |= timed(ready, entries, moved, folder, request.budget, work.elements >= STREAMED)
+        found |= timed(ready, entries, moved, request, work.elements >= STREAMED)
     return found
 
 
@@ -119,17 +122,16 @@ def timed(
     ready: Mapping[str, Runner],
     entries: dict[str, dict[str, Any]],
     moved: Mapping[str, int],
-    folder: Path,
-    budget: float,
+    request: Request,
     streamed: bool,
 ) -> dict[str, Any]:
     """Put times into the entries; returns the bandwidth of each operation's rounds, in bytes a second."""
     rates: dict[str, dict[str, float]] = {}
     for operation, turns in operations(ready).items():
-        ways = bandwidth.streams(folder) if streamed else {}
+        ways = bandwidth.streams(Path(request.kernels)) if streamed else {}
         turns |= {f"stream {name}": _turn(way.run) for name, way in ways.items()}
-        samples = interleave(turns, budget)
-        said = {name: summary(taken) for name, taken in samples.items()}
+        samples = interleave(turns, request.budget, clock=request.clock)
+        said = {name: summary(taken, request.clock) for name, taken in samples.items()}
         rates[operation] = {name: way.moved / said[f"stream {name}"].median for name, way in ways.items()}
         roof = next((rates[operation][name] for name in bandwidth.ROOF if name in rates[operation]), None)
         for name in ready:
@@ -165,8 +167,7 @@ def main(arguments: Iterable[str]) -> None:
     """A worker's process: reads the request that its argument holds, writes the answer."""
     request = Request(**json.loads(next(iter(arguments))))
     speaking = sys.stderr.isatty()
-    found = run(request, (lambda text: print(text, file=sys.stderr)) if speaking else (lambda _: None))
-    Path(request.answer).write_text(json.dumps(found), encoding="utf-8")
+    run(request, (lambda text: print(text, file=sys.stderr)) if speaking else (lambda _: None))
 
 
 if __name__ == "__main__":
