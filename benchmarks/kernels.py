@@ -34,6 +34,7 @@ CONFIGURATIONS = ((1, False), (1, True), (2, False), (2, True))
 """Threads, and whether PyTorch's allocator asks for huge pages."""
 SLOW = ("symgrad torch, compiled", "article's", "JAX")
 """Left out of a quick run: they take long to compile or to run."""
+NAMES = "these only: " + ", ".join(work.name for work in WORKS)
 BEGIN, END = "<!-- result -->", "<!-- end of result -->"
 
 
@@ -41,7 +42,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one thread, two works, below a minute")
     parser.add_argument("--all", action="store_true", help="every work in every configuration")
-    parser.add_argument("--works", nargs="+", help="these only: " + ", ".join(work.name for work in WORKS))
+    parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS], metavar="NAME", help=NAMES)
     parser.add_argument("--without", nargs="+", default=[], help="contestants to leave out, by how their names begin")
     parser.add_argument("--threads", nargs="+", type=int, help="these only")
     parser.add_argument("--budget", type=float, default=0.3, help="seconds for each contestant and operation, about")

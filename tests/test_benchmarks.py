@@ -19,6 +19,7 @@ import kernels  # noqa: E402
 from suite import (  # noqa: E402
     article_functions,
     bandwidth,
+    built_ins,
     emitted,
     jax_rival,
     numpy_equations,
@@ -244,7 +245,7 @@ def test_every_door_of_a_file_is_used(folder):
             written.append(given)
         return out or gradients
 
-    both = SimpleNamespace(forward=module.forward, backward=backward, rms_norm=torch_rivals.rms_norm)
+    both = SimpleNamespace(forward=module.forward, backward=backward, rms_norm=built_ins.rms_norm)
     assert [door[:2] for door in emitted.doors(both, "rms_norm", "c")] == [
         ("", "arrays"),
         (" through torch", "torch"),

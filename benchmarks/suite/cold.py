@@ -31,7 +31,8 @@ def seconds(which: str, folder: Path) -> float:
 def first_run(which: str, folder: Path, problem: Problem) -> None:
     """Load and run it once."""
     if which == "torch.compile":
-        from suite.torch_rivals import BUILT_INS, compiled
+        from suite.built_ins import BUILT_INS
+        from suite.torch_rivals import compiled
 
         runner = compiled(BUILT_INS[problem.work.layer], problem)
     else:

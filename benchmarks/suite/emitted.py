@@ -60,7 +60,7 @@ def write_files(files: Sequence[Any], folder: Path) -> str:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.text, encoding="utf-8")
-    return next(file.path for file in files if file.path.endswith(".py"))
+    return next(str(file.path) for file in files if file.path.endswith(".py"))
 
 
 def load_file(path: Path) -> ModuleType:

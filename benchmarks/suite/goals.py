@@ -137,7 +137,8 @@ def _numbers(goal: Goal, result: Result) -> Iterator[tuple[float, str]]:
             found = list(_of_work(goal, measured["entries"]))
             if found:
                 value, name = (max if goal.measure in (*AT_LEAST, "error") else min)(found)
-                yield value, f"{name}, {measured['work']['name']}, {threads_of(run['threads'])}"
+                clock = ", processor time" if run["clock"] == "processor" else ""
+                yield value, f"{name}, {measured['work']['name']}, {threads_of(run['threads'])}{clock}"
 
 
 def counts(goal: Goal, work: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ def network(x: Array, w: Array, beta: Array, t: Array) -> tuple[Array, Array]:
     others = (0, *range(2, x.ndim))
     w, beta = (p.reshape(-1, *(1,) * (x.ndim - 2)) for p in (w, beta))
     mean = x.mean(axis=others, keepdims=True)
-    deviation = np.sqrt(x.var(axis=others, keepdims=True) + np.asarray(1e-5, x.dtype))
+    deviation = np.sqrt(x.var(axis=others, keepdims=True) + 1e-5)
     y = (x - mean) / deviation * w + beta
     z = 1 / (1 + np.exp(-y))
     return ((z - t) ** 2).mean(), (w, beta, t, deviation, y, z, others)
@@ -41,7 +41,7 @@ def network_backward(saved: Any, _: Array) -> tuple[Array, ...]:
 
 def rms_norm(x: Array, w: Array) -> tuple[Array, Any]:
     """Zhang & Sennrich 2019, equation (4)."""
-    root = np.sqrt((x**2).mean(axis=-1, keepdims=True) + np.asarray(1e-6, x.dtype))
+    root = np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6)
     return w * x / root, (x, w, root)
 
 
@@ -57,7 +57,7 @@ def rms_norm_backward(saved: Any, d_y: Array) -> tuple[Array, ...]:
 def layer_norm(x: Array, w: Array, beta: Array) -> tuple[Array, Any]:
     """Ba, Kiros & Hinton 2016, equations (3) and (4)."""
     mean = x.mean(axis=-1, keepdims=True)
-    deviation = np.sqrt(((x - mean) ** 2).mean(axis=-1, keepdims=True) + np.asarray(1e-5, x.dtype))
+    deviation = np.sqrt(((x - mean) ** 2).mean(axis=-1, keepdims=True) + 1e-5)
     return w * (x - mean) / deviation + beta, (x, w, mean, deviation)
 
 

@@ -45,7 +45,7 @@ def _numbers(work: Work, kind: str, random: np.random.Generator) -> Array:
     shape = work.shape_of(kind)
     if kind == "labels":
         return random.integers(0, work.shape[work.signature.axis], shape)
-    array = random.standard_normal(shape, dtype=np.float32)
+    array: Array = random.standard_normal(shape, dtype=np.float32)
     if kind == "parameter":
         array = 1 + array / 4
     if kind == "input":
@@ -63,7 +63,7 @@ def _numbers(work: Work, kind: str, random: np.random.Generator) -> Array:
 def _exact(work: Work, arrays: Mapping[str, Array], upstream: Array | None) -> dict[str, Array]:
     import torch
 
-    from suite.torch_rivals import BUILT_INS
+    from suite.built_ins import BUILT_INS
 
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     tensors = {n: t.double() if t.is_floating_point() else t for n, t in tensors.items()}

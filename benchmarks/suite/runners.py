@@ -57,7 +57,7 @@ def results(problem: Problem, runner: Runner) -> list[tuple[Any, Mapping[str, An
         return {name: runner.read(g) for name, g in zip(names, gradients, strict=True)}
 
     out, gradients = runner.step()
-    found = [(runner.read(out), named(gradients))]
+    found: list[tuple[Any, Mapping[str, Any]]] = [(runner.read(out), named(gradients))]
     for backward in (runner.backward, runner.into):
         if backward is not None:
             found.append((found[0][0], named(backward(runner.forward()))))

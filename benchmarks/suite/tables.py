@@ -90,6 +90,8 @@ def heading(run: Mapping[str, Any]) -> str:
 def text(result: Mapping[str, Any]) -> Iterator[str]:
     """Everything, line by line."""
     yield from (f"{key}: {value}" for key, value in result["machine"].items())
+    if result.get("no triad"):
+        yield f"no triad in C, so that the roof is NumPy's copy: {result['no triad']}"
     for run in result["runs"]:
         yield f"\n{heading(run)}"
         if run["failed"]:
