@@ -71,7 +71,7 @@ def works_of(chosen: argparse.Namespace, huge_pages: bool) -> list[str]:
 
 def measure(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Every configuration, one after the other; what is done so far is kept in `--json`."""
-    asked = {"quick": chosen.quick, "budget": chosen.budget, "without": chosen.without}
+    asked = {"quick": chosen.quick, "budget": chosen.budget, "without": chosen.without, "clock": chosen.clock}
     result: dict[str, Any] = {"machine": machine(), "options": asked, "runs": [], "cold": {}}
     by_name = {work.name: work for work in WORKS}
     cores = os.cpu_count() or 1
@@ -89,7 +89,7 @@ def measure(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str,
             keep(result, chosen.json)
         if not chosen.quick and not chosen.works:
             say("cold starts")
-            result["cold"] = cold_starts(Path(folder))
+            result["cold"] = cold_starts(Path(folder), chosen.clock)
     return result
 
 
@@ -117,7 +117,7 @@ def configuration(
     }
 
 
-def cold_starts(folder: Path) -> dict[str, Any]:
+def cold_starts(folder: Path, clock: str) -> dict[str, Any]:
     """Seconds to the first gradients, each in a fresh process with empty caches; or why there are none."""
     found: dict[str, Any] = {}
     for which in ("torch.compile", *KNOWN):
@@ -126,7 +126,7 @@ def cold_starts(folder: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as caches:
             places = {"XDG_CACHE_HOME": caches, "HOME": caches, "TMPDIR": caches}
             done = subprocess.run(
-                [sys.executable, "-m", "suite.cold", which, str(folder)],
+                [sys.executable, "-m", "suite.cold", which, str(folder), clock],
                 capture_output=True,
                 text=True,
                 check=False,

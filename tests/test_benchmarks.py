@@ -20,6 +20,7 @@ from suite import (  # noqa: E402
     article_functions,
     bandwidth,
     built_ins,
+    cold,
     emitted,
     jax_rival,
     numpy_equations,
@@ -317,6 +318,7 @@ def made_up(threads: int, own: float, rival: float) -> dict:
 MADE_UP = {
     "machine": {"processor": "p", "cores": 2, "last-level cache": "1 KB", "python": "3", "gcc": "12"},
     "runs": [made_up(1, 1.0, 3.0), made_up(2, 1.0, 2.0)],
+    "options": {"clock": "wall"},
     "cold": {"c": 0.4, "torch.compile": 13.0},
 }
 ONE = ("network medium",)
@@ -413,3 +415,12 @@ def test_a_document_keeps_what_stands_around_its_marks(tmp_path):
 
 def test_numbers_are_rounded_everywhere():
     assert kernels.rounded({"a": [1.23456789, 3], "b": "1.23456789"}) == {"a": [1.2346, 3], "b": "1.23456789"}
+
+
+def test_a_cold_start_is_of_the_file_that_was_emitted(folder, monkeypatch):
+    ran = []
+    monkeypatch.setattr(cold, "results", lambda problem, runner: ran.append((problem.work.name, runner)))
+    assert cold.seconds("numpy", folder, "wall") > 0
+    assert [name for name, _ in ran] == [cold.WORK]
+    with pytest.raises(FileNotFoundError):
+        cold.seconds("abacus", folder, "processor")

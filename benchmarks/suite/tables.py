@@ -104,7 +104,7 @@ def text(result: Mapping[str, Any]) -> Iterator[str]:
         yield "\nHow many times as fast as each rival, step / backward:"
         yield from aligned(ratio_rows(run))
     if result.get("cold"):
-        yield "\nCold start, seconds (network small, empty caches):"
+        yield f"\nCold start, seconds of the {result['options']['clock']} clock (network small, empty caches):"
         yield from aligned([[name, str(value)] for name, value in result["cold"].items()])
     yield "\nGoals:"
     yield from aligned(goal_rows(outcomes(result)))
@@ -174,5 +174,5 @@ def document(result: Mapping[str, Any]) -> list[str]:
                 lines += [f"{heading(run)}{roof(measured)}", "", *markdown(work_rows(measured)), ""]
     if result.get("cold"):
         starts = ", ".join(f"{name} {value} s" for name, value in result["cold"].items())
-        lines += [f"Cold start: {starts}.", ""]
+        lines += [f"Cold start by the {result['options']['clock']} clock: {starts}.", ""]
     return lines
