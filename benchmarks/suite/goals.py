@@ -115,7 +115,7 @@ def outcome(goal: Goal, result: Result) -> Outcome:
     """One goal: the least favourable of the configurations and works that it names."""
     found = list(_cold(goal, result) if goal.measure == "cold" else _numbers(goal, result))
     if not found:
-        return Outcome(goal, None, "not measured: no such kernel, or it cannot run here", None)
+        return Outcome(goal, None, "no such kernel, or not in this run", None)
     value, where = min(found) if goal.measure in AT_LEAST else max(found)
     return Outcome(goal, value, where, value >= goal.bound if goal.measure in AT_LEAST else value <= goal.bound)
 

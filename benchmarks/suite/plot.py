@@ -31,18 +31,19 @@ def plot(result: Mapping[str, Any], path: Path) -> str:
     import matplotlib.pyplot as plt
 
     runs = [run for run in result["runs"] if run["allocator"] == "default"]
-    figure, axes = plt.subplots(1, len(runs), figsize=(7 * len(runs), 7), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(runs), figsize=(6 * len(runs), 8), squeeze=False, layout="constrained")
     for axis, run in zip(axes[0], runs, strict=True):
         _panel(axis, run)
-    axes[0][0].legend(fontsize=8, loc="lower left")
-    figure.tight_layout()
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, dpi=80)
     return ""
 
 
 def _panel(axis: Any, run: Mapping[str, Any]) -> None:
     found = bars(run)
-    works = [m["work"]["name"] for m in run["works"] if any(m["work"]["name"] in each for each in found.values())]
+    names = sorted((m["work"] for m in run["works"]), key=lambda work: work["layer"])
+    works = [work["name"] for work in names if any(work["name"] in each for each in found.values())]
     height = 0.8 / max(len(found), 1)
     for row, (name, values) in enumerate(found.items()):
         places = [works.index(work) + row * height for work in values]
