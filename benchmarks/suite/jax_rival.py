@@ -84,7 +84,19 @@ def jax_runner(function: Callable[..., Any], problem: Problem) -> Runner:
 def _runner(problem: Problem) -> Runner:
     if importlib.util.find_spec("jax") is None:
         raise CannotRunError("jax is not installed")
-    return jax_runner(functions()[problem.work.layer], problem)
+    return jax_runner(widened(functions()[problem.work.layer]), problem)
+
+
+def widened(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function in float32 where it is given bfloat16, as JAX's layers do: its sums keep the dtype otherwise."""
+    import jax.numpy as jnp
+
+    def wide(*arrays: Any) -> Any:
+        narrow = arrays[0].dtype == jnp.bfloat16
+        out = function(*(a.astype(jnp.float32) if a.dtype == jnp.bfloat16 else a for a in arrays))
+        return out.astype(jnp.bfloat16) if narrow else out
+
+    return wide
 
 
 def contestants() -> list[Contestant]:
