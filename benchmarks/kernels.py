@@ -40,7 +40,7 @@ BEGIN, END = "<!-- result -->", "<!-- end of result -->"
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one thread, two works, below a minute")
+    parser.add_argument("--quick", action="store_true", help="one thread, two works; about 45 s of a free core")
     parser.add_argument("--all", action="store_true", help="every work in every configuration")
     parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS], metavar="NAME", help=NAMES)
     parser.add_argument("--without", nargs="+", default=[], help="contestants to leave out, by how their names begin")
@@ -167,6 +167,8 @@ def main(arguments: Sequence[str]) -> None:
     say: Callable[[str], None] = (lambda line: print(line, file=sys.stderr)) if speaking else (lambda _: None)
     if chosen.source:
         result = json.loads(chosen.source.read_text(encoding="utf-8"))
+        if chosen.threads:
+            result["runs"] = [run for run in result["runs"] if run["threads"] in chosen.threads]
     else:
         result = measure(chosen, say)
         keep(result, chosen.json)

@@ -383,6 +383,8 @@ def test_a_tiny_run_from_end_to_end(tmp_path, capsys):
     shown = capsys.readouterr().out
     kernels.main(["--from", str(path)])
     assert capsys.readouterr().out == shown
+    kernels.main(["--from", str(path), "--threads", "2"])
+    assert "network small: batch_norm" not in capsys.readouterr().out
 
 
 def test_a_workers_process_has_its_threads_and_its_allocator(tmp_path, monkeypatch):
