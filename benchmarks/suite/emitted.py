@@ -35,14 +35,14 @@ def emit_all(layers: Iterable[str], folder: Path) -> None:
     from symgrad import pipeline
     from symgrad.errors import SymgradError
     from symgrad.notation.library import load
-    from symgrad.render.kernels import BACKENDS
+    from symgrad.render.kernels import BACKENDS, PARTIAL
 
     manifest: dict[str, dict[str, dict[str, str]]] = {}
     for layer in layers:
         rows = manifest.setdefault(layer, {})
         found = pipeline.derive(load(layer))
-        for backend in dict.fromkeys((*KNOWN, *BACKENDS)):
-            if backend not in BACKENDS:
+        for backend in dict.fromkeys((*KNOWN, *BACKENDS, *PARTIAL)):
+            if backend not in BACKENDS | PARTIAL:
                 rows[backend] = {"skipped": "symgrad has no such backend yet"}
                 continue
             try:
