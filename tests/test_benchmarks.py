@@ -6,12 +6,13 @@ import json
 import platform
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parent.parent
 torch = pytest.importorskip("torch")
 sys.path.append(str(ROOT / "benchmarks"))
 

@@ -128,6 +128,7 @@ def _remember(target: Path, undo: contextlib.ExitStack) -> None:
         return
     if target.is_dir() and not target.is_symlink():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    undo.callback(_quietly, os.unlink, _old(target))
     shutil.copy2(target, _old(target), follow_symlinks=False)
     undo.callback(_quietly, os.replace, _old(target), target)
 

@@ -175,7 +175,8 @@ def test_what_is_not_right_in_pytorch(audit):
     """Each was seen in torch 2.13 itself.
 
     At a tie forward and reverse mode of fmax and prelu differ; at 0 elu's second derivative is that of the
-    one side and its first derivative that of the other; the forward mode of two norms raises.
+    one side and its first derivative that of the other, and so for softplus at its threshold; where min is
+    max, clamp gives a smaller value's gradient to neither; the forward mode of two norms raises.
     """
     found = {(each.operator, each.target, each.verdict) for mode in (GRADIENT, FORWARD)
              for each in audit.formulas(mode) if each.verdict in NOT_RIGHT}  # fmt: skip
@@ -184,6 +185,9 @@ def test_what_is_not_right_in_pytorch(audit):
         ("_prelu_kernel", "self", CORNER),
         ("elu_backward", "self_or_result", CORNER),
         ("elu_backward", "result", CORNER),
+        ("softplus_backward", "self", CORNER),
+        ("softplus_backward", "result", CORNER),
+        ("clamp.Tensor", "min", CORNER),
         ("norm.Scalar", "result", MISFIT),
         ("norm.ScalarOpt_dtype", "result", MISFIT),
     }
@@ -195,6 +199,8 @@ SAME_NUMBER = {
     ("atanh", "grad / 1 /"),
     ("nan_to_num", "grad / at::isfinite"),  # nothing is NaN or infinite here
     ("nansum", "self_p.isnan(), 1"),
+    ("abs", "/ self.sgn()"),  # 1 and -1 are their own inverses, and at 0 the quotient has no value
+    ("abs", "/ self_p.sgn()"),
     # of two upstream gradients, of which one is there, the other is
     ("_prelu_kernel_backward", "grads[1].defined() ? (grads[1]"),
 }
@@ -225,6 +231,8 @@ UNNOTICED = {
     ("log_sigmoid_backward", 3),  # both of its cases are right everywhere; one of them overflows
     ("native_layer_norm_backward_symint", 8),  # dimension 1 of 2 is dimension -1
     ("layer_norm_jvp", 9),
+    ("clamp_backward_min_max", 5),  # refuted at a corner already
+    ("copysign_tensor_self_backward", 3),  # a sign is its own inverse
     ("_prelu_kernel_backward", 3),  # its first result is refuted at a corner already
 }
 """Helpers with a change that makes no proved formula wrong."""
