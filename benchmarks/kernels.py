@@ -170,7 +170,7 @@ def main(arguments: Sequence[str]) -> None:
         if chosen.threads:
             result["runs"] = [run for run in result["runs"] if run["threads"] in chosen.threads]
     else:
-        result = measure(chosen, say)
+        result = rounded(measure(chosen, say))  # what is shown is what is saved
         keep(result, chosen.json)
     print("\n".join(text(result)))
     if chosen.document:
