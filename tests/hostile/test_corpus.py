@@ -15,8 +15,8 @@ from symgrad.notation.claim import parse_claim
 from symgrad.notation.library import from_text, load
 from symgrad.prove.study import Study
 
-LIMIT = 2.0
-"""Seconds that any of these may take on a slow machine."""
+LIMIT = 30.0
+"""Seconds of this process: far above what any of these takes on a slow machine, far below a search that does not end."""
 SYNTAX = ("does not fit here", "breaks off here", "operator is missing", "nested too deeply", "has no meaning here")
 """Where Python's own parser gives up depends on its version."""
 
@@ -56,20 +56,20 @@ def test_there_are_enough() -> None:
 
 @named(LAYERS)
 def test_a_layer_is_refused(case: Case) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(InputError) as found:
         from_text(case.text)
-    assert time.perf_counter() - start < LIMIT
+    assert time.process_time() - start < LIMIT
     check(case, found.value)
 
 
 @named(ALL_CLAIMS)
 def test_a_claim_is_refused(case: Case) -> None:
     layer = load("batch_norm")
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(InputError) as found:
         parse_claim(case.text, layer)
-    assert time.perf_counter() - start < LIMIT
+    assert time.process_time() - start < LIMIT
     check(case, found.value)
 
 
