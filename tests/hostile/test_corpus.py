@@ -16,7 +16,7 @@ from symgrad.notation.library import from_text, load
 from symgrad.prove.study import Study
 
 LIMIT = 30.0
-"""Seconds of this process: far above what any of these takes on a slow machine, far below a search that does not end."""
+"""Seconds of this process: far above what a slow machine takes, far below a search that does not end."""
 SYNTAX = ("does not fit here", "breaks off here", "operator is missing", "nested too deeply", "has no meaning here")
 """Where Python's own parser gives up depends on its version."""
 
