@@ -48,7 +48,7 @@ def c_kernel(plan: KernelPlan) -> CKernel:
     )  # fmt: skip
 
 
-_IMPORTS = ("import ctypes", "import hashlib", "import os", "import subprocess", "import tempfile",
+_IMPORTS = ("import ctypes", "import hashlib", "import os", "import platform", "import subprocess", "import tempfile",
             "from functools import lru_cache", "from pathlib import Path", "from typing import NamedTuple", "",
             "import numpy as np")  # fmt: skip
 

@@ -19,7 +19,7 @@ from symgrad.plan.formula import mean_of
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
-from symgrad.render.kernels.c_terms import CTerms, counter, row_counters
+from symgrad.render.kernels.c_terms import CTerms, counter, fetching, row_counters
 
 _ONE = Fraction(1)
 
@@ -76,7 +76,7 @@ class Moments:
         line("for (ptrdiff_t row = 0; row < rows; row++) {")
         loops.lines += row_counters(outer, {index.axis for index in outer})
         line(f"/* {self.mean.formula}, for this row */")
-        self._added(loops, "total", k, f"(double){value}", "double")
+        self._added(loops, "total", k, f"(double){value}", "double", fetched=True)
         line("const double middle = total / (double)length;")
         line("const REAL high = (REAL)middle, low = (REAL)(middle - (double)high);")
         line(f"/* {self.squares.formula}, for this row */")
@@ -97,12 +97,13 @@ class Moments:
     def _size(self) -> str:
         return " * ".join(f"n_{index.axis}" for index in self.mean.indices) or "1"
 
-    def _added(self, loops: CLoops, name: str, k: str, value: str, kind: str) -> None:
+    def _added(self, loops: CLoops, name: str, k: str, value: str, kind: str, fetched: bool = False) -> None:
         """A sum along the row, by blocks; of bare numbers, which may lie far from 0, in double."""
         loops.lines += [
             f"double {name} = 0.0;",
             "for (ptrdiff_t block = 0; block < length; block += BLOCK) {",
             "const ptrdiff_t end = block + BLOCK < length ? block + BLOCK : length;",
+            *fetching([value] if fetched else [], loops.place("", self.order), self.order[-1]),
             f"{kind} added = 0;",
             "#pragma omp simd reduction(+:added)",
             f"for (ptrdiff_t {k} = block; {k} < end; {k}++) added += {value};",

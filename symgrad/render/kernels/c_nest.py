@@ -10,7 +10,7 @@ from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
 from symgrad.render.kernels.c_hoist import Hoist
-from symgrad.render.kernels.c_terms import CTerms, UnsupportedError, comment, counter, row_counters
+from symgrad.render.kernels.c_terms import CTerms, UnsupportedError, comment, counter, fetching, row_counters
 
 if TYPE_CHECKING:
     from symgrad.render.kernels.c_loops import CLoops
@@ -129,8 +129,8 @@ class Nest:
         if how == "sum":
             return f"add_{statement.name} += {text};"
         sign = ">" if how == "max" else "<"
-        name = f"best_{statement.name}"
-        return f"{{ const REAL each = {text}; {name} = (each {sign} {name} || each != each) ? each : {name}; }}"
+        best, nan = f"best_{statement.name}", f"nan_{statement.name}"
+        return f"{{ const REAL each = {text}; {best} = each {sign} {best} ? each : {best}; {nan} |= each != each; }}"
 
     def _along(self, body: list[str], totals: list[tuple[Statement, str]]) -> None:
         """The loop along a row, in blocks where something is added up."""
@@ -139,32 +139,38 @@ class Nest:
         for statement, how in totals:
             kind = "double total" if how == "sum" else "REAL best"
             self.line(f"{kind}_{statement.name} = {START[how]};")
-        simd = f"#pragma omp simd reduction(+:{', '.join(f'add_{n}' for n in sums)})" if sums else "#pragma omp simd"
-        extremes = len(sums) < len(totals)
-        if sums:
-            self.line("for (ptrdiff_t block = 0; block < length; block += BLOCK) {")
-            self.line("const ptrdiff_t end = block + BLOCK < length ? block + BLOCK : length;")
-            for kind in ("REAL", "double"):
-                names = [f"add_{s.name} = 0" for s, how in totals if how == "sum" and _adds_in(s) == kind]
-                if names:
-                    self.line(f"{kind} {', '.join(names)};")
-            first, last = "block", "end"
-        else:
-            first, last = "0", "length"
-        if not extremes:
-            self.line(simd)
-        self.line(f"for (ptrdiff_t {k} = {first}; {k} < {last}; {k}++) {{")
+            if how != "sum":
+                self.line(f"int nan_{statement.name} = 0;")
+        lists = [f"{how}:{'add' if how == 'sum' else 'best'}_{s.name}".replace("sum:", "+:") for s, how in totals]
+        lists += [f"|:nan_{s.name}" for s, how in totals if how != "sum"]
+        self.line("for (ptrdiff_t block = 0; block < length; block += BLOCK) {")
+        self.line("const ptrdiff_t end = block + BLOCK < length ? block + BLOCK : length;")
+        self.loops.lines += fetching(body, self.loops.place("", self.order), self.inner)
+        for kind in ("REAL", "double"):
+            names = [f"add_{s.name} = 0" for s, how in totals if how == "sum" and self._adds_in(s) == kind]
+            if names:
+                self.line(f"{kind} {', '.join(names)};")
+        self.line(" ".join(["#pragma omp simd", *(f"reduction({each})" for each in lists)]))
+        self.line(f"for (ptrdiff_t {k} = block; {k} < end; {k}++) {{")
         self.loops.lines += body
         self.line("}")
-        if sums:
-            self.loops.lines += [f"total_{n} += (double)add_{n};" for n in sums]
-            self.line("}")
+        self.loops.lines += [f"total_{n} += (double)add_{n};" for n in sums]
+        self.line("}")
         for statement, how in totals:
-            value = f"total_{statement.name}" if how == "sum" else f"(double)best_{statement.name}"
+            value = (
+                f"total_{statement.name}"
+                if how == "sum"
+                else f"nan_{statement.name} ? NAN : (double)best_{statement.name}"
+            )
             if self._whole(statement):
                 self.line(f"{self.loops.place(statement.name, statement.indices)} = {self._scaled(statement, value)};")
             else:
                 self.line(f"part_{statement.name}[row] = {value};")
+
+    def _adds_in(self, statement: Statement) -> str:
+        """The type in which a block is added up: double for bare numbers from memory, which may lie far from 0."""
+        body = _total(statement).body
+        return "double" if isinstance(body, Entry) and self.loops.kinds[body.name] != "local" else "REAL"
 
     def _scaled(self, statement: Statement, value: str) -> str:
         """A sum's value times its coefficient."""
@@ -223,11 +229,6 @@ def _total(statement: Statement) -> Binder:
     found = reduction(statement.term)
     assert found is not None
     return found[0]
-
-
-def _adds_in(statement: Statement) -> str:
-    """The type in which a row is added up: double for bare numbers, which may lie far from 0."""
-    return "double" if isinstance(_total(statement).body, Entry) else "REAL"
 
 
 def _operation(total: Binder) -> str:

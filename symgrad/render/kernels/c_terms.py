@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -156,6 +157,16 @@ def row_counters(outer: tuple[Index, ...], axes: Collection[str]) -> Iterator[st
             yield f"const ptrdiff_t {counter(index)} = {text};"
             yield f"(void){counter(index)};"
         rest = f"{rest} / n_{index.axis}"
+
+
+def fetching(lines: Sequence[str], place: str, inner: Index) -> list[str]:
+    """The loop that fetches ahead what a block of a row reads or writes at this place of its arrays."""
+    text, k = "\n".join(lines), counter(inner)
+    names = dict.fromkeys(re.findall(rf"\b(\w+){re.escape(place)}", text))
+    if not names:
+        return []
+    fetched = " ".join(f"FETCH(&{name}{place});" for name in names)
+    return [f"for (ptrdiff_t {k} = block; {k} < end; {k} += LINE) {{ {fetched} }}"]
 
 
 def comment(text: str) -> str:
