@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import subprocess
@@ -112,29 +111,6 @@ def built(text: str, folder: Path, *flags: str) -> Path:
 def test_it_compiles_without_a_warning(name, real, tmp_path):
     flags = (f"-DREAL={real}", f"-DREAL_IS_FLOAT={int(real == 'float')}")
     built(source(name), tmp_path, "-Wall", "-Wextra", "-Werror", *flags)
-
-
-EXPONENTIAL = """
-void every(const REAL *x, REAL *y, ptrdiff_t n) { for (ptrdiff_t i = 0; i < n; i++) y[i] = sg_exp(x[i]); }
-"""
-
-
-@pytest.mark.parametrize(("real", "dtype", "units"), [("float", np.float32, 2.0), ("double", np.float64, 2.0)])
-def test_exp_is_right_to_two_units_in_the_last_place_over_the_whole_range(real, dtype, units, tmp_path):
-    flags = (f"-DREAL={real}", f"-DREAL_IS_FLOAT={int(real == 'float')}", "-O3", "-march=native")
-    library = ctypes.CDLL(str(built(source("sigmoid") + EXPONENTIAL, tmp_path, *flags)))
-    low, high = (-103.0, 88.7) if real == "float" else (-744.0, 709.7)
-    x = np.concatenate([np.linspace(low, high, 400_001), np.linspace(-1, 1, 100_001), [0.0]]).astype(dtype)
-    y = np.empty_like(x)
-    library.every(ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data), ctypes.c_ssize_t(x.size))
-    exact = np.exp(x.astype(np.longdouble))
-    spacing = np.spacing(np.abs(exact).astype(dtype)).astype(np.longdouble)
-    assert float(np.max(np.abs(y.astype(np.longdouble) - exact) / spacing)) <= units
-    edges = np.array([np.nan, np.inf, -np.inf, 1e4, -1e4], dtype)
-    out = np.empty_like(edges)
-    library.every(ctypes.c_void_p(edges.ctypes.data), ctypes.c_void_p(out.ctypes.data), ctypes.c_ssize_t(5))
-    assert np.isnan(out[0])
-    assert out[1:].tolist() == [np.inf, 0.0, np.inf, 0.0]
 
 
 @pytest.mark.parametrize("name", ["batch_norm_sigmoid_mse", "layer_norm"])
