@@ -17,6 +17,7 @@ from symgrad.plan.records import Procedure, Statement
 from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, sweeps_of
 from symgrad.render.kernels.c_moments import Moments
 from symgrad.render.kernels.c_nest import Nest
+from symgrad.render.kernels.c_rows import Rows, axes_of
 from symgrad.render.kernels.c_terms import CTerms, UnsupportedError, comment, counter
 
 
@@ -37,6 +38,8 @@ class CLoops:
     lines: list[str] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
     """The order of the statements."""
+    row: tuple[Index, ...] = ()
+    """The nest whose row is being written: in its arrays, `start` is where the row begins."""
 
     def write(self, procedure: Procedure) -> list[str]:
         """All loops of a procedure."""
@@ -54,13 +57,11 @@ class CLoops:
 
     def _group(self, group: Group) -> None:
         order = self._order(group.sweeps[0])
-        outer = order[:-1]
-        if group.rows and {index.axis for index in outer} <= set(group.rows):
-            first, *others = group.sweeps
-            for statement in first.before:
-                self._small(statement)
-            Nest(self, order).rows((replace(first, before=()), *others))
-            return
+        if group.rows:
+            rows = self._rows(order, group)
+            if rows is not None:
+                self._together(group, rows)
+                return
         waiting = list(group.sweeps)
         while waiting:
             sweep = waiting.pop(0)
@@ -71,7 +72,33 @@ class CLoops:
                 del waiting[0]
                 moments.write(self)
             else:
-                Nest(self, order).rows((replace(sweep, before=()),))
+                Nest(self, Rows.of(order, sweep.reductions, ())).write((replace(sweep, before=()),))
+
+    def _rows(self, order: tuple[Index, ...], group: Group) -> Rows | None:
+        """The rows in which the sweeps of a group can follow each other, if there are any."""
+        try:
+            rows = Rows.of(order, [s for sweep in group.sweeps for s in sweep.reductions], group.rows)
+        except UnsupportedError:
+            return None
+        return rows if rows.axes() <= set(group.rows) else None
+
+    def _together(self, group: Group, rows: Rows) -> None:
+        """All sweeps of a group in each row; what is not of a row is computed before."""
+        first, *others = group.sweeps
+        for statement in first.before:
+            self._small(statement)
+        own = {s.name for sweep in group.sweeps for s in (*sweep.reductions, *sweep.arrays, *sweep.each)}
+        later: list[Sweep] = []
+        for sweep in others:
+            of_rows = tuple(s for s in sweep.before if axes_of(s) == rows.axes())
+            for statement in sweep.before:
+                if statement not in of_rows:
+                    if statement.term.names & own:
+                        raise UnsupportedError(f"a value along rows between sweeps: {statement.formula[:80]}")
+                    self._small(statement)
+            own |= {s.name for s in of_rows}
+            later.append(replace(sweep, before=of_rows))
+        Nest(self, rows).write((replace(first, before=()), *later))
 
     def _order(self, sweep: Sweep) -> tuple[Index, ...]:
         """The loop nest, outermost first: the dimensions of the first array that has them all."""
@@ -107,8 +134,11 @@ class CLoops:
         return text if own == real else f"({real}){text}"
 
     def place(self, name: str, indices: tuple[Index, ...]) -> str:
-        """x[(i_s * n_c + i_c) * n_k + i_k]; a scalar array has one element."""
+        """x[(i_s * n_c + i_c) * n_k + i_k], or x[start + i_k] in a row; a scalar array has one element."""
+        if len(indices) > 1 and indices == self.row:
+            return f"{name}[start + {counter(indices[-1])}]"
         text = ""
         for index in indices:
-            text = f"({text}) * n_{index.axis} + {counter(index)}" if text else counter(index)
+            before = f"({text})" if " " in text else text
+            text = f"{before} * n_{index.axis} + {counter(index)}" if text else counter(index)
         return f"{name}[{text or '0'}]"

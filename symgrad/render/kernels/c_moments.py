@@ -67,20 +67,22 @@ class Moments:
         mean, squares = self.mean.name, self.squares.name
         k, outer = counter(self.order[-1]), self.order[:-1]
         rows = " * ".join(f"n_{index.axis}" for index in outer)
-        value = loops.load(self.array, "REAL")
         line("{")
         line(f"const ptrdiff_t rows = {rows}, length = n_{self.order[-1].axis};")
         line("double *totals = scratch(rows), *spreads = scratch(rows);")
         line("if (!totals || !spreads) { free(totals); free(spreads); return 1; }")
         line("#pragma omp parallel for schedule(static)")
         line("for (ptrdiff_t row = 0; row < rows; row++) {")
-        loops.lines += row_counters(outer, {index.axis for index in outer})
+        line("const ptrdiff_t start = row * length;")
+        loops.row = self.order
+        value = loops.load(self.array, "REAL")
         line(f"/* {self.mean.formula}, for this row */")
         self._added(loops, "total", k, f"(double){value}", "double", fetched=True)
         line("const double middle = total / (double)length;")
         line("const REAL high = (REAL)middle, low = (REAL)(middle - (double)high);")
         line(f"/* {self.squares.formula}, for this row */")
         self._added(loops, "spread", k, f"sg_square(({value} - high) - low)", "REAL")
+        loops.row = ()
         line("totals[row] = total;")
         line("spreads[row] = spread;")
         line("}")
@@ -115,7 +117,7 @@ class Moments:
         """The rows' parts added up in order, and the whole scaled."""
         line = loops.lines.append
         line("for (ptrdiff_t row = 0; row < rows; row++) {")
-        loops.lines += row_counters(self.order[:-1], {index.axis for index in statement.indices})
+        loops.lines += row_counters(self.order[:-1], {index.axis for index in statement.indices}, "row")
         if before:
             line(before)
         line(f"{loops.place(statement.name, statement.indices)} += {part};")

@@ -148,14 +148,12 @@ def counter(index: Index) -> str:
     return f"i_{index.axis}"
 
 
-def row_counters(outer: tuple[Index, ...], axes: Collection[str]) -> Iterator[str]:
-    """The lines that find the counters of these axes from the number of a row."""
-    rest = "row"
+def row_counters(outer: tuple[Index, ...], axes: Collection[str], number: str) -> Iterator[str]:
+    """The lines that find the counters of these axes from the number of a place in row-major order."""
+    rest = number
     for place, index in reversed(list(enumerate(outer))):
         if index.axis in axes:
-            text = rest if place == 0 else f"{rest} % n_{index.axis}"
-            yield f"const ptrdiff_t {counter(index)} = {text};"
-            yield f"(void){counter(index)};"
+            yield f"const ptrdiff_t {counter(index)} = {rest if place == 0 else f'{rest} % n_{index.axis}'};"
         rest = f"{rest} / n_{index.axis}"
 
 
