@@ -27,8 +27,8 @@ class Hoist:
     def term(self, term: Term) -> Term:
         """The term; its parts without the row's index are kept under names of their own."""
         found = centred(term, {n: "wide" for n, kind in self.loops.kinds.items() if kind == "wide"})
-        if found is not None and self._moves(found[0]) and not self._moves(found[1]):
-            return self._split(*found)
+        if found is not None and self._moves(found[0]):
+            return self._in_double(term, *found) if self._moves(found[1]) else self._split(*found)
         if not self._moves(term):
             return self._kept(term)
         if isinstance(term, (Add, Mul)):
@@ -63,6 +63,12 @@ class Hoist:
             value = CTerms(self.loops.load, "double").text(term)
             self.lines.append(f"const REAL {name} = (REAL)({value});")
             self.terms.kept[term] = name
+        return term
+
+    def _in_double(self, term: Term, array: Entry, statistic: Entry) -> Term:
+        """Array - mean where the mean varies along the row too: subtracted in double, so that nothing of it is lost."""
+        load = self.terms.load
+        self.terms.kept[term] = f"(REAL)({load(array, 'double')} - {load(statistic, 'double')})"
         return term
 
     def _split(self, array: Entry, statistic: Entry) -> Term:

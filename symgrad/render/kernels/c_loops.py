@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from symgrad.algebra.terms import Entry, Index
 from symgrad.notation.layer import Layer
+from symgrad.plan.absent import kept, without
 from symgrad.plan.cost import Group, groups_of
 from symgrad.plan.records import Procedure, Statement
 from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, sweeps_of
@@ -42,7 +43,19 @@ class CLoops:
     """The nest whose row is being written: in its arrays, `start` is where the row begins."""
 
     def write(self, procedure: Procedure) -> list[str]:
-        """All loops of a procedure."""
+        """All loops of a procedure; apart for arrays without the axes that may be absent, if rows lie along these."""
+        for axis in self.layer.axes:
+            rows = [s for s in procedure.statements if len(s.indices) > 1 and s.indices[-1].axis == axis.name]
+            absent = without(procedure, axis.name) if axis.variadic and rows else None
+            if absent is not None:
+                indices = {name: kept(each, axis.name) for name, each in self.indices.items()}
+                other = CLoops(self.layer, indices, dict(self.kinds))
+                self.lines += [f"if (n_{axis.name} == 1) {{ /* there is no {axis.name}, or one place of it */"]
+                self.lines += [*other.loops(absent), "return 0;", "}"]
+        return self.loops(procedure)
+
+    def loops(self, procedure: Procedure) -> list[str]:
+        """The loops for all axes as they are."""
         found = sweeps_of(procedure, self.layer)
         self.places = {statement.name: place for place, statement in enumerate(procedure.statements)}
         for sweep in found.sweeps:
