@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from symgrad.algebra.terms import Entry
 from symgrad.plan.names import free_name
 from symgrad.plan.records import is_full
 from symgrad.plan.shard import ShardedPlan
@@ -148,7 +149,9 @@ class _Writer:
         ]
         dtypes = f"{_dtypes([*lines, *body])} = _dtypes({', '.join(n for n, _ in self.tensors)})"
         lines = [f"result = {self._first(self.tensors)}.dtype", dtypes, *lines, "", *body, ""]
-        lines.append(f"return {', '.join([*results, *self._hidden()])}")
+        renamed = {s.term.name for s in plan.forward.statements if isinstance(s.term, Entry)}
+        hidden = [f"{n}.clone()" if n in renamed else n for n in self._hidden()]  # no tensor is returned twice
+        lines.append(f"return {', '.join([*results, *hidden])}")
         arguments = ", ".join([*(n for n, _ in self.tensors), *self.constants, self.group, self.ddp])
         return Function("forward", arguments, (), fit(lines))
 
@@ -165,7 +168,6 @@ class _Writer:
             names = [name if name in saved else "_" for name in returned]
             lines.append(f"{', '.join(names)} = output")
         lines += [f"ctx.save_for_backward({', '.join(saved)})"] if saved else []
-        lines += ["ctx.set_materialize_grads(False)"] if len(self.outputs) == 1 else []
         lines.append(f"ctx.dtypes = {_left([f'{name}.dtype' for name in tensors])}")
         lines += [f"ctx.{name} = {name}" for name in self.constants if name in plan.saved]
         lines.append(f"ctx.{self.group}, ctx.{self.ddp} = {self.group}, {self.ddp}")
