@@ -57,6 +57,10 @@ class DerivationError(SymgradError):
     """The calculus has no rule for something; the message names it and says where to add one."""
 
 
+class UnsupportedError(SymgradError):
+    """A layer needs something that a backend does not have; the message says what."""
+
+
 class TooLargeError(SymgradError):
     """An expression outgrew the limit that keeps the work bounded."""
 

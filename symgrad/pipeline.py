@@ -32,7 +32,7 @@ from symgrad.plan.records import Adjoint, KernelPlan
 from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
-from symgrad.render.kernels import BACKENDS, PARTIAL, render
+from symgrad.render.kernels import BACKENDS, PARTIAL, render, render_sharded
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.verdicts import equation
 
@@ -150,6 +150,11 @@ def generate(names: Sequence[str] = (), backends: Sequence[str] = ()) -> list[Re
     """The files of layers, by gallery name or path; all of the gallery, for all backends, by default."""
     chosen = list(backends) or list(BACKENDS)
     return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen)]
+
+
+def emit_sharded(found: Study, axis: str) -> Rendered:
+    """The file of a studied layer for torch.distributed, with one axis sharded over processes."""
+    return render_sharded(sums_ahead(plan(found), Prover(found.layer).equal), axis)
 
 
 def check_emitted(found: Study) -> list[Check]:

@@ -18,6 +18,11 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("layers", nargs="*", metavar="LAYER", help="a gallery name or a path to an .sg file")
     command.add_argument("--backend", action="append", default=[], metavar="B", help="a backend; may be repeated")
+    command.add_argument(
+        "--shard", default="", metavar="AXIS",
+        help="a torch function for torch.distributed, with this axis sharded over processes: DIR/torch/<layer>_sharded_"
+        "<axis>.py; only sums over the axis are exchanged",
+    )  # fmt: skip
     command.add_argument("--out", type=Path, default=DEFAULT, metavar="DIR", help="the folder (default: generated)")
     command.add_argument("--check", action="store_true", help="write nothing; fail, with a diff, on any difference")
     command.set_defaults(run=run)
@@ -27,12 +32,14 @@ def run(options: argparse.Namespace) -> int:
     """Emit, or compare."""
     from symgrad import pipeline
     from symgrad.cli.progress import Progress
-    from symgrad.notation.library import gallery
+    from symgrad.notation.library import gallery, load
     from symgrad.render.files import check_folder, compare, write_all
     from symgrad.render.kernels import BACKENDS, UnsupportedError
 
     names = _names(options.layers)
-    if not options.check:
+    if options.shard:
+        _check_shard(options)
+    elif not options.check:
         backends = set(options.backend or BACKENDS) & set(BACKENDS)
         check_folder(options.out, [f"{backend}/{name}.py" for backend in sorted(backends) for name in names])
     progress = Progress()
@@ -41,7 +48,10 @@ def run(options: argparse.Namespace) -> int:
     for name in options.layers or gallery():
         progress.say(f"deriving, proving and emitting {name}")
         try:
-            files += pipeline.generate([name], options.backend)
+            if options.shard:
+                files.append(pipeline.emit_sharded(pipeline.derive(load(name)), options.shard))
+            else:
+                files += pipeline.generate([name], options.backend)
         except UnsupportedError as error:
             if options.layers:
                 raise
@@ -50,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     for reason in left_out:
         print(reason, file=sys.stderr)
     if options.check:
-        stale = not options.layers and not options.backend
+        stale = not options.layers and not options.backend and not options.shard
         differences = compare(files, options.out, stale=stale)
         for difference in differences:
             sys.stdout.write(difference)
@@ -64,6 +74,18 @@ def run(options: argparse.Namespace) -> int:
     for path in write_all(files, options.out):
         print(path)
     return 0
+
+
+def _check_shard(options: argparse.Namespace) -> None:
+    """Raise unless a sharded function was asked for in a way that has an answer."""
+    from symgrad.errors import InputError
+
+    if set(options.backend) - {"torch"}:
+        raise InputError(f"--shard {options.shard} is for the backend torch only.", hint="Leave --backend out.")
+    if not options.layers:
+        raise InputError(
+            "--shard needs a layer: axes have other names in each.", hint="symgrad generate LAYER --shard s"
+        )
 
 
 def _names(layers: list[str]) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from symgrad.errors import InputError
+from symgrad.errors import InputError, UnsupportedError
 from symgrad.plan.records import KernelPlan
+from symgrad.plan.shard import shard
 from symgrad.render.kernels.c_kernel import c_kernel
-from symgrad.render.kernels.c_terms import UnsupportedError
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
+from symgrad.render.kernels.shard_kernel import shard_kernel
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.torch_kernel import torch_kernel
 
@@ -34,4 +35,20 @@ def render(plan: KernelPlan, backend: str) -> Rendered:
     return Rendered(f"{backend}/{plan.layer.name}.py", text, f"layer {plan.layer.name}, template {template}")
 
 
-__all__ = ["BACKENDS", "PARTIAL", "Rendered", "UnsupportedError", "render"]
+def render_sharded(plan: KernelPlan, axis: str) -> Rendered:
+    """The file of a plan for PyTorch with one axis sharded over the processes of torch.distributed.
+
+    Raises:
+        InputError: the layer has no such axis.
+        UnsupportedError: what it computes needs entries of other processes.
+    """
+    axes = [each.name for each in plan.layer.axes]
+    if axis not in axes:
+        raise InputError(f"layer {plan.layer.name} has no axis {axis!r}.", hint=f"Its axes are {', '.join(axes)}.")
+    template = "torch/sharded.py.jinja"
+    text = fill(template, shard_kernel(shard(plan, axis)))
+    path = f"torch/{plan.layer.name}_sharded_{axis}.py"
+    return Rendered(path, text, f"layer {plan.layer.name}, sharded over {axis}, template {template}")
+
+
+__all__ = ["BACKENDS", "PARTIAL", "Rendered", "UnsupportedError", "render", "render_sharded"]

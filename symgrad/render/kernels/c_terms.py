@@ -23,17 +23,13 @@ from symgrad.algebra.terms import (
     Where,
     power,
 )
-from symgrad.errors import SymgradError
+from symgrad.errors import UnsupportedError as UnsupportedError
 from symgrad.plan.infix import split_sign
 
 FUNCTIONS = frozenset(("exp", "log", "log1p", "expm1", "sigmoid", "tanh", "sinh", "cosh", "sin", "cos", "tan", "atan",
                        "asinh", "asin", "acos", "acosh", "atanh", "erf", "erfc", "softplus", "relu", "abs", "sign",
                        "lgamma", "pow", "pi"))  # fmt: skip
 """The functions that the C backend has, as `sg_exp` in REAL and `exact_exp` in double."""
-
-
-class UnsupportedError(SymgradError):
-    """A layer needs something that this backend does not have; the message says what."""
 
 
 @dataclass

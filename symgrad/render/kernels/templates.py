@@ -30,10 +30,16 @@ def fill(template: str, record: Any) -> str:
     if not is_dataclass(record) or isinstance(record, type):
         raise SymgradError("a template is filled from a record")
     env = environment()
-    assert env.loader is not None
-    source = env.loader.get_source(env, template)[0]
-    wanted = meta.find_undeclared_variables(env.parse(source))
+    wanted = _wanted(env, template)
     given = {field.name for field in fields(record)}
     if wanted != given:
         raise SymgradError(f"template {template} and {type(record).__name__} differ in {sorted(wanted ^ given)}")
     return env.get_template(template).render(asdict(record))
+
+
+def _wanted(env: Environment, template: str) -> set[str]:
+    """The names that a template uses, with those of the templates that it extends or includes."""
+    assert env.loader is not None
+    tree = env.parse(env.loader.get_source(env, template)[0])
+    others = [name for name in meta.find_referenced_templates(tree) if name is not None]
+    return meta.find_undeclared_variables(tree).union(*(_wanted(env, name) for name in others))

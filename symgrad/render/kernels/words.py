@@ -12,8 +12,10 @@ from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.layout import shown
 
 
-def header(plan: KernelPlan, backend: str, what: str) -> tuple[str, ...]:
-    """The docstring of an emitted file."""
+def header(
+    plan: KernelPlan, backend: str, what: str, template: str = "kernel", options: str = "", more: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The docstring of an emitted file; `more` stands before the words about where it comes from."""
     layer = plan.layer
     return (
         _title(layer),
@@ -26,9 +28,10 @@ def header(plan: KernelPlan, backend: str, what: str) -> tuple[str, ...]:
         "equal, for every size, to the derivative of the forward pass; the formula that each line",
         "computes stands above it (d_x is the gradient of the final scalar with respect to x).",
         "",
-        f"Generated from the layer {layer.name} and the template {backend}/kernel.py.jinja; do not edit. Again:",
+        *more,
+        f"Generated from the layer {layer.name} and the template {backend}/{template}.py.jinja; do not edit. Again:",
         "",
-        f"    python -m symgrad generate {_file(layer)} --backend {backend}",
+        f"    python -m symgrad generate {_file(layer)} --backend {backend}{options}",
     )
 
 
