@@ -55,6 +55,18 @@ def forward(x, w, beta, *, eps=1e-5):
     _check_shape("w[c]", w, (n_c,))
     _check_shape("beta[c]", beta, (n_c,))
     x = x.reshape(n_s, n_c, n_k)
+
+    # a block of c after the other
+    mu, var, y = _in_blocks(_forward_block, (x, w, beta, eps), cut=(1, 0, 0, None), join=(0, 0, 1))
+
+    saved = Saved(x.reshape(n_s, n_c, *shape_k), w, eps, mu, var)
+    return y.reshape(n_s, n_c, *shape_k), saved
+
+
+def _forward_block(x, w, beta, eps):
+    """Compute mu, var, y of a block of c."""
+    n_s = x.shape[0]
+    n_k = x.shape[2]
     dtype = x.dtype
 
     # mu[c] = mean[s, k](x[s, c, k])
@@ -62,13 +74,12 @@ def forward(x, w, beta, *, eps=1e-5):
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
     x_minus_mu = _centre(x, mu[:, None])
     # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
-    var = np.einsum("sck,sck->c", x_minus_mu, x_minus_mu, dtype=np.float64) / (n_s * n_k)
+    var = _dot(x_minus_mu, x_minus_mu, (0, 2)) / (n_s * n_k)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
     y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, None], out=x_minus_mu)
     y += beta[:, None]
 
-    saved = Saved(x.reshape(n_s, n_c, *shape_k), w, eps, mu, var)
-    return y.reshape(n_s, n_c, *shape_k), saved
+    return mu, var, y
 
 
 def backward(saved, d_y):
@@ -84,14 +95,35 @@ def backward(saved, d_y):
 
     # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
+    # a block of c after the other
+    sum_x_minus_mu_d_y, d_beta, d_x = _in_blocks(
+        _backward_block,
+        (x, w, mu, d_y, rsqrt_var),
+        cut=(1, 0, 0, 1, 0),
+        join=(0, 0, 1),
+    )
+    # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
+    d_w = rsqrt_var * sum_x_minus_mu_d_y
+
+    return Gradients(
+        x=d_x.reshape(n_s, n_c, *shape_k),
+        w=d_w.astype(dtype),
+        beta=d_beta.astype(dtype),
+    )
+
+
+def _backward_block(x, w, mu, d_y, rsqrt_var):
+    """Compute sum_x_minus_mu_d_y, d_beta, d_x of a block of c."""
+    n_s = x.shape[0]
+    n_k = x.shape[2]
+    dtype = x.dtype
+
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
     x_minus_mu = _centre(x, mu[:, None])
     # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
-    sum_x_minus_mu_d_y = np.einsum("sck,sck->c", x_minus_mu, d_y, dtype=np.float64)
-    # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
-    d_w = rsqrt_var * sum_x_minus_mu_d_y
+    sum_x_minus_mu_d_y = _dot(x_minus_mu, d_y, (0, 2))
     # d_beta[c] = sum[s, k](d_y[s, c, k])
-    d_beta = d_y.sum(axis=(0, 2), dtype=np.float64)
+    d_beta = _sum(d_y, (0, 2))
     # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
     d_mu = -w * rsqrt_var * d_beta
     # d_var[c] = -w[c] * sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / (2 * (var[c] + eps)**(3/2))
@@ -103,11 +135,7 @@ def backward(saved, d_y):
     d_x += x_minus_mu
     d_x += (d_mu / (n_s * n_k)).astype(dtype)[:, None]
 
-    return Gradients(
-        x=d_x.reshape(n_s, n_c, *shape_k),
-        w=d_w.astype(dtype),
-        beta=d_beta.astype(dtype),
-    )
+    return sum_x_minus_mu_d_y, d_beta, d_x
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -133,6 +161,55 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -64,20 +64,15 @@ def forward(x, w, beta, t, *, eps=1e-5):
     t = t.reshape(n_s, n_c, n_k)
     dtype = x.dtype
 
-    # mu[c] = mean[s, k](x[s, c, k])
-    mu = x.mean(axis=(0, 2), dtype=np.float64)
-    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    x_minus_mu = _centre(x, mu[:, None])
-    # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
-    var = np.einsum("sck,sck->c", x_minus_mu, x_minus_mu, dtype=np.float64) / (n_s * n_k)
-    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, None], out=x_minus_mu)
-    y += beta[:, None]
-    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
-    z = _sigmoid(y, out=y)
+    # a block of c after the other
+    mu, var, L = _in_blocks(
+        _forward_block,
+        (x, w, beta, t, eps),
+        cut=(1, 0, 0, 1, None),
+        join=(0, 0, None),
+    )
     # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
-    z_minus_t = np.subtract(z, t, out=z)
-    L = np.einsum("sck,sck->", z_minus_t, z_minus_t, dtype=np.float64) / (n_s * n_c * n_k)
+    L = L / (n_s * n_c * n_k)
 
     saved = Saved(
         x.reshape(n_s, n_c, *shape_k),
@@ -89,6 +84,30 @@ def forward(x, w, beta, t, *, eps=1e-5):
         var,
     )
     return L.astype(dtype), saved
+
+
+def _forward_block(x, w, beta, t, eps):
+    """Compute mu, var, L of a block of c."""
+    n_s = x.shape[0]
+    n_k = x.shape[2]
+    dtype = x.dtype
+
+    # mu[c] = mean[s, k](x[s, c, k])
+    mu = x.mean(axis=(0, 2), dtype=np.float64)
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    x_minus_mu = _centre(x, mu[:, None])
+    # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
+    var = _dot(x_minus_mu, x_minus_mu, (0, 2)) / (n_s * n_k)
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, None], out=x_minus_mu)
+    y += beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = _sigmoid(y, out=y)
+    # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2), of this block
+    z_minus_t = np.subtract(z, t, out=z)
+    L = _dot(z_minus_t, z_minus_t, None)
+
+    return mu, var, L
 
 
 def backward(saved, d_L=1.0):
@@ -103,6 +122,29 @@ def backward(saved, d_L=1.0):
 
     # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
+    # a block of c after the other
+    sum_x_minus_mu_d_y, d_beta, d_x = _in_blocks(
+        _backward_block,
+        (x, w, beta, t, mu, d_L, rsqrt_var, n_c),
+        cut=(1, 0, 0, 1, 0, None, 0, None),
+        join=(0, 0, 1),
+    )
+    # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
+    d_w = rsqrt_var * sum_x_minus_mu_d_y
+
+    return Gradients(
+        x=d_x.reshape(n_s, n_c, *shape_k),
+        w=d_w.astype(dtype),
+        beta=d_beta.astype(dtype),
+    )
+
+
+def _backward_block(x, w, beta, t, mu, d_L, rsqrt_var, all_c):
+    """Compute sum_x_minus_mu_d_y, d_beta, d_x of a block of c; all_c is the whole length."""
+    n_s = x.shape[0]
+    n_k = x.shape[2]
+    dtype = x.dtype
+
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
     x_minus_mu = _centre(x, mu[:, None])
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
@@ -112,17 +154,15 @@ def backward(saved, d_L=1.0):
     z = _sigmoid(y, out=y)
     # d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c])
     d_z = z - t
-    d_z *= 2 * d_L / (n_s * n_k * n_c)
+    d_z *= 2 * d_L / (n_s * n_k * all_c)
     # d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k]
     d_y = np.multiply(d_z, z, out=d_z)
     one_minus_z = np.subtract(1, z, out=z)
     d_y *= one_minus_z
     # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
-    sum_x_minus_mu_d_y = np.einsum("sck,sck->c", x_minus_mu, d_y, dtype=np.float64)
-    # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
-    d_w = rsqrt_var * sum_x_minus_mu_d_y
+    sum_x_minus_mu_d_y = _dot(x_minus_mu, d_y, (0, 2))
     # d_beta[c] = sum[s, k](d_y[s, c, k])
-    d_beta = d_y.sum(axis=(0, 2), dtype=np.float64)
+    d_beta = _sum(d_y, (0, 2))
     # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
     d_mu = -w * rsqrt_var * d_beta
     # d_var[c] = -w[c] * sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / (2 * (var[c] + eps)**(3/2))
@@ -134,11 +174,7 @@ def backward(saved, d_L=1.0):
     d_x += x_minus_mu
     d_x += (d_mu / (n_s * n_k)).astype(dtype)[:, None]
 
-    return Gradients(
-        x=d_x.reshape(n_s, n_c, *shape_k),
-        w=d_w.astype(dtype),
-        beta=d_beta.astype(dtype),
-    )
+    return sum_x_minus_mu_d_y, d_beta, d_x
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -164,6 +200,55 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

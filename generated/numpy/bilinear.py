@@ -83,7 +83,7 @@ def backward(saved, d_y):
     dtype = x.dtype
 
     # d_bias[o] = sum[b](d_y[b, o])
-    d_bias = d_y.sum(axis=0, dtype=np.float64)
+    d_bias = _sum(d_y, 0)
     # sum_w_z[b, i, o] = sum[j](w[o, i, j] * z[b, j])
     sum_w_z = (w.transpose(1, 0, 2) @ z.T).transpose(2, 0, 1)
     # d_x[b, i] = sum[o](d_y[b, o] * sum[j](w[o, i, j] * z[b, j]))
@@ -128,3 +128,13 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

@@ -69,7 +69,7 @@ def forward(q, k, v):
     work = np.subtract(s_masked, max_s_masked[:, None, :], out=s_masked)
     exp_s_masked = np.exp(work, out=work)
     # sum_exp_s_masked[b, n] = sum[m](exp(where(m <= n, s[b, n, m], log(0)) - max_s_masked[b, n]))
-    sum_exp_s_masked = exp_s_masked.sum(axis=1, dtype=np.float64)
+    sum_exp_s_masked = _sum(exp_s_masked, 1)
     # p[b, n, m] = where(m <= n, exp(s[b, n, m]), 0) / sum[m](where(m <= n, exp(s[b, n, m]), 0))
     p = exp_s_masked.transpose(0, 2, 1) * (1 / sum_exp_s_masked).astype(dtype)[:, :, None]
     # y[b, n, e] = sum[m](p[b, n, m] * v[b, m, e])
@@ -101,7 +101,7 @@ def backward(saved, d_y):
     # d_p[b, n, m] = sum[e](v[b, m, e] * d_y[b, n, e])
     d_p = d_y @ v.swapaxes(-1, -2)
     # sum_p_d_p[b, n] = sum[i](p[b, n, i] * d_p[b, n, i])
-    sum_p_d_p = np.einsum("bni,bni->bn", p, d_p, dtype=np.float64)
+    sum_p_d_p = _dot(p, d_p, 2)
     # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[i](p[b, n, i] * d_p[b, n, i]))
     d_s = _centre(d_p, sum_p_d_p[:, :, None], out=d_p)
     d_s *= p
@@ -142,6 +142,25 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

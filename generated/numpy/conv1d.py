@@ -13,6 +13,7 @@ Generated from the layer conv1d and the template numpy/kernel.py.jinja; do not e
     python -m symgrad generate conv1d --backend numpy
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ def backward(saved, d_y):
     dtype = x.dtype
 
     # d_bias[o] = sum[b, i](d_y[b, o, i])
-    d_bias = d_y.sum(axis=(0, 2), dtype=np.float64)
+    d_bias = _sum(d_y, (0, 2))
     # d_x_at[b, c, i, k] = sum[o](d_y[b, o, i] * weight[o, c, k])
     d_x_at = np.einsum("boi,ock->bcik", d_y, weight, optimize=True)
     # d_x[b, c, h] = sum[o, i](d_y[b, o, i] * sum[k](weight[o, c, k] * where(h == stride*i + k -
@@ -161,3 +162,13 @@ def _added(values, axis, places, length, outside=False):
         at = (slice(None),) * axis + (places[starts],)
         added[at] = np.add.reduceat(np.take(values, order, axis), starts, axis)
     return added
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

@@ -14,6 +14,7 @@ Generated from the layer cosine_embedding and the template numpy/kernel.py.jinja
     python -m symgrad generate cosine_embedding --backend numpy
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -54,12 +55,13 @@ def forward(x, y, t, *, margin=0, eps=1e-12):
     _check_shape("t[b]", t, (n_b,))
     dtype = x.dtype
 
-    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
-    # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
-    # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
+    # a block of b after the other
+    sum_x_y, sum_x_squared, sum_y_squared = _in_blocks(
+        _forward_block,
+        (x, y),
+        cut=(0, 0),
+        join=(0, 0, 0),
+    )
     # c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
     c = sum_x_y / np.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
     # L = mean[b](where(0 < t[b], 1 - c[b], where(margin <= c[b], c[b] - margin, 0)))
@@ -67,10 +69,22 @@ def forward(x, y, t, *, margin=0, eps=1e-12):
     c_2 = c - margin
     c_masked = np.where(margin <= c, c_2, 0)
     work = np.where(0 < t, one_minus_c, c_masked)
-    L = work.mean(dtype=np.float64)
+    L = _sum(work, None) / n_b
 
     saved = Saved(x, y, t, margin, eps, c)
     return L.astype(dtype), saved
+
+
+def _forward_block(x, y):
+    """Compute sum_x_y, sum_x_squared, sum_y_squared of a block of b."""
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = _dot(x, y, 1)
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = _dot(x, x, 1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = _dot(y, y, 1)
+
+    return sum_x_y, sum_x_squared, sum_y_squared
 
 
 def backward(saved, d_L=1.0):
@@ -80,20 +94,30 @@ def backward(saved, d_L=1.0):
     d_L = float(d_L)
     dtype = x.dtype
 
-    # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
-    # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
-    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
-    root = 1 / np.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
-    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
     # d_c[b] = d_L * mean[i](where(0 < t[i], -where(i == b, 1, 0), where(margin <= c[i], where(i ==
     #     b, 1, 0), 0)))
     d_c = d_L * (
         -np.asarray(0 < t, dtype)
         + (1 - np.asarray(0 < t, dtype)) * np.asarray(margin <= c, dtype)
     ) / n_b
+    # a block of b after the other
+    d_x, d_y = _in_blocks(_backward_block, (x, y, eps, d_c), cut=(0, 0, None, 0), join=(0, 0))
+
+    return Gradients(x=d_x, y=d_y)
+
+
+def _backward_block(x, y, eps, d_c):
+    """Compute d_x, d_y of a block of b."""
+    dtype = x.dtype
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = _dot(x, x, 1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = _dot(y, y, 1)
+    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    root = 1 / np.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = _dot(x, y, 1)
     # d_x[b, d] = (y[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - x[b, d]
     #     * (sum[i](y[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
     #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
@@ -115,7 +139,7 @@ def backward(saved, d_L=1.0):
     d_y -= work_2
     d_y *= (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).astype(dtype)[:, None]
 
-    return Gradients(x=d_x, y=d_y)
+    return d_x, d_y
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -141,3 +165,52 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

@@ -57,8 +57,13 @@ def forward(x, y, *, eps=1e-8):
     y = y.reshape(n_b, n_d)
     dtype = x.dtype
 
-    # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    # a block of b after the other
+    sum_x_squared, sum_y_squared, sum_x_y = _in_blocks(
+        _forward_block,
+        (x, y),
+        cut=(0, 0),
+        join=(0, 0, 0),
+    )
     # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
     #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
     r = np.sqrt(np.where(
@@ -66,8 +71,6 @@ def forward(x, y, *, eps=1e-8):
         sum_x_squared,
         np.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
     ))
-    # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
     # s[b] = sqrt(where(eps**2 < sum[d](y[b, d]**2), sum[d](y[b, d]**2), where(sum[d](y[b, d]**2) <
     #     eps**2, eps**2, (sum[d](y[b, d]**2) + eps**2) / 2)))
     s = np.sqrt(np.where(
@@ -75,8 +78,6 @@ def forward(x, y, *, eps=1e-8):
         sum_y_squared,
         np.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
     ))
-    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
     # c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
     c = sum_x_y / (r * s)
 
@@ -88,6 +89,18 @@ def forward(x, y, *, eps=1e-8):
         s.reshape(shape_b),
     )
     return c.reshape(shape_b).astype(dtype), saved
+
+
+def _forward_block(x, y):
+    """Compute sum_x_squared, sum_y_squared, sum_x_y of a block of b."""
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = _dot(x, x, 1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = _dot(y, y, 1)
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = _dot(x, y, 1)
+
+    return sum_x_squared, sum_y_squared, sum_x_y
 
 
 def backward(saved, d_c):
@@ -102,12 +115,26 @@ def backward(saved, d_c):
     r = r.reshape(n_b)
     s = s.reshape(n_b)
     d_c = d_c.reshape(n_b)
+
+    # a block of b after the other
+    d_x, d_y = _in_blocks(
+        _backward_block,
+        (x, y, eps, r, s, d_c),
+        cut=(0, 0, None, 0, 0, 0),
+        join=(0, 0),
+    )
+
+    return Gradients(x=d_x.reshape(*shape_b, n_d), y=d_y.reshape(*shape_b, n_d))
+
+
+def _backward_block(x, y, eps, r, s, d_c):
+    """Compute d_x, d_y of a block of b."""
     dtype = x.dtype
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    sum_x_squared = _dot(x, x, 1)
     # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = np.einsum("bd,bd->b", x, y, dtype=np.float64)
+    sum_x_y = _dot(x, y, 1)
     # d_r[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (s[b] * r[b]**2)
     d_r = -d_c * sum_x_y / (s * r**2)
     # d_x[b, d] = y[b, d] * d_c[b] / (r[b] * s[b])
@@ -125,7 +152,7 @@ def backward(saved, d_c):
     )))).astype(dtype)[:, None]
     d_x += work
     # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = np.einsum("bd,bd->b", y, y, dtype=np.float64)
+    sum_y_squared = _dot(y, y, 1)
     # d_s[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (r[b] * s[b]**2)
     d_s = -d_c * sum_x_y / (r * s**2)
     # d_y[b, d] = x[b, d] * d_c[b] / (r[b] * s[b])
@@ -143,7 +170,7 @@ def backward(saved, d_c):
     )))).astype(dtype)[:, None]
     d_y += work_2
 
-    return Gradients(x=d_x.reshape(*shape_b, n_d), y=d_y.reshape(*shape_b, n_d))
+    return d_x, d_y
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -169,3 +196,52 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

@@ -52,22 +52,30 @@ def forward(x, t):
     t = t.reshape(n_b, n_k)
     dtype = x.dtype
 
+    # x_at[b, k] = x[b, t[b, k], k]
+    x_at = _entries_at(x, np.arange(n_b)[:, None], t, np.arange(n_k))
+    # a block of b after the other
+    max_x, sum_exp_x = _in_blocks(_forward_block, (x,), cut=(0,), join=(0, 0))
+    # z[b, k] = log(sum[v](exp(x[b, v, k])))
+    z = max_x + np.log(sum_exp_x)
+    # L = mean[b, k](z[b, k] - x[b, t[b, k], k])
+    z_minus_x_at = z - x_at
+    L = _sum(z_minus_x_at, None) / (n_b * n_k)
+
+    saved = Saved(x.reshape(n_b, n_v, *shape_k), t.reshape(n_b, *shape_k), z.reshape(n_b, *shape_k))
+    return L.astype(dtype), saved
+
+
+def _forward_block(x):
+    """Compute max_x, sum_exp_x of a block of b."""
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(axis=1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
     x_minus_max_x = x - max_x[:, None, :]
     exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
-    # z[b, k] = log(sum[v](exp(x[b, v, k])))
-    z = max_x + np.log(sum_exp_x)
-    # x_at[b, k] = x[b, t[b, k], k]
-    x_at = _entries_at(x, np.arange(n_b)[:, None], t, np.arange(n_k))
-    # L = mean[b, k](z[b, k] - x[b, t[b, k], k])
-    z_minus_x_at = z - x_at
-    L = z_minus_x_at.mean(dtype=np.float64)
+    sum_exp_x = _sum(exp_x_minus_max_x, 1)
 
-    saved = Saved(x.reshape(n_b, n_v, *shape_k), t.reshape(n_b, *shape_k), z.reshape(n_b, *shape_k))
-    return L.astype(dtype), saved
+    return max_x, sum_exp_x
 
 
 def backward(saved, d_L=1.0):
@@ -79,20 +87,36 @@ def backward(saved, d_L=1.0):
     x = x.reshape(n_b, n_v, n_k)
     t = t.reshape(n_b, n_k)
     z = z.reshape(n_b, n_k)
-    dtype = x.dtype
 
     # d_z[b, k] = d_L / (size[b] * size[k])
     d_z = np.broadcast_to(d_L / (n_b * n_k), (n_b, n_k)).astype(np.float64)
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _backward_block,
+        (x, t, z, d_L, d_z, n_b),
+        cut=(0, 0, 0, None, 0, None),
+        join=(0,),
+    )
+
+    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+
+
+def _backward_block(x, t, z, d_L, d_z, all_b):
+    """Compute d_x of a block of b; all_b is the whole length."""
+    n_v = x.shape[1]
+    n_k = x.shape[2]
+    dtype = x.dtype
+
     # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
     #     + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
     d_x = np.asarray(np.arange(n_v)[:, None] == t[:, None, :], dtype)
-    d_x *= -d_L / (n_b * n_k)
+    d_x *= -d_L / (all_b * n_k)
     x_minus_z = _centre(x, z[:, None, :])
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None, :]
     d_x += exp_x_minus_z_d_z
 
-    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -120,6 +144,36 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
 def _check_labels(what, labels, length):
     """Raise unless labels are whole numbers from 0 to length - 1."""
     if not np.issubdtype(labels.dtype, np.integer):
@@ -139,6 +193,16 @@ def _entries_at(array, *places, outside=False):
         return array[places]
     inside = _inside(array.shape, np.broadcast_arrays(*places))
     return np.where(inside, array[tuple(np.where(inside, place, 0) for place in places)], 0)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -60,31 +60,21 @@ def forward(x, t, w, *, smoothing=0.1):
     t = t.reshape(n_b, n_k)
     dtype = x.dtype
 
-    # max_x[b, k] = max[v](x[b, v, k])
-    max_x = x.max(axis=1)
-    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    x_minus_max_x = x - max_x[:, None, :]
-    exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
-    # z[b, k] = log(sum[v](exp(x[b, v, k])))
-    z = max_x + np.log(sum_exp_x)
     # w_at[b, k] = w[t[b, k]]
     w_at = _entries(w, 0, t)
-    # y[b, v, k] = x[b, v, k] - z[b, k]
-    y = _centre(x, z[:, None, :], out=exp_x_minus_max_x)
+    # sum_w_at = sum[b, k](w[t[b, k]])
+    sum_w_at = _sum(w_at, None)
+    # a block of b after the other
+    z, y, s = _in_blocks(_forward_block, (x, w), cut=(0, None), join=(0, 0, 0))
     # y_at[b, k] = y[b, t[b, k], k]
     y_at = _entries_at(y, np.arange(n_b)[:, None], t, np.arange(n_k))
     # n[b, k] = -w[t[b, k]] * y[b, t[b, k], k]
     n = -w_at * y_at
-    # s[b, k] = -mean[v](w[v] * y[b, v, k])
-    s = -np.einsum("v,bvk->bk", w, y, dtype=np.float64) / n_v
     # total = sum[b, k]((1 - smoothing) * n[b, k] + smoothing * s[b, k])
     one_n_plus_smoothing_s = n * (1 - smoothing)
     smoothing_s = s * smoothing
     one_n_plus_smoothing_s += smoothing_s
-    total = one_n_plus_smoothing_s.sum(dtype=np.float64)
-    # sum_w_at = sum[b, k](w[t[b, k]])
-    sum_w_at = w_at.sum(dtype=np.float64)
+    total = _sum(one_n_plus_smoothing_s, None)
     # L = sum[b, k]((1 - smoothing) * n[b, k] + smoothing * s[b, k]) / sum[b, k](w[t[b, k]])
     L = total / sum_w_at
 
@@ -98,6 +88,26 @@ def forward(x, t, w, *, smoothing=0.1):
     return L.astype(dtype), saved
 
 
+def _forward_block(x, w):
+    """Compute z, y, s of a block of b."""
+    n_v = x.shape[1]
+
+    # max_x[b, k] = max[v](x[b, v, k])
+    max_x = x.max(axis=1)
+    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
+    x_minus_max_x = x - max_x[:, None, :]
+    exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
+    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    # z[b, k] = log(sum[v](exp(x[b, v, k])))
+    z = max_x + np.log(sum_exp_x)
+    # y[b, v, k] = x[b, v, k] - z[b, k]
+    y = _centre(x, z[:, None, :], out=exp_x_minus_max_x)
+    # s[b, k] = -mean[v](w[v] * y[b, v, k])
+    s = -_dot(y, w[:, None], 1) / n_v
+
+    return z, y, s
+
+
 def backward(saved, d_L=1.0):
     """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
     x, t, w, smoothing, z = saved
@@ -107,16 +117,33 @@ def backward(saved, d_L=1.0):
     x = x.reshape(n_b, n_v, n_k)
     t = t.reshape(n_b, n_k)
     z = z.reshape(n_b, n_k)
-    dtype = x.dtype
 
     # w_at[b, k] = w[t[b, k]]
     w_at = _entries(w, 0, t)
     # sum_w_at = sum[b, k](w[t[b, k]])
-    sum_w_at = w_at.sum(dtype=np.float64)
+    sum_w_at = _sum(w_at, None)
     # d_n[b, k] = (1 - smoothing) * d_L / sum[b_k, k_k](w[t[b_k, k_k]])
     d_n = np.broadcast_to((1 - smoothing) * d_L / sum_w_at, (n_b, n_k)).astype(np.float64)
     # d_s[b, k] = smoothing * d_L / sum[b_k, k_k](w[t[b_k, k_k]])
     d_s = np.broadcast_to(smoothing * d_L / sum_w_at, (n_b, n_k)).astype(np.float64)
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _backward_block,
+        (x, t, w, z, d_n, d_s),
+        cut=(0, 0, None, 0, 0, 0),
+        join=(0,),
+    )
+
+    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+
+
+def _backward_block(x, t, w, z, d_n, d_s):
+    """Compute d_x of a block of b."""
+    n_v = x.shape[1]
+    n_b = x.shape[0]
+    n_k = x.shape[2]
+    dtype = x.dtype
+
     # d_y[b, v, k] = -w[v] * where(v == t[b, k], 1, 0) * d_n[b, k] - w[v] * d_s[b, k] / size[v]
     d_y = np.asarray(np.arange(n_v)[:, None] == t[:, None, :], dtype)
     d_y *= (-w)[:, None]
@@ -125,14 +152,14 @@ def backward(saved, d_L=1.0):
     w_reciprocal_n_v_d_s[...] = w[:, None] * d_s[:, None, :] / n_v
     d_y -= w_reciprocal_n_v_d_s
     # d_z[b, k] = -sum[v](d_y[b, v, k])
-    d_z = -d_y.sum(axis=1, dtype=np.float64)
+    d_z = -_sum(d_y, 1)
     # d_x[b, v, k] = d_y[b, v, k] + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
     x_minus_z = _centre(x, z[:, None, :], out=w_reciprocal_n_v_d_s)
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None, :]
     d_x = np.add(d_y, exp_x_minus_z_d_z, out=d_y)
 
-    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -158,6 +185,36 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
 
 
 def _check_labels(what, labels, length):
@@ -189,6 +246,25 @@ def _entries_at(array, *places, outside=False):
         return array[places]
     inside = _inside(array.shape, np.broadcast_arrays(*places))
     return np.where(inside, array[tuple(np.where(inside, place, 0) for place in places)], 0)
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -53,17 +53,10 @@ def forward(x, q, w):
     q = q.reshape(n_b, n_v, n_k)
     dtype = x.dtype
 
-    # max_x[b, k] = max[v](x[b, v, k])
-    max_x = x.max(axis=1)
-    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    x_minus_max_x = x - max_x[:, None, :]
-    exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
-    # z[b, k] = log(sum[v](exp(x[b, v, k])))
-    z = max_x + np.log(sum_exp_x)
+    # a block of b after the other
+    z, L = _in_blocks(_forward_block, (x, q, w), cut=(0, 0, None), join=(0, None))
     # L = -sum[b, k, v](w[v] * q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k])
-    x_minus_z = _centre(x, z[:, None, :], out=exp_x_minus_max_x)
-    L = -np.einsum("v,bvk,bvk->", w, q, x_minus_z, dtype=np.float64) / (n_b * n_k)
+    L = -L / (n_b * n_k)
 
     saved = Saved(
         x.reshape(n_b, n_v, *shape_k),
@@ -72,6 +65,24 @@ def forward(x, q, w):
         z.reshape(n_b, *shape_k),
     )
     return L.astype(dtype), saved
+
+
+def _forward_block(x, q, w):
+    """Compute z, L of a block of b."""
+    # max_x[b, k] = max[v](x[b, v, k])
+    max_x = x.max(axis=1)
+    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
+    x_minus_max_x = x - max_x[:, None, :]
+    exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
+    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    # z[b, k] = log(sum[v](exp(x[b, v, k])))
+    z = max_x + np.log(sum_exp_x)
+    # L = -sum[b, k, v](w[v] * q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k]), of this block
+    w_x_minus_z = _centre(x, z[:, None, :], out=exp_x_minus_max_x)
+    w_x_minus_z *= w[:, None]
+    L = _dot(w_x_minus_z, q, None)
+
+    return z, L
 
 
 def backward(saved, d_L=1.0):
@@ -83,21 +94,36 @@ def backward(saved, d_L=1.0):
     x = x.reshape(n_b, n_v, n_k)
     q = q.reshape(n_b, n_v, n_k)
     z = z.reshape(n_b, n_k)
+
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _backward_block,
+        (x, q, w, z, d_L, n_b),
+        cut=(0, 0, None, 0, None, None),
+        join=(0,),
+    )
+
+    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+
+
+def _backward_block(x, q, w, z, d_L, all_b):
+    """Compute d_x of a block of b; all_b is the whole length."""
+    n_k = x.shape[2]
     dtype = x.dtype
 
     # sum_w_q[b, k] = sum[v](w[v] * q[b, v, k])
-    sum_w_q = np.einsum("v,bvk->bk", w, q, dtype=np.float64)
+    sum_w_q = _dot(q, w[:, None], 1)
     # d_z[b, k] = d_L * sum[v](w[v] * q[b, v, k]) / (size[b] * size[k])
-    d_z = d_L * sum_w_q / (n_b * n_k)
+    d_z = d_L * sum_w_q / (all_b * n_k)
     # d_x[b, v, k] = -w[v] * q[b, v, k] * d_L / (size[b] * size[k])
     #     + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
-    d_x = q * (-w * d_L / (n_b * n_k))[:, None]
+    d_x = q * (-w * d_L / (all_b * n_k))[:, None]
     x_minus_z = _centre(x, z[:, None, :])
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None, :]
     d_x += exp_x_minus_z_d_z
 
-    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -123,6 +149,55 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

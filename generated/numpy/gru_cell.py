@@ -20,6 +20,7 @@ Generated from the layer gru_cell and the template numpy/kernel.py.jinja; do not
     python -m symgrad generate gru_cell --backend numpy
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -186,7 +187,7 @@ def backward(saved, d_h_new):
     one_minus_r = 1 - r
     d_u *= one_minus_r
     # d_b_ir[j] = sum[b](d_u[b, j])
-    d_b_ir = d_u.sum(axis=0, dtype=np.float64)
+    d_b_ir = _sum(d_u, 0)
     # d_z[b, j] = (-n[b, j] + h[b, j]) * d_h_new[b, j]
     d_z = np.negative(n, out=n)
     d_z += h
@@ -195,9 +196,9 @@ def backward(saved, d_h_new):
     d_v = np.multiply(one_minus_z, z, out=one_minus_z)
     d_v *= d_z
     # d_b_iz[j] = sum[b](d_v[b, j])
-    d_b_iz = d_v.sum(axis=0, dtype=np.float64)
+    d_b_iz = _sum(d_v, 0)
     # d_b_in[j] = sum[b](d_a[b, j])
-    d_b_in = d_a.sum(axis=0, dtype=np.float64)
+    d_b_in = _sum(d_a, 0)
     # d_b_hr[j] = sum[b](d_u[b, j])
     d_b_hr = d_b_ir
     # d_b_hz[j] = sum[b](d_v[b, j])
@@ -205,7 +206,7 @@ def backward(saved, d_h_new):
     # d_m[b, j] = r[b, j] * d_a[b, j]
     d_m = np.multiply(r, d_a, out=r)
     # d_b_hn[j] = sum[b](d_m[b, j])
-    d_b_hn = d_m.sum(axis=0, dtype=np.float64)
+    d_b_hn = _sum(d_m, 0)
     # sum_w_ir_d_u[b, i] = sum[j](w_ir[j, i] * d_u[b, j])
     sum_w_ir_d_u = d_u @ w_ir
     # sum_w_iz_d_v[b, i] = sum[j](w_iz[j, i] * d_v[b, j])
@@ -282,6 +283,16 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _sigmoid(array, out=None):

@@ -55,6 +55,22 @@ def forward(x, w, beta, *, eps=1e-5):
     _check_shape("w[c]", w, (n_c,))
     _check_shape("beta[c]", beta, (n_c,))
     x = x.reshape(n_s, n_c, n_k)
+
+    # a block of s after the other
+    mu, var, y = _in_blocks(
+        _forward_block,
+        (x, w, beta, eps),
+        cut=(0, None, None, None),
+        join=(0, 0, 0),
+    )
+
+    saved = Saved(x.reshape(n_s, n_c, *shape_k), w, eps, mu, var)
+    return y.reshape(n_s, n_c, *shape_k), saved
+
+
+def _forward_block(x, w, beta, eps):
+    """Compute mu, var, y of a block of s."""
+    n_k = x.shape[2]
     dtype = x.dtype
 
     # mu[s, c] = mean[k](x[s, c, k])
@@ -62,13 +78,12 @@ def forward(x, w, beta, *, eps=1e-5):
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
     x_minus_mu = _centre(x, mu[:, :, None])
     # var[s, c] = mean[k]((x[s, c, k] - mu[s, c])**2)
-    var = np.einsum("sck,sck->sc", x_minus_mu, x_minus_mu, dtype=np.float64) / n_k
+    var = _dot(x_minus_mu, x_minus_mu, 2) / n_k
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[s, c]) / sqrt(var[s, c] + eps) + beta[c]
     y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, :, None], out=x_minus_mu)
     y += beta[:, None]
 
-    saved = Saved(x.reshape(n_s, n_c, *shape_k), w, eps, mu, var)
-    return y.reshape(n_s, n_c, *shape_k), saved
+    return mu, var, y
 
 
 def backward(saved, d_y):
@@ -82,34 +97,51 @@ def backward(saved, d_y):
     d_y = d_y.reshape(n_s, n_c, n_k)
     dtype = x.dtype
 
-    # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _centre(x, mu[:, :, None])
     # rsqrt_var[s, c] = 1 / sqrt(var[s, c] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
-    # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps))
-    d_w = np.einsum("sck,sc,sck->c", x_minus_mu, rsqrt_var, d_y, dtype=np.float64)
-    # d_beta[c] = sum[s, k](d_y[s, c, k])
-    d_beta = d_y.sum(axis=(0, 2), dtype=np.float64)
-    # sum_d_y[s, c] = sum[k](d_y[s, c, k])
-    sum_d_y = d_y.sum(axis=2, dtype=np.float64)
-    # d_mu[s, c] = -w[c] * sum[k](d_y[s, c, k]) / sqrt(var[s, c] + eps)
-    d_mu = -w * rsqrt_var * sum_d_y
-    # sum_x_minus_mu_d_y[s, c] = sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k])
-    sum_x_minus_mu_d_y = np.einsum("sck,sck->sc", x_minus_mu, d_y, dtype=np.float64)
-    # d_var[s, c] = -w[c] * sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k]) / (2 * (var[s, c] + eps)**(3/2))
-    d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
-    # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
-    #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = d_y * (w * rsqrt_var).astype(dtype)[:, :, None]
-    x_minus_mu *= (2 * d_var / n_k).astype(dtype)[:, :, None]
-    d_x += x_minus_mu
-    d_x += (d_mu / n_k).astype(dtype)[:, :, None]
+    # a block of s after the other
+    d_w, d_beta, d_x = _in_blocks(
+        _backward_block,
+        (x, w, mu, d_y, rsqrt_var),
+        cut=(0, None, 0, 0, 0),
+        join=(None, None, 0),
+    )
 
     return Gradients(
         x=d_x.reshape(n_s, n_c, *shape_k),
         w=d_w.astype(dtype),
         beta=d_beta.astype(dtype),
     )
+
+
+def _backward_block(x, w, mu, d_y, rsqrt_var):
+    """Compute d_w, d_beta, d_x of a block of s."""
+    n_k = x.shape[2]
+    dtype = x.dtype
+
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
+    x_minus_mu = _centre(x, mu[:, :, None])
+    # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
+    x_minus_mu_rsqrt_var = x_minus_mu * rsqrt_var.astype(dtype)[:, :, None]
+    d_w = _dot(x_minus_mu_rsqrt_var, d_y, (0, 2))
+    # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
+    d_beta = _sum(d_y, (0, 2))
+    # sum_d_y[s, c] = sum[k](d_y[s, c, k])
+    sum_d_y = _sum(d_y, 2)
+    # d_mu[s, c] = -w[c] * sum[k](d_y[s, c, k]) / sqrt(var[s, c] + eps)
+    d_mu = -w * rsqrt_var * sum_d_y
+    # sum_x_minus_mu_d_y[s, c] = sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k])
+    sum_x_minus_mu_d_y = _dot(x_minus_mu, d_y, 2)
+    # d_var[s, c] = -w[c] * sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k]) / (2 * (var[s, c] + eps)**(3/2))
+    d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
+    # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
+    #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
+    d_x = np.multiply(d_y, (w * rsqrt_var).astype(dtype)[:, :, None], out=x_minus_mu_rsqrt_var)
+    x_minus_mu *= (2 * d_var / n_k).astype(dtype)[:, :, None]
+    d_x += x_minus_mu
+    d_x += (d_mu / n_k).astype(dtype)[:, :, None]
+
+    return d_w, d_beta, d_x
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -135,6 +167,55 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -47,17 +47,27 @@ def forward(x, t):
     t = t.reshape(n_b, n_v)
     dtype = x.dtype
 
+    # a block of b after the other
+    (L,) = _in_blocks(_forward_block, (x, t), cut=(0, 0), join=(None,))
     # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b]
+    L = L / n_b
+
+    saved = Saved(t.reshape(n_b, *shape_v))
+    return L.astype(dtype), saved
+
+
+def _forward_block(x, t):
+    """Compute L of a block of b."""
+    # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b], of this block
     t_masked = np.where(0 < t, t, 1)
     t_log_t_masked = np.log(t_masked, out=t_masked)
     t_log_t_masked *= t
     work = np.where(0 < t, t_log_t_masked, 0)
     t_x = np.multiply(t, x, out=t_log_t_masked)
     work -= t_x
-    L = work.sum(dtype=np.float64) / n_b
+    L = _sum(work, None)
 
-    saved = Saved(t.reshape(n_b, *shape_v))
-    return L.astype(dtype), saved
+    return L,
 
 
 def backward(saved, d_L=1.0):
@@ -68,10 +78,18 @@ def backward(saved, d_L=1.0):
     d_L = float(d_L)
     t = t.reshape(n_b, n_v)
 
-    # d_x[b, v] = -t[b, v] * d_L / size[b]
-    d_x = t * (-d_L / n_b)
+    # a block of b after the other
+    (d_x,) = _in_blocks(_backward_block, (t, d_L, n_b), cut=(0, None, None), join=(0,))
 
     return Gradients(x=d_x.reshape(n_b, *shape_v))
+
+
+def _backward_block(t, d_L, all_b):
+    """Compute d_x of a block of b; all_b is the whole length."""
+    # d_x[b, v] = -t[b, v] * d_L / size[b]
+    d_x = t * (-d_L / all_b)
+
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -97,3 +115,43 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

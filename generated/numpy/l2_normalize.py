@@ -47,10 +47,20 @@ def forward(x, *, eps=1e-12):
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.reshape(n_b, n_d)
+
+    # a block of b after the other
+    r, y = _in_blocks(_forward_block, (x, eps), cut=(0, None), join=(0, 0))
+
+    saved = Saved(x.reshape(*shape_b, n_d), eps, r.reshape(shape_b))
+    return y.reshape(*shape_b, n_d), saved
+
+
+def _forward_block(x, eps):
+    """Compute r, y of a block of b."""
     dtype = x.dtype
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    sum_x_squared = _dot(x, x, 1)
     # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
     #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
     r = np.sqrt(np.where(
@@ -61,8 +71,7 @@ def forward(x, *, eps=1e-12):
     # y[b, d] = x[b, d] / r[b]
     y = x * (1 / r).astype(dtype)[:, None]
 
-    saved = Saved(x.reshape(*shape_b, n_d), eps, r.reshape(shape_b))
-    return y.reshape(*shape_b, n_d), saved
+    return r, y
 
 
 def backward(saved, d_y):
@@ -75,12 +84,21 @@ def backward(saved, d_y):
     x = x.reshape(n_b, n_d)
     r = r.reshape(n_b)
     d_y = d_y.reshape(n_b, n_d)
+
+    # a block of b after the other
+    (d_x,) = _in_blocks(_backward_block, (x, eps, r, d_y), cut=(0, None, 0, 0), join=(0,))
+
+    return Gradients(x=d_x.reshape(*shape_b, n_d))
+
+
+def _backward_block(x, eps, r, d_y):
+    """Compute d_x of a block of b."""
     dtype = x.dtype
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = np.einsum("bd,bd->b", x, x, dtype=np.float64)
+    sum_x_squared = _dot(x, x, 1)
     # sum_x_d_y[b] = sum[d](x[b, d] * d_y[b, d])
-    sum_x_d_y = np.einsum("bd,bd->b", x, d_y, dtype=np.float64)
+    sum_x_d_y = _dot(x, d_y, 1)
     # d_r[b] = -sum[d](x[b, d] * d_y[b, d]) / r[b]**2
     d_r = -sum_x_d_y / r**2
     # d_x[b, d] = d_y[b, d] / r[b]
@@ -98,7 +116,7 @@ def backward(saved, d_y):
     )))).astype(dtype)[:, None]
     d_x += work
 
-    return Gradients(x=d_x.reshape(*shape_b, n_d))
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -124,3 +142,52 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

@@ -55,6 +55,22 @@ def forward(x, w, beta, *, eps=1e-5):
     _check_shape("w[d]", w, (n_d,))
     _check_shape("beta[d]", beta, (n_d,))
     x = x.reshape(n_b, n_d)
+
+    # a block of b after the other
+    mu, var, y = _in_blocks(
+        _forward_block,
+        (x, w, beta, eps),
+        cut=(0, None, None, None),
+        join=(0, 0, 0),
+    )
+
+    saved = Saved(x.reshape(*shape_b, n_d), w, eps, mu.reshape(shape_b), var.reshape(shape_b))
+    return y.reshape(*shape_b, n_d), saved
+
+
+def _forward_block(x, w, beta, eps):
+    """Compute mu, var, y of a block of b."""
+    n_d = x.shape[1]
     dtype = x.dtype
 
     # mu[b] = mean[d](x[b, d])
@@ -62,14 +78,13 @@ def forward(x, w, beta, *, eps=1e-5):
     # x_minus_mu[b, d] = x[b, d] - mu[b]
     x_minus_mu = _centre(x, mu[:, None])
     # var[b] = mean[d]((x[b, d] - mu[b])**2)
-    var = np.einsum("bd,bd->b", x_minus_mu, x_minus_mu, dtype=np.float64) / n_d
+    var = _dot(x_minus_mu, x_minus_mu, 1) / n_d
     # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
     y = np.multiply(x_minus_mu, w, out=x_minus_mu)
     y *= (1 / np.sqrt(var + eps)).astype(dtype)[:, None]
     y += beta
 
-    saved = Saved(x.reshape(*shape_b, n_d), w, eps, mu.reshape(shape_b), var.reshape(shape_b))
-    return y.reshape(*shape_b, n_d), saved
+    return mu, var, y
 
 
 def backward(saved, d_y):
@@ -85,31 +100,50 @@ def backward(saved, d_y):
     d_y = d_y.reshape(n_b, n_d)
     dtype = x.dtype
 
-    # x_minus_mu[b, d] = x[b, d] - mu[b]
-    x_minus_mu = _centre(x, mu[:, None])
     # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
-    # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps))
-    d_w = np.einsum("bd,b,bd->d", x_minus_mu, rsqrt_var, d_y, dtype=np.float64)
-    # d_beta[d] = sum[b](d_y[b, d])
-    d_beta = d_y.sum(axis=0, dtype=np.float64)
+    # a block of b after the other
+    d_w, d_beta, d_x = _in_blocks(
+        _backward_block,
+        (x, w, mu, d_y, rsqrt_var),
+        cut=(0, None, 0, 0, 0),
+        join=(None, None, 0),
+    )
+
+    return Gradients(x=d_x.reshape(*shape_b, n_d), w=d_w.astype(dtype), beta=d_beta.astype(dtype))
+
+
+def _backward_block(x, w, mu, d_y, rsqrt_var):
+    """Compute d_w, d_beta, d_x of a block of b."""
+    n_d = x.shape[1]
+    dtype = x.dtype
+
+    # x_minus_mu[b, d] = x[b, d] - mu[b]
+    x_minus_mu = _centre(x, mu[:, None])
+    # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
+    x_minus_mu_rsqrt_var = x_minus_mu * rsqrt_var.astype(dtype)[:, None]
+    d_w = _dot(x_minus_mu_rsqrt_var, d_y, 0)
+    # d_beta[d] = sum[b](d_y[b, d]), of this block
+    d_beta = _sum(d_y, 0)
     # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
-    sum_w_d_y = np.einsum("d,bd->b", w, d_y, dtype=np.float64)
+    w_d_y = np.multiply(d_y, w, out=x_minus_mu_rsqrt_var)
+    sum_w_d_y = _sum(w_d_y, 1)
     # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
-    sum_w_x_minus_mu_d_y = np.einsum("d,bd,bd->b", w, x_minus_mu, d_y, dtype=np.float64)
+    w_x_minus_mu = np.multiply(x_minus_mu, w, out=w_d_y)
+    sum_w_x_minus_mu_d_y = _dot(w_x_minus_mu, d_y, 1)
     # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
     #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
-    d_x = d_y * w
+    d_x = np.multiply(d_y, w, out=w_x_minus_mu)
     d_x *= rsqrt_var.astype(dtype)[:, None]
     x_minus_mu *= (2 * d_var / n_d).astype(dtype)[:, None]
     d_x += x_minus_mu
     d_x += (d_mu / n_d).astype(dtype)[:, None]
 
-    return Gradients(x=d_x.reshape(*shape_b, n_d), w=d_w.astype(dtype), beta=d_beta.astype(dtype))
+    return d_w, d_beta, d_x
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -135,6 +169,55 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -45,17 +45,25 @@ def forward(x):
     x = x.reshape(n_b, n_v)
     dtype = x.dtype
 
-    # max_x[b] = max[v](x[b, v])
-    max_x = x.max(axis=1)
-    # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-    x_minus_max_x = x - max_x[:, None]
-    exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
+    # a block of b after the other
+    max_x, sum_exp_x = _in_blocks(_forward_block, (x,), cut=(0,), join=(0, 0))
     # z[b] = log(sum[v](exp(x[b, v])))
     z = max_x + np.log(sum_exp_x)
 
     saved = Saved(x.reshape(*shape_b, n_v), z.reshape(shape_b))
     return z.reshape(shape_b).astype(dtype), saved
+
+
+def _forward_block(x):
+    """Compute max_x, sum_exp_x of a block of b."""
+    # max_x[b] = max[v](x[b, v])
+    max_x = x.max(axis=1)
+    # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
+    x_minus_max_x = x - max_x[:, None]
+    exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
+    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+
+    return max_x, sum_exp_x
 
 
 def backward(saved, d_z):
@@ -69,12 +77,20 @@ def backward(saved, d_z):
     z = z.reshape(n_b)
     d_z = d_z.reshape(n_b)
 
+    # a block of b after the other
+    (d_x,) = _in_blocks(_backward_block, (x, z, d_z), cut=(0, 0, 0), join=(0,))
+
+    return Gradients(x=d_x.reshape(*shape_b, n_v))
+
+
+def _backward_block(x, z, d_z):
+    """Compute d_x of a block of b."""
     # d_x[b, v] = exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
     x_minus_z = _centre(x, z[:, None])
     d_x = np.exp(x_minus_z, out=x_minus_z)
     d_x *= d_z[:, None]
 
-    return Gradients(x=d_x.reshape(*shape_b, n_v))
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -100,6 +116,46 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -23,6 +23,7 @@ Generated from the layer lstm_cell and the template numpy/kernel.py.jinja; do no
     python -m symgrad generate lstm_cell --backend numpy
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -235,7 +236,7 @@ def backward(saved, d_h_new, d_c_new):
     one_minus_gi = 1 - gi
     d_ai *= one_minus_gi
     # d_b_ii[j] = sum[b](d_ai[b, j])
-    d_b_ii = d_ai.sum(axis=0, dtype=np.float64)
+    d_b_ii = _sum(d_ai, 0)
     # d_gf[b, j] = c[b, j] * d_c_new_value[b, j]
     d_gf = np.multiply(c, d_c_new_value, out=one_minus_gi)
     # d_af[b, j] = sigmoid(af[b, j]) * (1 - sigmoid(af[b, j])) * d_gf[b, j]
@@ -243,7 +244,7 @@ def backward(saved, d_h_new, d_c_new):
     one_minus_gf = 1 - gf
     d_af *= one_minus_gf
     # d_b_if[j] = sum[b](d_af[b, j])
-    d_b_if = d_af.sum(axis=0, dtype=np.float64)
+    d_b_if = _sum(d_af, 0)
     # d_gg[b, j] = gi[b, j] * d_c_new_value[b, j]
     d_gg = np.multiply(gi, d_c_new_value, out=gi)
     # d_ag[b, j] = (1 - tanh(ag[b, j])**2) * d_gg[b, j]
@@ -251,7 +252,7 @@ def backward(saved, d_h_new, d_c_new):
     one_minus_gg_squared = np.subtract(1, gg_squared, out=gg_squared)
     d_ag = np.multiply(d_gg, one_minus_gg_squared, out=d_gg)
     # d_b_ig[j] = sum[b](d_ag[b, j])
-    d_b_ig = d_ag.sum(axis=0, dtype=np.float64)
+    d_b_ig = _sum(d_ag, 0)
     # d_go[b, j] = tanh(c_new_value[b, j]) * d_h_new[b, j]
     d_go = np.multiply(tanh_c_new_value, d_h_new, out=tanh_c_new_value)
     # d_ao[b, j] = sigmoid(ao[b, j]) * (1 - sigmoid(ao[b, j])) * d_go[b, j]
@@ -259,7 +260,7 @@ def backward(saved, d_h_new, d_c_new):
     one_minus_go = np.subtract(1, go, out=go)
     d_ao *= one_minus_go
     # d_b_io[j] = sum[b](d_ao[b, j])
-    d_b_io = d_ao.sum(axis=0, dtype=np.float64)
+    d_b_io = _sum(d_ao, 0)
     # d_b_hi[j] = sum[b](d_ai[b, j])
     d_b_hi = d_b_ii
     # d_b_hf[j] = sum[b](d_af[b, j])
@@ -359,6 +360,16 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _sigmoid(array, out=None):

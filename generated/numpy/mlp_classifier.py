@@ -90,11 +90,11 @@ def forward(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     # u[b, h] = sum[i](x[b, i] * w1[h, i]) + b1[h]
     u = np.add(sum_x_w1, b1, out=sum_x_w1)
     # mu[b] = mean[h](u[b, h])
-    mu = u.mean(axis=1, dtype=np.float64)
+    mu = _sum(u, 1) / n_h
     # u_minus_mu[b, h] = u[b, h] - mu[b]
     u_minus_mu = _centre(u, mu[:, None])
     # var[b] = mean[h]((u[b, h] - mu[b])**2)
-    var = np.einsum("bh,bh->b", u_minus_mu, u_minus_mu, dtype=np.float64) / n_h
+    var = _dot(u_minus_mu, u_minus_mu, 1) / n_h
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
     n = np.multiply(u_minus_mu, g, out=u_minus_mu)
     n *= (1 / np.sqrt(var + eps)).astype(dtype)[:, None]
@@ -114,12 +114,12 @@ def forward(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     # sum_exp_z[b] = sum[v](exp(z[b, v] - max_z[b]))
     z_minus_max_z = z - max_z[:, None]
     exp_z_minus_max_z = np.exp(z_minus_max_z, out=z_minus_max_z)
-    sum_exp_z = exp_z_minus_max_z.sum(axis=1, dtype=np.float64)
+    sum_exp_z = _sum(exp_z_minus_max_z, 1)
     # L_z[b] = log(sum[v](exp(z[b, v])))
     L_z = max_z + np.log(sum_exp_z)
     # L = -sum[b, v](q[b, v] * (z[b, v] - L_z[b])) / size[b]
     z_minus_L_z = _centre(z, L_z[:, None], out=exp_z_minus_max_z)
-    L = -np.einsum("bv,bv->", q, z_minus_L_z, dtype=np.float64) / n_b
+    L = -_dot(z_minus_L_z, q, None) / n_b
 
     saved = Saved(x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z)
     return L.astype(dtype), saved
@@ -169,28 +169,31 @@ def backward(saved, d_L=1.0):
     work += 1
     d_n *= work
     # sum_g_d_n[b] = sum[h](g[h] * d_n[b, h])
-    sum_g_d_n = np.einsum("h,bh->b", g, d_n, dtype=np.float64)
+    g_d_n = np.multiply(d_n, g, out=work)
+    sum_g_d_n = _sum(g_d_n, 1)
     # d_mu[b] = -sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
     d_mu = -rsqrt_var * sum_g_d_n
     # sum_g_u_minus_mu_d_n[b] = sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h])
-    sum_g_u_minus_mu_d_n = np.einsum("h,bh,bh->b", g, u_minus_mu, d_n, dtype=np.float64)
+    g_u_minus_mu = np.multiply(u_minus_mu, g, out=g_d_n)
+    sum_g_u_minus_mu_d_n = _dot(g_u_minus_mu, d_n, 1)
     # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
     # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
     #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
-    d_u = np.multiply(d_n, g, out=work)
+    d_u = np.multiply(d_n, g, out=g_u_minus_mu)
     d_u *= rsqrt_var.astype(dtype)[:, None]
     work_3 = u_minus_mu * (2 * d_var / n_h).astype(dtype)[:, None]
     d_u += work_3
     d_u += (d_mu / n_h).astype(dtype)[:, None]
     # d_b1[h] = sum[b](d_u[b, h])
-    d_b1 = d_u.sum(axis=0, dtype=np.float64)
+    d_b1 = _sum(d_u, 0)
     # d_g[h] = sum[b]((u[b, h] - mu[b]) * d_n[b, h] / sqrt(var[b] + eps))
-    d_g = np.einsum("bh,b,bh->h", u_minus_mu, rsqrt_var, d_n, dtype=np.float64)
+    u_minus_mu *= rsqrt_var.astype(dtype)[:, None]
+    d_g = _dot(u_minus_mu, d_n, 0)
     # d_beta[h] = sum[b](d_n[b, h])
-    d_beta = d_n.sum(axis=0, dtype=np.float64)
+    d_beta = _sum(d_n, 0)
     # d_b2[v] = sum[b](d_z[b, v])
-    d_b2 = d_z.sum(axis=0, dtype=np.float64)
+    d_b2 = _sum(d_z, 0)
     # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
     d_x = d_u @ w1
     # d_w1[h, i] = sum[b](x[b, i] * d_u[b, h])
@@ -236,6 +239,25 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -53,7 +53,7 @@ def forward(x, t):
     # x_at[b, k] = x[b, t[b, k], k]
     x_at = _entries_at(x, np.arange(n_b)[:, None], t, np.arange(n_k))
     # L = -mean[b, k](x[b, t[b, k], k])
-    L = -x_at.mean(dtype=np.float64)
+    L = -_sum(x_at, None) / (n_b * n_k)
 
     saved = Saved(x.reshape(n_b, n_v, *shape_k), t.reshape(n_b, *shape_k))
     return L.astype(dtype), saved
@@ -69,11 +69,26 @@ def backward(saved, d_L=1.0):
     t = t.reshape(n_b, n_k)
     dtype = x.dtype
 
-    # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
-    d_x = np.asarray(np.arange(n_v)[:, None] == t[:, None, :], dtype)
-    d_x *= -d_L / (n_b * n_k)
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _backward_block,
+        (t, d_L, n_b, n_v, dtype),
+        cut=(0, None, None, None, None),
+        join=(0,),
+    )
 
     return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+
+
+def _backward_block(t, d_L, all_b, n_v, dtype):
+    """Compute d_x of a block of b; all_b is the whole length."""
+    n_k = t.shape[1]
+
+    # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
+    d_x = np.asarray(np.arange(n_v)[:, None] == t[:, None, :], dtype)
+    d_x *= -d_L / (all_b * n_k)
+
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -101,6 +116,36 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
 def _check_labels(what, labels, length):
     """Raise unless labels are whole numbers from 0 to length - 1."""
     if not np.issubdtype(labels.dtype, np.integer):
@@ -120,3 +165,13 @@ def _entries_at(array, *places, outside=False):
         return array[places]
     inside = _inside(array.shape, np.broadcast_arrays(*places))
     return np.where(inside, array[tuple(np.where(inside, place, 0) for place in places)], 0)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

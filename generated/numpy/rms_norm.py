@@ -50,16 +50,26 @@ def forward(x, w, *, eps=1e-6):
     n_b = math.prod(shape_b)
     _check_shape("w[d]", w, (n_d,))
     x = x.reshape(n_b, n_d)
+
+    # a block of b after the other
+    ms, y = _in_blocks(_forward_block, (x, w, eps), cut=(0, None, None), join=(0, 0))
+
+    saved = Saved(x.reshape(*shape_b, n_d), w, eps, ms.reshape(shape_b))
+    return y.reshape(*shape_b, n_d), saved
+
+
+def _forward_block(x, w, eps):
+    """Compute ms, y of a block of b."""
+    n_d = x.shape[1]
     dtype = x.dtype
 
     # ms[b] = mean[d](x[b, d]**2)
-    ms = np.einsum("bd,bd->b", x, x, dtype=np.float64) / n_d
+    ms = _dot(x, x, 1) / n_d
     # y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
     y = x * w
     y *= (1 / np.sqrt(ms + eps)).astype(dtype)[:, None]
 
-    saved = Saved(x.reshape(*shape_b, n_d), w, eps, ms.reshape(shape_b))
-    return y.reshape(*shape_b, n_d), saved
+    return ms, y
 
 
 def backward(saved, d_y):
@@ -76,19 +86,37 @@ def backward(saved, d_y):
 
     # rsqrt_ms[b] = 1 / sqrt(ms[b] + eps)
     rsqrt_ms = 1 / np.sqrt(ms + eps)
-    # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps))
-    d_w = np.einsum("bd,b,bd->d", x, rsqrt_ms, d_y, dtype=np.float64)
+    # a block of b after the other
+    d_w, d_x = _in_blocks(
+        _backward_block,
+        (x, w, d_y, rsqrt_ms),
+        cut=(0, None, 0, 0),
+        join=(None, 0),
+    )
+
+    return Gradients(x=d_x.reshape(*shape_b, n_d), w=d_w.astype(dtype))
+
+
+def _backward_block(x, w, d_y, rsqrt_ms):
+    """Compute d_w, d_x of a block of b."""
+    n_d = x.shape[1]
+    dtype = x.dtype
+
+    # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
+    x_rsqrt_ms = x * rsqrt_ms.astype(dtype)[:, None]
+    d_w = _dot(x_rsqrt_ms, d_y, 0)
     # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
-    sum_w_x_d_y = np.einsum("d,bd,bd->b", w, x, d_y, dtype=np.float64)
+    w_x = np.multiply(x, w, out=x_rsqrt_ms)
+    sum_w_x_d_y = _dot(w_x, d_y, 1)
     # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
     d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
-    d_x = d_y * w
+    d_x = np.multiply(d_y, w, out=w_x)
     d_x *= rsqrt_ms.astype(dtype)[:, None]
     work = x * (2 * d_ms / n_d).astype(dtype)[:, None]
     d_x += work
 
-    return Gradients(x=d_x.reshape(*shape_b, n_d), w=d_w.astype(dtype))
+    return d_w, d_x
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -114,3 +142,52 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

@@ -50,6 +50,15 @@ def forward(x, y, angle):
     x = x.reshape(n_b, n_n, n_i)
     y = y.reshape(n_b, n_n, n_i)
 
+    # a block of b after the other
+    u, v = _in_blocks(_forward_block, (x, y, angle), cut=(0, 0, None), join=(0, 0))
+
+    saved = Saved(angle)
+    return (u.reshape(*shape_b, n_n, n_i), v.reshape(*shape_b, n_n, n_i)), saved
+
+
+def _forward_block(x, y, angle):
+    """Compute u, v of a block of b."""
     # u[b, n, i] = x[b, n, i] * cos(angle[n, i]) - y[b, n, i] * sin(angle[n, i])
     u = x * np.cos(angle)
     y_sin_angle = y * np.sin(angle)
@@ -59,8 +68,7 @@ def forward(x, y, angle):
     y_cos_angle = y * np.cos(angle)
     v += y_cos_angle
 
-    saved = Saved(angle)
-    return (u.reshape(*shape_b, n_n, n_i), v.reshape(*shape_b, n_n, n_i)), saved
+    return u, v
 
 
 def backward(saved, d_u, d_v):
@@ -79,6 +87,14 @@ def backward(saved, d_u, d_v):
     d_u = d_u.reshape(n_b, n_n, n_i)
     d_v = d_v.reshape(n_b, n_n, n_i)
 
+    # a block of b after the other
+    d_x, d_y = _in_blocks(_backward_block, (angle, d_u, d_v), cut=(None, 0, 0), join=(0, 0))
+
+    return Gradients(x=d_x.reshape(*shape_b, n_n, n_i), y=d_y.reshape(*shape_b, n_n, n_i))
+
+
+def _backward_block(angle, d_u, d_v):
+    """Compute d_x, d_y of a block of b."""
     # d_x[b, n, i] = cos(angle[n, i]) * d_u[b, n, i] + sin(angle[n, i]) * d_v[b, n, i]
     d_x = d_u * np.cos(angle)
     sin_angle_d_v = d_v * np.sin(angle)
@@ -88,7 +104,7 @@ def backward(saved, d_u, d_v):
     cos_angle_d_v = d_v * np.cos(angle)
     d_y += cos_angle_d_v
 
-    return Gradients(x=d_x.reshape(*shape_b, n_n, n_i), y=d_y.reshape(*shape_b, n_n, n_i))
+    return d_x, d_y
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -114,3 +130,33 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole

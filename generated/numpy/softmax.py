@@ -42,6 +42,16 @@ def forward(x):
     *shape_b, n_v = x.shape
     n_b = math.prod(shape_b)
     x = x.reshape(n_b, n_v)
+
+    # a block of b after the other
+    (y,) = _in_blocks(_forward_block, (x,), cut=(0,), join=(0,))
+
+    saved = Saved(y.reshape(*shape_b, n_v))
+    return y.reshape(*shape_b, n_v), saved
+
+
+def _forward_block(x):
+    """Compute y of a block of b."""
     dtype = x.dtype
 
     # max_x[b] = max[v](x[b, v])
@@ -50,12 +60,11 @@ def forward(x):
     x_minus_max_x = x - max_x[:, None]
     exp_x = np.exp(x_minus_max_x, out=x_minus_max_x)
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-    sum_exp_x = exp_x.sum(axis=1, dtype=np.float64)
+    sum_exp_x = _sum(exp_x, 1)
     # y[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))
     y = np.multiply(exp_x, (1 / sum_exp_x).astype(dtype)[:, None], out=exp_x)
 
-    saved = Saved(y.reshape(*shape_b, n_v))
-    return y.reshape(*shape_b, n_v), saved
+    return y,
 
 
 def backward(saved, d_y):
@@ -68,13 +77,21 @@ def backward(saved, d_y):
     y = y.reshape(n_b, n_v)
     d_y = d_y.reshape(n_b, n_v)
 
+    # a block of b after the other
+    (d_x,) = _in_blocks(_backward_block, (y, d_y), cut=(0, 0), join=(0,))
+
+    return Gradients(x=d_x.reshape(*shape_b, n_v))
+
+
+def _backward_block(y, d_y):
+    """Compute d_x of a block of b."""
     # sum_y_d_y[b] = sum[v](y[b, v] * d_y[b, v])
-    sum_y_d_y = np.einsum("bv,bv->b", y, d_y, dtype=np.float64)
+    sum_y_d_y = _dot(y, d_y, 1)
     # d_x[b, v] = y[b, v] * (d_y[b, v] - sum[v](y[b, v] * d_y[b, v]))
     d_x = _centre(d_y, sum_y_d_y[:, None])
     d_x *= y
 
-    return Gradients(x=d_x.reshape(*shape_b, n_v))
+    return d_x,
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -100,6 +117,55 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

@@ -121,7 +121,7 @@ def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e-6):
     dtype = x.dtype
 
     # ms[b, n] = mean[d](x[b, n, d]**2)
-    ms = np.einsum("bnd,bnd->bn", x, x, dtype=np.float64) / n_d
+    ms = _dot(x, x, 2) / n_d
     # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
     a = x * g1
     a *= (1 / np.sqrt(ms + eps)).astype(dtype)[:, :, None]
@@ -142,7 +142,7 @@ def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e-6):
     # sum_exp_s_masked[b, n, h] = sum[j](exp(where(j <= n, o_s[b, h, n, j], log(0)) - max_s_masked[b, n, h]))
     work_2 = np.subtract(s_masked, max_s_masked[:, None, :, :], out=s_masked)
     work = np.exp(work_2, out=work_2)
-    sum_exp_s_masked = work.sum(axis=1, dtype=np.float64)
+    sum_exp_s_masked = _sum(work, 1)
     # p[b, h, n, k] = where(k <= n, exp(o_s[b, h, n, k]), 0) / sum[j](where(j <= n, exp(o_s[b, h, n, j]), 0))
     work_3 = np.where(np.arange(n_n) <= np.arange(n_n)[:, None], o_s, -math.inf)
     work_3 -= (max_s_masked.transpose(0, 2, 1))[:, :, :, None]
@@ -157,7 +157,7 @@ def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e-6):
     # u[b, n, d] = x[b, n, d] + sum[h, e](o[b, h, n, e] * wo[d, h, e])
     u = np.add(x, sum_o_wo, out=sum_o_wo)
     # m_ms[b, n] = mean[d](u[b, n, d]**2)
-    m_ms = np.einsum("bnd,bnd->bn", u, u, dtype=np.float64) / n_d
+    m_ms = _dot(u, u, 2) / n_d
     # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
     m = np.multiply(u, g2, out=a)
     m *= (1 / np.sqrt(m_ms + eps)).astype(dtype)[:, :, None]
@@ -237,12 +237,13 @@ def backward(saved, d_y):
     # d_m[b, n, d] = sum[f](w_gate[f, d] * d_gate[b, n, f]) + sum[f](w_up[f, d] * d_up[b, n, f])
     d_m = np.add(sum_w_gate_d_gate, sum_w_up_d_up, out=sum_w_gate_d_gate)
     # sum_g2_u_d_m[b, n] = sum[d](g2[d] * u[b, n, d] * d_m[b, n, d])
-    sum_g2_u_d_m = np.einsum("d,bnd,bnd->bn", g2, u, d_m, dtype=np.float64)
+    g2_u = np.multiply(u, g2, out=sum_w_up_d_up)
+    sum_g2_u_d_m = _dot(g2_u, d_m, 2)
     # d_m_ms[b, n] = -sum[d](g2[d] * u[b, n, d] * d_m[b, n, d]) / (2 * (m_ms[b, n] + eps)**(3/2))
     d_m_ms = -rsqrt_ms_2**3 * sum_g2_u_d_m / 2
     # d_u[b, n, d] = g2[d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps) + d_y[b, n, d]
     #     + 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-    d_u = np.multiply(d_m, g2, out=sum_w_up_d_up)
+    d_u = np.multiply(d_m, g2, out=g2_u)
     d_u *= rsqrt_ms_2.astype(dtype)[:, :, None]
     d_u += d_y
     work_2 = u * (2 * d_m_ms / n_d).astype(dtype)[:, :, None]
@@ -252,7 +253,7 @@ def backward(saved, d_y):
     # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
     d_p = d_o @ v.swapaxes(-1, -2)
     # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-    sum_p_d_p = np.einsum("bhnk,bhnk->bnh", p, d_p, dtype=np.float64)
+    sum_p_d_p = _dot(p, d_p, 3).swapaxes(-1, -2)
     # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
     d_o_s = _centre(d_p, sum_p_d_p.transpose(0, 2, 1)[:, :, :, None])
     d_o_s *= p
@@ -273,11 +274,14 @@ def backward(saved, d_y):
     d_a = np.add(sum_wq_d_q, sum_wk_d_k, out=sum_wq_d_q)
     d_a += sum_wv_d_v
     # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-    d_g1 = np.einsum("bnd,bn,bnd->d", x, rsqrt_ms, d_a, dtype=np.float64)
+    x_rsqrt_ms = np.multiply(x, rsqrt_ms.astype(dtype)[:, :, None], out=work_2)
+    d_g1 = _dot(x_rsqrt_ms, d_a, (0, 1))
     # d_g2[d] = sum[b, n](u[b, n, d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps))
-    d_g2 = np.einsum("bnd,bn,bnd->d", u, rsqrt_ms_2, d_m, dtype=np.float64)
+    u_rsqrt_ms_2 = np.multiply(u, rsqrt_ms_2.astype(dtype)[:, :, None], out=sum_wk_d_k)
+    d_g2 = _dot(u_rsqrt_ms_2, d_m, (0, 1))
     # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-    sum_g1_x_d_a = np.einsum("d,bnd,bnd->bn", g1, x, d_a, dtype=np.float64)
+    g1_x = np.multiply(x, g1, out=sum_wv_d_v)
+    sum_g1_x_d_a = _dot(g1_x, d_a, 2)
     # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
     d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
     # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
@@ -285,10 +289,10 @@ def backward(saved, d_y):
     d_x = np.multiply(d_a, g1, out=d_a)
     d_x *= rsqrt_ms.astype(dtype)[:, :, None]
     d_x += d_u
-    work_3 = np.multiply(x, (2 * d_ms / n_d).astype(dtype)[:, :, None], out=work_2)
+    work_3 = np.multiply(x, (2 * d_ms / n_d).astype(dtype)[:, :, None], out=x_rsqrt_ms)
     d_x += work_3
     # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-    a = np.multiply(x, g1, out=sum_wk_d_k)
+    a = np.multiply(x, g1, out=u_rsqrt_ms_2)
     a *= rsqrt_ms.astype(dtype)[:, :, None]
     # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
     d_wq = np.einsum("bnd,bhne->hed", a, d_q, optimize=True)
@@ -299,7 +303,7 @@ def backward(saved, d_y):
     # d_wo[d, h, e] = sum[b, n](o[b, h, n, e] * d_u[b, n, d])
     d_wo = np.einsum("bhne,bnd->dhe", o, d_u, optimize=True)
     # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
-    m = np.multiply(u, g2, out=sum_wv_d_v)
+    m = np.multiply(u, g2, out=d_m)
     m *= rsqrt_ms_2.astype(dtype)[:, :, None]
     # d_w_gate[f, d] = sum[b, n](m[b, n, d] * d_gate[b, n, f])
     d_w_gate = np.einsum("bnd,bnf->fd", m, d_gate, optimize=True)
@@ -348,6 +352,25 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

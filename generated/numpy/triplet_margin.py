@@ -63,23 +63,22 @@ def forward(a, p, n, *, margin=1, eps=1e-6):
     n = n.reshape(n_b, n_d)
     dtype = a.dtype
 
-    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    a_minus_p = a - p
-    a_minus_p += eps
-    sum_a_minus_p_squared = np.einsum("bd,bd->b", a_minus_p, a_minus_p, dtype=np.float64)
+    # a block of b after the other
+    sum_a_minus_p_squared, sum_a_minus_n_squared = _in_blocks(
+        _forward_block,
+        (a, p, n, eps),
+        cut=(0, 0, 0, None),
+        join=(0, 0),
+    )
     # near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
     near = np.sqrt(sum_a_minus_p_squared)
-    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    a_minus_n = np.subtract(a, n, out=a_minus_p)
-    a_minus_n += eps
-    sum_a_minus_n_squared = np.einsum("bd,bd->b", a_minus_n, a_minus_n, dtype=np.float64)
     # far[b] = sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
     far = np.sqrt(sum_a_minus_n_squared)
     # h[b] = margin + near[b] - far[b]
     h = margin + near - far
     # L = mean[b](where(0 <= h[b], h[b], 0))
     h_masked = np.where(0 <= h, h, 0)
-    L = h_masked.mean(dtype=np.float64)
+    L = _sum(h_masked, None) / n_b
 
     saved = Saved(
         a.reshape(*shape_b, n_d),
@@ -91,6 +90,20 @@ def forward(a, p, n, *, margin=1, eps=1e-6):
         far.reshape(shape_b),
     )
     return L.astype(dtype), saved
+
+
+def _forward_block(a, p, n, eps):
+    """Compute sum_a_minus_p_squared, sum_a_minus_n_squared of a block of b."""
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    a_minus_p = a - p
+    a_minus_p += eps
+    sum_a_minus_p_squared = _dot(a_minus_p, a_minus_p, 1)
+    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+    a_minus_n = np.subtract(a, n, out=a_minus_p)
+    a_minus_n += eps
+    sum_a_minus_n_squared = _dot(a_minus_n, a_minus_n, 1)
+
+    return sum_a_minus_p_squared, sum_a_minus_n_squared
 
 
 def backward(saved, d_L=1.0):
@@ -106,28 +119,47 @@ def backward(saved, d_L=1.0):
     far = far.reshape(n_b)
     dtype = a.dtype
 
-    # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
-    a_minus_p = a - p
-    a_minus_p += eps
-    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    sum_a_minus_p_squared = np.einsum("bd,bd->b", a_minus_p, a_minus_p, dtype=np.float64)
-    # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
-    root = 1 / np.sqrt(sum_a_minus_p_squared)
     # h[b] = margin + near[b] - far[b]
     h = margin + near - far
     # d_h[b] = d_L * mean[i](where(0 <= h[i], where(i == b, 1, 0), 0))
     d_h = np.where(0 <= h, d_L / n_b, 0).astype(dtype)
     # d_near[b] = d_h[b]
     d_near = d_h
+    # d_far[b] = -d_h[b]
+    d_far = -d_h
+    # a block of b after the other
+    d_a, d_p, d_n = _in_blocks(
+        _backward_block,
+        (a, p, n, eps, d_near, d_far),
+        cut=(0, 0, 0, None, 0, 0),
+        join=(0, 0, 0),
+    )
+
+    return Gradients(
+        a=d_a.reshape(*shape_b, n_d),
+        p=d_p.reshape(*shape_b, n_d),
+        n=d_n.reshape(*shape_b, n_d),
+    )
+
+
+def _backward_block(a, p, n, eps, d_near, d_far):
+    """Compute d_a, d_p, d_n of a block of b."""
+    dtype = a.dtype
+
+    # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+    a_minus_p = a - p
+    a_minus_p += eps
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    sum_a_minus_p_squared = _dot(a_minus_p, a_minus_p, 1)
+    # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+    root = 1 / np.sqrt(sum_a_minus_p_squared)
     # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
     a_minus_n = a - n
     a_minus_n += eps
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    sum_a_minus_n_squared = np.einsum("bd,bd->b", a_minus_n, a_minus_n, dtype=np.float64)
+    sum_a_minus_n_squared = _dot(a_minus_n, a_minus_n, 1)
     # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
     root_2 = 1 / np.sqrt(sum_a_minus_n_squared)
-    # d_far[b] = -d_h[b]
-    d_far = -d_h
     # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
     #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
     d_a = a_minus_p * (root * d_near).astype(dtype)[:, None]
@@ -138,11 +170,7 @@ def backward(saved, d_L=1.0):
     # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
     d_n = np.multiply(a_minus_n, (-root_2 * d_far).astype(dtype)[:, None], out=a_minus_n)
 
-    return Gradients(
-        a=d_a.reshape(*shape_b, n_d),
-        p=d_p.reshape(*shape_b, n_d),
-        n=d_n.reshape(*shape_b, n_d),
-    )
+    return d_a, d_p, d_n
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -168,3 +196,52 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

@@ -48,17 +48,26 @@ def forward(v, g):
     n_i = math.prod(shape_i)
     _check_shape("g[o]", g, (n_o,))
     v = v.reshape(n_o, n_i)
+
+    # a block of o after the other
+    r, w = _in_blocks(_forward_block, (v, g), cut=(0, 0), join=(0, 0))
+
+    saved = Saved(v.reshape(n_o, *shape_i), g, r)
+    return w.reshape(n_o, *shape_i), saved
+
+
+def _forward_block(v, g):
+    """Compute r, w of a block of o."""
     dtype = v.dtype
 
     # sum_v_squared[o] = sum[i](v[o, i]**2)
-    sum_v_squared = np.einsum("oi,oi->o", v, v, dtype=np.float64)
+    sum_v_squared = _dot(v, v, 1)
     # r[o] = sqrt(sum[i](v[o, i]**2))
     r = np.sqrt(sum_v_squared)
     # w[o, i] = g[o] * v[o, i] / r[o]
     w = v * (g / r).astype(dtype)[:, None]
 
-    saved = Saved(v.reshape(n_o, *shape_i), g, r)
-    return w.reshape(n_o, *shape_i), saved
+    return r, w
 
 
 def backward(saved, d_w):
@@ -72,12 +81,22 @@ def backward(saved, d_w):
     d_w = d_w.reshape(n_o, n_i)
     dtype = v.dtype
 
-    # sum_v_d_w[o] = sum[i](v[o, i] * d_w[o, i])
-    sum_v_d_w = np.einsum("oi,oi->o", v, d_w, dtype=np.float64)
+    # a block of o after the other
+    sum_v_d_w, d_v = _in_blocks(_backward_block, (v, g, r, d_w), cut=(0, 0, 0, 0), join=(0, 0))
     # d_g[o] = sum[i](v[o, i] * d_w[o, i]) / r[o]
     d_g = sum_v_d_w / r
+
+    return Gradients(v=d_v.reshape(n_o, *shape_i), g=d_g.astype(dtype))
+
+
+def _backward_block(v, g, r, d_w):
+    """Compute sum_v_d_w, d_v of a block of o."""
+    dtype = v.dtype
+
+    # sum_v_d_w[o] = sum[i](v[o, i] * d_w[o, i])
+    sum_v_d_w = _dot(v, d_w, 1)
     # sum_v_squared[o] = sum[i](v[o, i]**2)
-    sum_v_squared = np.einsum("oi,oi->o", v, v, dtype=np.float64)
+    sum_v_squared = _dot(v, v, 1)
     # d_r[o] = -g[o] * sum[i](v[o, i] * d_w[o, i]) / r[o]**2
     d_r = -g * sum_v_d_w / r**2
     # d_v[o, i] = g[o] * d_w[o, i] / r[o] + v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2))
@@ -85,7 +104,7 @@ def backward(saved, d_w):
     work = v * (d_r / np.sqrt(sum_v_squared)).astype(dtype)[:, None]
     d_v += work
 
-    return Gradients(v=d_v.reshape(n_o, *shape_i), g=d_g.astype(dtype))
+    return sum_v_d_w, d_v
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -111,3 +130,52 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    """
+    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
+    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    if step >= length:
+        return compute(*arguments)
+    whole = None
+    for start in range(0, length, step):
+        block = [
+            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
+            for argument, axis in zip(arguments, cut)
+        ]
+        parts = compute(*block)
+        if whole is None:
+            whole = [
+                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                for part, axis in zip(parts, join)
+            ]
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if axis is None:
+                whole[place] += part
+            else:
+                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+    return whole
+
+
+def _dot(left, right, axes):
+    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
+    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
+        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
+        return rows.sum(axis=axes[:-1], dtype=np.float64)
+    return _sum(left * right, axes)
+
+
+def _sum(array, axes):
+    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
+        array, axes = array.sum(axis=-1), axes[:-1]
+    elif math.prod(array.shape[axis] for axis in axes) <= 128:
+        return array.sum(axis=axes).astype(np.float64)
+    return array.sum(axis=axes, dtype=np.float64)

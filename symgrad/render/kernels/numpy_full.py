@@ -62,6 +62,15 @@ class FullWriter:
         name = free_name(describing_name(term, constants, "work"), self.taken)
         return Operand(*[self.into(name, term, frame, is_target=False)] * 2)
 
+    def held(self, waiting: Operand | None, term: Term, frame: Frame) -> Operand:
+        """A temporary that is computed while another operand waits, and must not be overwritten."""
+        if waiting is None or not waiting.name:
+            return self.temporary(term, frame)
+        self.buffers.uses[waiting.name] += 1
+        operand = self.temporary(term, frame)
+        self.buffers.uses[waiting.name] -= 1
+        return operand
+
     def done(self, operand: Operand, frame: Frame) -> None:
         """Release an operand's buffer where nothing reads it any more."""
         if operand.name:
@@ -241,12 +250,7 @@ class _Value:
 
     def _while_held(self, held: Operand | None, term: Term) -> Operand:
         """A temporary that is computed while another operand waits, and must not be overwritten."""
-        if held is None or not held.name:
-            return self.writer.temporary(term, self.frame)
-        self.writer.buffers.uses[held.name] += 1
-        operand = self.writer.temporary(term, self.frame)
-        self.writer.buffers.uses[held.name] -= 1
-        return operand
+        return self.writer.held(held, term, self.frame)
 
     def _small(self, term: Term) -> Operand:
         for name in reads_of(term):

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, is_full
 from symgrad.render.kernels.layout import Frame, has_variadic, is_whole, shown
-from symgrad.render.kernels.numpy_lines import NumpyLines, kinds_of
+from symgrad.render.kernels.numpy_blocks import Written, write
+from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.records import Field, Function, NumpyKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, PYTHON
@@ -30,16 +31,16 @@ HELPERS = ("sigmoid", "erf", "erfc", "lgamma", "digamma")
 def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
     """The text of a NumPy kernel, ready to be laid out."""
     used: set[str] = set()
-    forward, backward = _forward(plan, used), _backward(plan, used)
-    lines = (*forward.lines, *backward.lines)
+    functions = (*_forward(plan, used), *_backward(plan, used))
+    lines = [line for function in functions for line in function.lines]
     used.update(helper for helper in HELPERS if any(f"_{helper}(" in line for line in lines))
     used.update(["erf"] if "erfc" in used else [])
-    uses_math = used & {"lgamma", "digamma"} or any("math." in line for line in lines)
+    uses_math = used & {"lgamma", "digamma", "sum", "dot"} or any("math." in line for line in lines)
     imports = (*(["import math"] if uses_math else []), "from typing import NamedTuple", "", "import numpy as np")
     layer = plan.layer
     constants = {plan.names[c.name]: "int" if c.is_whole else "float" for c in layer.constants}
     return NumpyKernel(
-        header(plan, "numpy", "NumPy"), imports, frozenset(used), forward, backward,
+        header(plan, "numpy", "NumPy"), imports, frozenset(used), functions,
         tuple(
             Field(name, constants.get(name, "np.ndarray"), shown(name, plan.indices(name), layer))
             for name in plan.saved
@@ -51,14 +52,17 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
     )  # fmt: skip
 
 
-def _forward(plan: KernelPlan, used: set[str]) -> Function:
+def _forward(plan: KernelPlan, used: set[str]) -> list[Function]:
     layer = plan.layer
     tensors = [(plan.names[t.name], t.indices) for t in layer.tensors]
     names = [name for name, _ in tensors]
     outputs = [plan.names[name] for name in layer.outputs]
     first = next(t.name for t in layer.tensors if t.role != "label")
-    writer = NumpyLines(plan, plan.forward, (*outputs, *plan.saved), plan.names[first], used)
-    body = writer.write(kinds_of(plan))
+    written = write(
+        plan, plan.forward, "_forward_block", (*outputs, *plan.saved), plan.names[first], kinds_of(plan),
+        dict(tensors), used,
+    )  # fmt: skip
+    body = written.lines
     shapes = _shapes(plan, body, used)
     labels = {plan.names[name]: axis for name, axis in layer.labels.items()}
     reals = [name for name in names if name not in labels]
@@ -71,15 +75,15 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
         used.add("check_labels")
         lines.append(f'_check_labels("{shown(name, plan.indices(name), layer)}", {name}, n_{axis})')
     lines += shapes.flatten(tensors)
-    results = [_returned(writer, shapes, plan.names[name], layer.entry(name).indices) for name in layer.outputs]
+    results = [_returned(written, shapes, plan.names[name], layer.entry(name).indices) for name in layer.outputs]
     saved = call_lines("saved = Saved", [_kept(shapes, name, plan.indices(name)) for name in plan.saved])
     returned = f"return {results[0] if len(results) == 1 else '(' + ', '.join(results) + ')'}, saved"
     lines += [*_dtype(plan.names[first], [*body, returned]), "", *body, "", *saved, returned]
     doc = (f"Compute {output_text(plan)}, and what `backward` needs.", "", "Args:", *argument_lines(plan))
-    return Function("forward", signature(plan), doc, fit(lines))
+    return [Function("forward", signature(plan), doc, fit(lines)), *written.blocks]
 
 
-def _backward(plan: KernelPlan, used: set[str]) -> Function:
+def _backward(plan: KernelPlan, used: set[str]) -> list[Function]:
     layer = plan.layer
     cotangents = [(f"d_{plan.names[name]}", layer.entry(name).indices) for name in layer.outputs]
     arrays = [(name, indices) for name, indices in cotangents if indices]
@@ -87,8 +91,12 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
     first = next((name for name, indices in [*saved, *arrays] if is_full(indices, layer)), None)
     first = first or next((name for name, indices in arrays), plan.saved[0] if plan.saved else "")
     results = plan.backward.results
-    writer = NumpyLines(plan, plan.backward, (*(name for _, name in results), *plan.saved), first, used)
-    body = writer.write({**kinds_of(plan), **{name: OWN if i else PYTHON for name, i in cotangents}})
+    written = write(
+        plan, plan.backward, "_backward_block", (*(name for _, name in results), *plan.saved), first,
+        {**kinds_of(plan), **{name: OWN if i else PYTHON for name, i in cotangents}},
+        dict([*saved, *cotangents]), used,
+    )  # fmt: skip
+    body = written.lines
     shapes = _shapes(plan, body, used)
     lines = [f"{_unpacked(list(plan.saved))} = saved"] if plan.saved else []
     for name, indices in saved:
@@ -102,7 +110,7 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
         lines += shapes.unpack(name, indices, check=True)
     lines += shapes.lengths(check=False)
     lines += shapes.flatten([*saved, *arrays])
-    returned = [f"{what}={_returned(writer, shapes, name, layer.entry(what).indices)}" for what, name in results]
+    returned = [f"{what}={_returned(written, shapes, name, layer.entry(what).indices)}" for what, name in results]
     lines += [*_dtype(first, [*body, *returned]), "", *body, "", *call_lines("return Gradients", returned)]
     arguments = ", ".join(["saved", *(f"{name}=1.0" if plan.layer.scalar_output else name for name, _ in cotangents)])
     given = ", ".join(shown(name, indices, layer) for name, indices in cotangents)
@@ -111,7 +119,7 @@ def _backward(plan: KernelPlan, used: set[str]) -> Function:
     )
     if len(doc[0]) > WIDTH + 12:
         doc = ("Compute the gradients of the inputs from those of what `forward` returned:", "", given + ".")
-    return Function("backward", arguments, doc, fit(lines))
+    return [Function("backward", arguments, doc, fit(lines)), *written.blocks]
 
 
 def _shapes(plan: KernelPlan, body: Sequence[str], used: set[str]) -> Shapes:
@@ -130,12 +138,12 @@ def _unpacked(names: Sequence[str]) -> str:
 
 def _dtype(first: str, lines: Sequence[str]) -> list[str]:
     """The line that names the dtype, where it is used."""
-    return [f"dtype = {first}.dtype"] if any("dtype)" in line for line in lines) else []
+    return [f"dtype = {first}.dtype"] if any(re.search(r"\bdtype[,)]", line) for line in lines) else []
 
 
-def _returned(writer: NumpyLines, shapes: Shapes, name: str, indices: tuple[Index, ...]) -> str:
+def _returned(written: Written, shapes: Shapes, name: str, indices: tuple[Index, ...]) -> str:
     """An expression for a result in the inputs' dtype and its own shape."""
-    kind = writer.smalls.kinds[name]
+    kind = written.kinds[name]
     if kind == PYTHON:
         return f"np.full({shapes.shape(indices)}, {name}, dtype)"
     text = shapes.restored(name, indices)

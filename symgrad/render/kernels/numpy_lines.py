@@ -65,6 +65,7 @@ class NumpyLines:
     def __post_init__(self) -> None:
         self.layer = self.plan.layer
         self.smalls = smalls_for(self.plan)
+        self.given = {self.plan.names[tensor.name] for tensor in self.layer.tensors}
         self.buffers = Buffers.of(self.procedure, self.kept)
         self.full = FullWriter(
             self.smalls, self.buffers, self.lines, self.like if is_whole(self.layer) else "", self.used, set()
@@ -157,9 +158,13 @@ class NumpyLines:
         factors = total.body.factors if isinstance(total.body, Mul) else (total.body,)
         frame = self._frame(total, result)
         simple = len(factors) == 1 and not _is_square(factors[0])
-        if simple or is_whole(self.layer):
+        if is_whole(self.layer) or (is_full(result, self.layer) and simple):
             return self._sum(total, frame, result, method), True
-        return self._statistic(factors, frame, result), False
+        if is_full(result, self.layer):
+            return self._statistic(factors, frame, result), False
+        if isinstance(total.body, Entry) and total.body.name in self.given:
+            return self._sum(total, frame, result, method), True
+        return self._in_order(self._rows(total.body, factors, frame, total), frame, total, result), False
 
     def _sum(self, total: Binder, frame: Frame, result: Frame, method: str) -> str:
         """A sum along axes of one array."""
@@ -170,6 +175,40 @@ class NumpyLines:
         if not is_full(result, self.layer):
             arguments.append("dtype=np.float64")
         return self._in_order(f"{operand.text}.{method}({', '.join(arguments)})", frame, total, result)
+
+    def _rows(self, body: Term, factors: tuple[Term, ...], frame: Frame, total: Binder) -> str:
+        """A sum of computed values, of which NumPy adds up rows in their own type: they lie around 0."""
+        axes = axes_text(frame, total.indices) or "None"
+        pair = self._pair(factors, frame)
+        self.used.add("sum" if pair is None else "dot")
+        if pair is None:
+            operand = self.full.temporary(body, frame)
+            self.full.done(operand, frame)
+            return f"_sum({operand.text}, {axes})"
+        for operand in pair:
+            self.full.done(operand, frame)
+        return f"_dot({pair[0].text}, {pair[1].text}, {axes})"
+
+    def _pair(self, factors: tuple[Term, ...], frame: Frame) -> tuple[Operand, Operand] | None:
+        """Two operands whose product a sum adds up, or None where it adds up one array."""
+        large = [factor for factor in factors if factor.free == frozenset(frame)]
+        small = [factor for factor in factors if factor.free != frozenset(frame)]
+        if len(factors) == 1 and _is_square(factors[0]) and isinstance(factors[0], Pow) and large:
+            operand = self.full.temporary(factors[0].base, frame)
+            return operand, operand
+        if len(large) == 1 and len(small) == 1:
+            coefficient = Operand(self.smalls.coefficient(small[0], frame))
+            for name in reads_of(small[0]):
+                self.buffers.read(name)
+            return (self.full.temporary(large[0], frame), coefficient) if coefficient.text.endswith("]") else None
+        if len(large) < 2:
+            return None
+        entries = [factor for factor in large if isinstance(factor, Entry)]
+        last = entries[-1] if entries else large[-1]
+        rest = list(factors)
+        rest.remove(last)
+        first = self.full.temporary(mul(*rest), frame)
+        return first, self.full.held(first, last, frame)
 
     def _frame(self, total: Binder, result: Frame) -> Frame:
         """The indices of a sum's body, in the order of its first array that has them all."""

@@ -54,8 +54,7 @@ class NumpyKernel:
         header: the lines of the file's docstring.
         imports: import statements.
         helpers: the helper functions that the kernel calls, by name.
-        forward: the forward pass.
-        backward: the backward pass.
+        functions: the forward and the backward pass, each followed by the function of a block that it calls.
         saved: what the forward pass hands to the backward pass.
         gradients: what the backward pass returns.
     """
@@ -63,8 +62,7 @@ class NumpyKernel:
     header: tuple[str, ...]
     imports: tuple[str, ...]
     helpers: frozenset[str]
-    forward: Function
-    backward: Function
+    functions: tuple[Function, ...]
     saved: tuple[Field, ...]
     gradients: tuple[Field, ...]
 
