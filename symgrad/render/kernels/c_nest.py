@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from symgrad.algebra.terms import Entry
@@ -13,7 +13,7 @@ from symgrad.plan.sweeps import Sweep
 from symgrad.render.kernels.c_hoist import Hoist
 from symgrad.render.kernels.c_rows import CHUNK, TILE, Rows, axes_of
 from symgrad.render.kernels.c_sums import CHUNKS, Total
-from symgrad.render.kernels.c_terms import CTerms, UnsupportedError, comment, counter, fetching
+from symgrad.render.kernels.c_terms import CTerms, UnsupportedError, comment, counter, fetching, reached
 
 if TYPE_CHECKING:
     from symgrad.render.kernels.c_loops import CLoops
@@ -25,6 +25,8 @@ class Nest:
 
     loops: CLoops
     rows: Rows
+    in_cache: set[str] = field(default_factory=set)
+    """What an earlier sweep of the row being written has read or written."""
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -143,7 +145,9 @@ class Nest:
         if blocks:
             self.line(f"for (ptrdiff_t block = {self.rows.first}; block < {self.rows.last}; block += BLOCK) {{")
             self.line(f"const ptrdiff_t end = block + BLOCK < {self.rows.last} ? block + BLOCK : {self.rows.last};")
-            self.loops.lines += fetching(body, self.loops.place("", self.rows.order), self.rows.inner)
+            place = self.loops.place("", self.rows.order)
+            self.loops.lines += fetching(body, place, self.rows.inner, self.in_cache)
+            self.in_cache |= reached(body, place)
         else:
             first, last = self.rows.first, self.rows.last
         added = [total for total in totals if total.how == "sum" and not total.in_memory]

@@ -153,14 +153,16 @@ def row_counters(outer: tuple[Index, ...], axes: Collection[str], number: str) -
         rest = f"{rest} / n_{index.axis}"
 
 
-def fetching(lines: Sequence[str], place: str, inner: Index) -> list[str]:
+def reached(lines: Sequence[str], place: str) -> set[str]:
+    """The arrays that these lines read or write at a place: "[i_k]"."""
+    return set(re.findall(rf"\b(\w+){re.escape(place)}", "\n".join(lines)))
+
+
+def fetching(lines: Sequence[str], place: str, inner: Index, but: Collection[str] = ()) -> list[str]:
     """The loop that fetches ahead what a block of a row reads or writes at this place of its arrays."""
-    text, k = "\n".join(lines), counter(inner)
-    names = dict.fromkeys(re.findall(rf"\b(\w+){re.escape(place)}", text))
-    if not names:
-        return []
-    fetched = " ".join(f"FETCH(&{name}{place});" for name in names)
-    return [f"for (ptrdiff_t {k} = block; {k} < end; {k} += LINE) {{ {fetched} }}"]
+    k = counter(inner)
+    fetched = " ".join(f"FETCH(&{name}{place});" for name in sorted(reached(lines, place) - set(but)))
+    return [f"for (ptrdiff_t {k} = block; {k} < end; {k} += LINE) {{ {fetched} }}"] if fetched else []
 
 
 def comment(text: str) -> str:
