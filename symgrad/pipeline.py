@@ -27,8 +27,9 @@ from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
 from symgrad.notation.lines import Statement
 from symgrad.plan.ahead import sums_ahead
-from symgrad.plan.planner import make_plan
+from symgrad.plan.planner import BY_COST, kept_definitions, make_plan
 from symgrad.plan.records import Adjoint, KernelPlan
+from symgrad.plan.saving import Saving
 from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
@@ -112,26 +113,25 @@ def nearest(found: Study, claim: Claim, proof: Proof) -> tuple[str, str] | None:
     return (equation(claim.left, correction.term, found.layer), correction.what) if correction is not None else None
 
 
-def plan(found: Study) -> KernelPlan:
-    """What a kernel computes, keeps and returns.
+def plan(found: Study, saving: Saving = BY_COST) -> KernelPlan:
+    """What a kernel computes, keeps and returns; with what is to be kept, or computed again, if not by cost.
 
     Raises:
+        InputError: the layer does not define something that is to be kept or computed again.
         SymgradError: a gradient is not proved; nothing is emitted then.
     """
     unproved = [f.name for f in found.found if f.jacobian is not None and not f.proved]
     if unproved:
         raise SymgradError(f"the gradients of {', '.join(unproved)} in {found.layer.name} are not proved.")
     statistics = {
-        d.name: _adjoints(statistic_gradients(found.layer, d.name))
-        for d in found.layer.definitions
-        if d.name not in found.layer.outputs and d.body.binds
+        d.name: _adjoints(statistic_gradients(found.layer, d.name)) for d in kept_definitions(found.layer, saving)
     }
     prover = Prover(found.layer)
 
     def equal(left: Term, right: Term, _: Layer) -> bool:
         return prover.equal(left, right)
 
-    return make_plan(found.layer, _adjoints(found.gradients), equal, statistics)
+    return make_plan(found.layer, _adjoints(found.gradients), equal, statistics, saving)
 
 
 def _adjoints(gradients: Sequence[Gradient]) -> list[Adjoint]:
@@ -139,22 +139,22 @@ def _adjoints(gradients: Sequence[Gradient]) -> list[Adjoint]:
     return [Adjoint(g.entry.name, g.entry.indices, g.body) for g in gradients]
 
 
-def emit(found: Study, backends: Sequence[str]) -> list[Rendered]:
+def emit(found: Study, backends: Sequence[str], saving: Saving = BY_COST) -> list[Rendered]:
     """The files of a studied layer for each backend."""
-    made = plan(found)
+    made = plan(found, saving)
     prover = Prover(found.layer)
     return [render(sums_ahead(made, prover.equal) if backend in PARTIAL else made, backend) for backend in backends]
 
 
-def generate(names: Sequence[str] = (), backends: Sequence[str] = ()) -> list[Rendered]:
+def generate(names: Sequence[str] = (), backends: Sequence[str] = (), saving: Saving = BY_COST) -> list[Rendered]:
     """The files of layers, by gallery name or path; all of the gallery, for all backends, by default."""
     chosen = list(backends) or list(BACKENDS)
-    return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen)]
+    return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen, saving)]
 
 
-def emit_sharded(found: Study, axis: str) -> Rendered:
+def emit_sharded(found: Study, axis: str, saving: Saving = BY_COST) -> Rendered:
     """The file of a studied layer for torch.distributed, with one axis sharded over processes."""
-    return render_sharded(sums_ahead(plan(found), Prover(found.layer).equal), axis)
+    return render_sharded(sums_ahead(plan(found, saving), Prover(found.layer).equal), axis)
 
 
 def check_emitted(found: Study) -> list[Check]:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from symgrad.cli import saving
+
 DEFAULT = Path("generated")
 
 
@@ -23,6 +25,7 @@ def add(commands: Any) -> None:
         help="a torch function for torch.distributed, with this axis sharded over processes: DIR/torch/<layer>_sharded_"
         "<axis>.py; only sums over the axis are exchanged",
     )  # fmt: skip
+    saving.add(command)
     command.add_argument("--out", type=Path, default=DEFAULT, metavar="DIR", help="the folder (default: generated)")
     command.add_argument("--check", action="store_true", help="write nothing; fail, with a diff, on any difference")
     command.set_defaults(run=run)
@@ -37,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from symgrad.render.kernels import BACKENDS, UnsupportedError
 
     names = _names(options.layers)
+    saving.check(options)
     if options.shard:
         _check_shard(options)
     elif not options.check:
@@ -49,9 +53,9 @@ def run(options: argparse.Namespace) -> int:
         progress.say(f"deriving, proving and emitting {name}")
         try:
             if options.shard:
-                files.append(pipeline.emit_sharded(pipeline.derive(load(name)), options.shard))
+                files.append(pipeline.emit_sharded(pipeline.derive(load(name)), options.shard, saving.of(options)))
             else:
-                files += pipeline.generate([name], options.backend)
+                files += pipeline.generate([name], options.backend, saving.of(options))
         except UnsupportedError as error:
             if options.layers:
                 raise

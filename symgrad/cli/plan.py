@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from symgrad.cli import saving
+
 
 def add(commands: Any) -> None:
     """Add the command."""
@@ -14,6 +16,7 @@ def add(commands: Any) -> None:
         "between them, how much memory they move, and the least that any algorithm must move.",
     )  # fmt: skip
     command.add_argument("layer", metavar="LAYER", help="a gallery name or a path to an .sg file")
+    saving.add(command)
     command.set_defaults(run=run)
 
 
@@ -28,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     layer = load(options.layer)
     progress = Progress()
     progress.say(f"deriving, proving and planning {layer.name}")
-    made = pipeline.plan(pipeline.derive(layer))
+    made = pipeline.plan(pipeline.derive(layer), saving.of(options))
     progress.done()
     for line in plan_text(made, columns()):
         print(line)

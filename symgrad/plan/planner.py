@@ -11,8 +11,10 @@ from symgrad.notation.layer import Definition, Layer
 from symgrad.plan.build import Builder
 from symgrad.plan.names import python_names
 from symgrad.plan.records import Adjoint, Equal, KernelPlan, Procedure
+from symgrad.plan.saving import Saving
 from symgrad.plan.verdict import Body, Verdict
 
+BY_COST = Saving()
 NONE: Mapping[str, Sequence[Adjoint]] = MappingProxyType({})
 
 
@@ -21,6 +23,7 @@ def make_plan(
     adjoints: Sequence[Adjoint],
     check_equal: Equal,
     statistic_adjoints: Mapping[str, Sequence[Adjoint]] = NONE,
+    saving: Saving = BY_COST,
 ) -> KernelPlan:
     """The plan of a layer's kernel.
 
@@ -29,19 +32,23 @@ def make_plan(
         adjoints: the backward pass from the outputs' cotangents, in order, each with its body
             over the layer's names, `d_<output>` and earlier adjoints; one for each input.
         check_equal: the prover; what it does not prove is not planned.
-        statistic_adjoints: for each definition that is a reduction and no output, the gradients
+        statistic_adjoints: for each definition that may be saved (`kept_definitions`), the gradients
             of the inputs where only `d_<definition>` comes in.
+        saving: what is to be saved for the backward pass, or computed again.
 
     Raises:
+        InputError: a name in `saving` is not one of the layer's definitions.
         PlanError: a gradient, composed back from the plan, is not proved equal to its adjoint.
     """
+    names = _names(layer)
+    saving = saving.of(layer, names)
     verdict = Verdict(layer, check_equal, {})
-    backward = _backward(layer, adjoints, layer.outputs, verdict)
-    statistics = [d for d in layer.definitions if d.name not in layer.outputs and _is_result_of_sum(d)]
-    names = python_names([*(t.name for t in layer.tensors), *(c.name for c in layer.constants),
-                          *(d.name for d in layer.definitions)])  # fmt: skip
+    backward = _backward(layer, adjoints, layer.outputs, verdict, saving)
+    statistics = kept_definitions(layer, saving)
     kept = [d.name for d in statistics if names[d.name] in backward.reads and d.name in statistic_adjoints]
-    branches = tuple((names[name], _backward(layer, statistic_adjoints[name], (name,), verdict)) for name in kept)
+    branches = tuple(
+        (names[name], _backward(layer, statistic_adjoints[name], (name,), verdict, saving)) for name in kept
+    )
     saved = _saved(layer, names, [backward, *(branch for _, branch in branches)])
     return KernelPlan(
         layer, names, saved, tuple(names[d.name] for d in statistics if names[d.name] in saved),
@@ -49,16 +56,25 @@ def make_plan(
     )  # fmt: skip
 
 
-def _is_result_of_sum(definition: Definition) -> bool:
-    """Whether a definition is worth saving: computing it again would be a reduction."""
-    return definition.body.binds
+def kept_definitions(layer: Layer, saving: Saving) -> list[Definition]:
+    """The definitions, beside outputs, that may be saved: what is a reduction, or costs more than memory."""
+    chosen = saving.of(layer, _names(layer))
+    return [d for d in layer.definitions if d.name not in layer.outputs and chosen.keeps(d, layer)]
 
 
-def _backward(layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], verdict: Verdict) -> Procedure:
+def _names(layer: Layer) -> dict[str, str]:
+    """The names in Python of everything in a layer."""
+    groups = (layer.tensors, layer.constants, layer.definitions)
+    return python_names([each.name for group in groups for each in group])
+
+
+def _backward(
+    layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], verdict: Verdict, saving: Saving
+) -> Procedure:
     """The gradients of all inputs from the cotangents of `seeds`."""
     declared = _at_declared_letters(layer, adjoints)
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
-    kept = [d.name for d in layer.definitions if _is_result_of_sum(d) or d.name in layer.outputs]
+    kept = [d.name for d in layer.definitions if saving.keeps(d, layer)]
     given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants), *kept, *(f"d_{s}" for s in seeds)]
     recomputed = {name: body for name, body in definitions.items() if name not in kept}
     results = [(t.name, f"d_{t.name}") for t in layer.differentiable if _is_wanted(t.name, declared, seeds, layer)]

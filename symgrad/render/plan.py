@@ -21,6 +21,11 @@ def plan_text(plan: KernelPlan, columns: int) -> Iterator[str]:
     yield "═" * len(plan.layer.name)
     kept = ", ".join(shown(name, plan.indices(name), plan.layer) for name in plan.saved)
     yield from textwrap.wrap(f"The forward pass keeps {kept or 'nothing'}.", columns)
+    computed = {statement.name for statement in plan.backward.statements}
+    again = [plan.names[d.name] for d in plan.layer.definitions if plan.names[d.name] in computed]
+    if again:
+        names = ", ".join(shown(name, plan.indices(name), plan.layer) for name in again)
+        yield from textwrap.wrap(f"The backward pass computes {names} again.", columns)
     for title, procedure, found in zip(
         ("Forward", "Backward"), (plan.forward, plan.backward), all_sweeps(plan), strict=True
     ):
