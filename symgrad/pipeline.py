@@ -21,7 +21,7 @@ from symgrad.check.records import Check, Report
 from symgrad.check.report import report
 from symgrad.derive.records import Gradient
 from symgrad.derive.tangents import adjoint_identity, derive_tangents, with_backward
-from symgrad.errors import SymgradError
+from symgrad.errors import InputError, SymgradError
 from symgrad.notation.claim import Claim, read_claims, seed_of
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
@@ -152,8 +152,15 @@ def generate(names: Sequence[str] = (), backends: Sequence[str] = (), saving: Sa
     return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen, saving)]
 
 
-def emit_sharded(found: Study, axis: str, saving: Saving = BY_COST) -> Rendered:
-    """The file of a studied layer for torch.distributed, with one axis sharded over processes."""
+def emit_sharded(found: Study, axis: str, backends: Sequence[str] = (), saving: Saving = BY_COST) -> Rendered:
+    """The file of a studied layer for torch.distributed, with one axis sharded over processes.
+
+    Raises:
+        InputError: another backend than torch is asked for, or the layer has no such axis.
+        UnsupportedError: what the layer computes needs entries of other processes.
+    """
+    if set(backends) - {"torch"}:
+        raise InputError("only the backend torch can be sharded.", hint="Leave the backend out, or name torch.")
     return render_sharded(sums_ahead(plan(found, saving), Prover(found.layer).equal), axis)
 
 

@@ -263,6 +263,20 @@ def test_generate_writes_what_check_then_accepts(capsys, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in paths} == before
 
 
+def test_generate_shards_an_axis(capsys, tmp_path):
+    status, out = run(capsys, "generate", "sigmoid", "--shard", "i", "--out", str(tmp_path))
+    path = tmp_path / "torch" / "sigmoid_sharded_i.py"
+    assert (status, out) == (0, f"{path}\n")
+    assert "python -m symgrad generate sigmoid --backend torch --shard i\n" in path.read_text()
+    assert run(capsys, "generate", "sigmoid", "--shard", "i", "--out", str(tmp_path), "--check")[0] == 0
+    assert "Its axes are i." in refused(capsys, "generate", "sigmoid", "--shard", "j", "--out", str(tmp_path))
+    assert "only the backend torch" in refused(capsys, "generate", "sigmoid", "--shard", "i", "--backend", "numpy")
+    assert "needs a LAYER" in refused(capsys, "generate", "--shard", "i")
+    assert main(["generate", "cumsum", "--shard", "i", "--out", str(tmp_path)]) == 1
+    assert "cannot be sharded over i" in capsys.readouterr().err
+    assert len(list(tmp_path.rglob("*.py"))) == 1
+
+
 def test_generate_takes_backends(capsys, tmp_path):
     status, _ = run(capsys, "generate", "sigmoid", "mse", "--backend", "numpy", "--out", str(tmp_path))
     assert status == 0

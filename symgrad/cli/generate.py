@@ -35,15 +35,18 @@ def run(options: argparse.Namespace) -> int:
     """Emit, or compare."""
     from symgrad import pipeline
     from symgrad.cli.progress import Progress
+    from symgrad.errors import InputError
     from symgrad.notation.library import gallery, load
     from symgrad.render.files import check_folder, compare, write_all
     from symgrad.render.kernels import BACKENDS, UnsupportedError
 
     names = _names(options.layers)
     saving.check(options)
-    if options.shard:
-        _check_shard(options)
-    elif not options.check:
+    if options.shard and not options.layers:
+        raise InputError(
+            "--shard needs a LAYER.", hint="Each layer has axes of its own: generate batch_norm --shard s."
+        )
+    if not options.check and not options.shard:
         backends = set(options.backend or BACKENDS) & set(BACKENDS)
         check_folder(options.out, [f"{backend}/{name}.py" for backend in sorted(backends) for name in names])
     progress = Progress()
@@ -53,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
         progress.say(f"deriving, proving and emitting {name}")
         try:
             if options.shard:
-                files.append(pipeline.emit_sharded(pipeline.derive(load(name)), options.shard, saving.of(options)))
+                chosen = saving.of(options)
+                studied = pipeline.derive(load(name))
+                files.append(pipeline.emit_sharded(studied, options.shard, options.backend, chosen))
             else:
                 files += pipeline.generate([name], options.backend, saving.of(options))
         except UnsupportedError as error:
@@ -78,18 +83,6 @@ def run(options: argparse.Namespace) -> int:
     for path in write_all(files, options.out):
         print(path)
     return 0
-
-
-def _check_shard(options: argparse.Namespace) -> None:
-    """Raise unless a sharded function was asked for in a way that has an answer."""
-    from symgrad.errors import InputError
-
-    if set(options.backend) - {"torch"}:
-        raise InputError(f"--shard {options.shard} is for the backend torch only.", hint="Leave --backend out.")
-    if not options.layers:
-        raise InputError(
-            "--shard needs a layer: axes have other names in each.", hint="symgrad generate LAYER --shard s"
-        )
 
 
 def _names(layers: list[str]) -> list[str]:

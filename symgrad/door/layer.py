@@ -208,18 +208,20 @@ class Layer(Described):
         ((parsed, proof),) = pipeline.prove(self._study, [claim])
         return Verdict(parsed, proof, self._study)
 
-    def generate(self, backend: str = "torch", out: str | os.PathLike[str] | None = None) -> Kernel:
+    def generate(self, backend: str = "torch", out: str | os.PathLike[str] | None = None, *, shard: str = "") -> Kernel:
         """The source of a kernel: forward and backward pass, standalone.
 
         Args:
             backend: "torch" or "numpy".
             out: a folder; the file is written to `out`/<backend>/<layer>.py where it is given, and nowhere else.
+            shard: an axis that is sharded over the processes of torch.distributed; see docs/distributed.md.
 
         Raises:
-            InputError: there is no such backend, or the folder cannot be written to.
+            InputError: there is no such backend or axis, or the folder cannot be written to.
             SymgradError: a gradient is not proved; nothing is emitted then.
         """
-        kernel = Kernel(pipeline.emit(self._study, [backend])[0])
+        emit = pipeline.emit_sharded
+        kernel = Kernel(emit(self._study, shard, [backend]) if shard else pipeline.emit(self._study, [backend])[0])
         if out is not None:
             kernel.write(out)
         return kernel

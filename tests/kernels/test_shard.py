@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from emitted import shape_of
 from shard_processes import Processes, loaded
 
 from symgrad import pipeline
+from symgrad.cli import main
 from symgrad.errors import InputError, UnsupportedError
 from symgrad.notation.library import from_text, load
 
@@ -99,7 +101,7 @@ class Case:
         self.layer, self.axis, self.lengths, self.ddp = layer_of(name), axis, lengths, ddp
         self.sizes = {**SIZES, axis: (sum(lengths),)}
         self.random = torch.Generator().manual_seed(seed)
-        self.tensors = [self._tensor(t).to((t.role == "label" and torch.int64) or dtype) for t in self.layer.tensors]
+        self.tensors = [self._tensor(t).to(torch.int64 if t.role == "label" else dtype) for t in self.layer.tensors]
         leaves = [t.clone().double().requires_grad_() if t.is_floating_point() else t for t in self.tensors]
         outputs = whole_of(name)(*leaves)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -240,8 +242,7 @@ def test_it_sees_weights_by_processes(processes, tmp_path):
 
 def test_it_sees_gradients_that_are_not_added_up(processes, tmp_path):
     def kept(text):
-        changed = text.replace("d_y = _reduced", "d_y_ = _reduced").replace('_reduced(group, "SUM", d_w', "(d_w")
-        return changed
+        return text.replace('_reduced(group, "SUM", d_w, d_beta)', "d_w, d_beta")
 
     right = Case("layer_norm", "b", (4, 3), processes, tmp_path)
     assert max(right.errors().values()) < 1e-12
@@ -323,6 +324,34 @@ def test_in_distributed_data_parallel(name, lengths, processes, tmp_path):
             assert torch.allclose(answer["loss"], loss, rtol=1e-12)
         for found, right in zip(answer["gradients"], wanted, strict=True):
             assert worst([found], [right], wanted[2]) < 1e-12
+
+
+def test_the_documents_example(processes, tmp_path):
+    """docs/distributed.md: the command, then the code in each of four processes."""
+    text = (Path(__file__).parents[2] / "docs" / "distributed.md").read_text(encoding="utf-8")
+    command = re.search(r"^python -m symgrad (.*)$", text, re.MULTILINE)[1]
+    assert main(command.replace("kernels", str(tmp_path / "kernels")).split()) == 0
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    answers = processes.run(tmp_path, code, [None] * 4, work="example")
+    x, t = (torch.cat(parts) for parts in zip(*(answer["given"] for answer in answers), strict=True))
+    assert len(x) == 2 + 3 + 4 + 5
+    w, beta, weight, bias = (parameter.requires_grad_() for parameter in answers[0]["parameters"])
+    y = torch.nn.functional.batch_norm(x @ weight.T + bias, None, None, w, beta, True, 0.1, 1e-5)
+    loss = torch.nn.functional.mse_loss(torch.sigmoid(y), t)
+    wanted = torch.autograd.grad(loss, [w, beta, weight, bias])
+    for answer in answers:
+        assert torch.allclose(answer["loss"], loss, rtol=1e-5)
+        for found, right in zip(answer["gradients"], wanted, strict=True):
+            assert torch.allclose(found, right, rtol=1e-4, atol=1e-6)
+
+
+def test_the_documents_numbers_of_exchanges():
+    text = (Path(__file__).parents[2] / "docs" / "distributed.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`, (\w+) \| (\d) \| (\d) \|$", text, re.MULTILINE)
+    assert len(rows) == 7
+    for name, axis, forward, backward in rows:
+        words = f"Exchanges: {forward} in the forward pass, {backward} in the backward pass"
+        assert words in " ".join(text_of(name, axis).split())
 
 
 def test_second_derivatives_are_refused(processes, tmp_path):
