@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from symgrad.cli.progress import Progress
     from symgrad.notation.library import gallery, load
     from symgrad.render.files import check_folder, compare, write_all
-    from symgrad.render.kernels import BACKENDS, UnsupportedError
+    from symgrad.render.kernels import BACKENDS
 
     names = _names(options.layers)
     if options.shard:
@@ -47,15 +47,11 @@ def run(options: argparse.Namespace) -> int:
     left_out: list[str] = []
     for name in options.layers or gallery():
         progress.say(f"deriving, proving and emitting {name}")
-        try:
-            if options.shard:
-                files.append(pipeline.emit_sharded(pipeline.derive(load(name)), options.shard))
-            else:
-                files += pipeline.generate([name], options.backend)
-        except UnsupportedError as error:
-            if options.layers:
-                raise
-            left_out.append(str(error))
+        if options.shard:
+            files.append(pipeline.emit_sharded(pipeline.derive(load(name)), options.shard))
+        else:
+            asked_for = options.layers and options.backend
+            files += pipeline.generate([name], options.backend, None if asked_for else left_out)
     progress.done()
     for reason in left_out:
         print(reason, file=sys.stderr)

@@ -37,7 +37,7 @@ def make_plan(
     """
     verdict = Verdict(layer, check_equal, {})
     backward = _backward(layer, adjoints, layer.outputs, verdict)
-    statistics = [d for d in layer.definitions if d.name not in layer.outputs and _is_result_of_sum(d)]
+    statistics = [d for d in layer.definitions if d.name not in layer.outputs and is_result_of_sum(d)]
     names = python_names([*(t.name for t in layer.tensors), *(c.name for c in layer.constants),
                           *(d.name for d in layer.definitions)])  # fmt: skip
     kept = [d.name for d in statistics if names[d.name] in backward.reads and d.name in statistic_adjoints]
@@ -45,11 +45,11 @@ def make_plan(
     saved = _saved(layer, names, [backward, *(branch for _, branch in branches)])
     return KernelPlan(
         layer, names, saved, tuple(names[d.name] for d in statistics if names[d.name] in saved),
-        _forward(layer, names, saved, verdict), backward, branches,
+        forward_procedure(layer, names, saved, verdict), backward, branches,
     )  # fmt: skip
 
 
-def _is_result_of_sum(definition: Definition) -> bool:
+def is_result_of_sum(definition: Definition) -> bool:
     """Whether a definition is worth saving: computing it again would be a reduction."""
     return definition.body.binds
 
@@ -58,7 +58,7 @@ def _backward(layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], v
     """The gradients of all inputs from the cotangents of `seeds`."""
     declared = _at_declared_letters(layer, adjoints)
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
-    kept = [d.name for d in layer.definitions if _is_result_of_sum(d) or d.name in layer.outputs]
+    kept = [d.name for d in layer.definitions if is_result_of_sum(d) or d.name in layer.outputs]
     given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants), *kept, *(f"d_{s}" for s in seeds)]
     recomputed = {name: body for name, body in definitions.items() if name not in kept}
     results = [(t.name, f"d_{t.name}") for t in layer.differentiable if _is_wanted(t.name, declared, seeds, layer)]
@@ -96,8 +96,8 @@ def _saved(layer: Layer, names: Mapping[str, str], procedures: Sequence[Procedur
     return tuple(name for name in names.values() if name in read)
 
 
-def _forward(layer: Layer, names: Mapping[str, str], saved: Sequence[str], verdict: Verdict) -> Procedure:
-    """The outputs, and what is saved."""
+def forward_procedure(layer: Layer, names: Mapping[str, str], saved: Sequence[str], verdict: Verdict) -> Procedure:
+    """The outputs, and the definitions among what is saved (Python names)."""
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
     given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants)]
     wanted = [d.name for d in layer.definitions if d.name not in layer.outputs and names[d.name] in saved]

@@ -16,7 +16,7 @@ from symgrad.notation.library import from_text, load
 
 torch = pytest.importorskip("torch")
 
-SIZES = {name: (3,) for name in "bscvdiojeghnm"} | {"k": (2, 2), "dist": (3,), "ddp": (2,)}
+SIZES = dict.fromkeys("bscvdiojeghnm", (3,)) | {"k": (2, 2), "dist": (3,), "ddp": (2,)}
 SHARDS = {1: (7,), 2: (4, 3), 3: (2, 5, 0), 4: (1, 0, 4, 2)}
 """For each number of processes the lengths of their parts: equal, unequal, and empty ones."""
 
@@ -99,7 +99,7 @@ class Case:
         self.layer, self.axis, self.lengths, self.ddp = layer_of(name), axis, lengths, ddp
         self.sizes = {**SIZES, axis: (sum(lengths),)}
         self.random = torch.Generator().manual_seed(seed)
-        self.tensors = [self._tensor(t).to(t.role == "label" and torch.int64 or dtype) for t in self.layer.tensors]
+        self.tensors = [self._tensor(t).to((t.role == "label" and torch.int64) or dtype) for t in self.layer.tensors]
         leaves = [t.clone().double().requires_grad_() if t.is_floating_point() else t for t in self.tensors]
         outputs = whole_of(name)(*leaves)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
