@@ -25,6 +25,8 @@ jax = pytest.importorskip("jax", reason="needs JAX: pip install 'symgrad[jax]'")
 jnp = jax.numpy
 FAST = {"xla_backend_optimization_level": 0}
 """These programs run once: compiling them is what takes the time."""
+STEP = 1e-5
+"""Of central differences."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,10 @@ def x64():
 
 
 class Case(NamedTuple):
-    """A layer's function of what gets gradients, the place where it is taken, and NumPy's results there."""
+    """A layer's function of what gets gradients, the place where it is taken, and NumPy's results there.
+
+    `changes` is how fast the gradients move along the directions, by central differences.
+    """
 
     function: object
     inputs: tuple
@@ -43,6 +48,7 @@ class Case(NamedTuple):
     directions: tuple
     outputs: tuple
     gradients: tuple
+    changes: tuple
 
 
 def as_tuple(value):
@@ -60,24 +66,25 @@ def case(layer, module, numpy, seed=0) -> Case:
         given = dict(enumerate(arguments)) | dict(zip(places, values, strict=True))
         return as_tuple(getattr(module, layer.name)(*given.values()))
 
-    with np.errstate(all="ignore"):
-        outputs, saved = numpy.forward(*arguments)
-        gradients = numpy.backward(saved, *upstream)
     random = np.random.default_rng(seed)
     directions = tuple(random.normal(size=np.shape(value)) for value in inputs)
-    return Case(function, inputs, upstream, directions, as_tuple(outputs), tuple(gradients))
+
+    def results(step):
+        moved = {n: x + step * d for n, x, d in zip(places, inputs, directions, strict=True)}
+        with np.errstate(all="ignore"):
+            outputs, saved = numpy.forward(*(dict(enumerate(arguments)) | moved).values())
+            return as_tuple(outputs), tuple(numpy.backward(saved, *upstream))
+
+    outputs, gradients = results(0)
+    changes = tuple((a - b) / (2 * STEP) for a, b in zip(results(STEP)[1], results(-STEP)[1], strict=True))
+    return Case(function, inputs, upstream, directions, outputs, gradients, changes)
 
 
 def derivatives(function, inputs, upstream, directions):
-    """Outputs, gradients, tangents, and the second derivative forward over reverse and reverse over reverse."""
-
-    def gradient(*values):
-        return jax.vjp(function, *values)[1](upstream)
-
+    """Outputs, gradients, tangents, and how fast the gradients move."""
     outputs, tangents = jax.jvp(function, inputs, directions)
-    gradients, forward = jax.jvp(gradient, inputs, directions)
-    reverse = jax.vjp(gradient, *inputs)[1](directions)
-    return outputs, gradients, tangents, forward, reverse
+    gradients, changes = jax.jvp(lambda *values: jax.vjp(function, *values)[1](upstream), inputs, directions)
+    return outputs, gradients, tangents, changes
 
 
 def inner(left, right) -> float:
@@ -87,16 +94,16 @@ def inner(left, right) -> float:
 def errors(found: Case) -> dict[str, float]:
     """How far off everything is, relative to the largest value; second derivatives may be 0 but for rounding."""
     compiled = jax.jit(derivatives, static_argnums=0, compiler_options=FAST)
-    outputs, gradients, tangents, forward, reverse = compiled(
-        found.function, found.inputs, found.upstream, found.directions
-    )
+    outputs, gradients, tangents, changes = compiled(found.function, found.inputs, found.upstream, found.directions)
     left, right = inner(found.upstream, tangents), inner(gradients, found.directions)
     size = inner(map(np.abs, found.gradients), map(np.abs, found.directions))
     return {
         "outputs": max(map(relative_error, outputs, found.outputs)),
         "gradients": max(map(relative_error, gradients, found.gradients)),
         "tangents": abs(left - right) / max(size, 1e-3),
-        "second": max(np.abs(a - b).max() / max(1, np.abs(a).max()) for a, b in zip(forward, reverse, strict=True)),
+        "second": max(
+            np.abs(a - b).max() / max(1, np.abs(b).max()) for a, b in zip(changes, found.changes, strict=True)
+        ),
     }
 
 
@@ -110,7 +117,7 @@ def module_of(name: str, backend: str, root) -> ModuleType:
 @pytest.mark.parametrize("name", gallery())
 def test_the_gallery_in_both_modes_and_at_second_order(name, root):
     found = errors(case(load(name), module_of(name, "jax", root), module_of(name, "numpy", root)))
-    assert all(error < 1e-12 for error in found.values()), found
+    assert all(error < (1e-7 if what == "second" else 1e-12) for what, error in found.items()), found
 
 
 @cache
@@ -124,7 +131,7 @@ def node_module(name: str) -> ModuleType:
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_every_node(name):
     found = errors(case(BY_NAME[name], node_module(name), module_of_node(name, "numpy")))
-    assert all(error < 1e-11 for error in found.values()), found
+    assert all(error < (1e-7 if what == "second" else 1e-11) for what, error in found.items()), found
 
 
 def test_a_wrong_rule_is_seen(root):
@@ -155,7 +162,7 @@ def test_vmap_is_one_after_the_other(name, root):
     assert relative_error(mapped, np.stack([gradient(*arguments) for arguments in batch])) < 1e-13
 
 
-@pytest.mark.parametrize("name", ["softmax", "rms_norm", "batch_norm_sigmoid_mse"])
+@pytest.mark.parametrize("name", ["softmax", "batch_norm_sigmoid_mse"])
 def test_finite_differences_agree_without_jit(name, root):
     from jax.test_util import check_grads
 
@@ -173,7 +180,7 @@ def test_reverse_mode_keeps_no_more_than_the_torch_kernel(name, root):
     assert 0 < sum(array.size for array in kept) <= torch
 
 
-@pytest.mark.parametrize("name", ["batch_norm", "cross_entropy_labels", "conv1d", "linear"])
+@pytest.mark.parametrize("name", ["batch_norm", "cross_entropy_labels", "conv1d"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_results_have_the_dtype_of_the_inputs(name, dtype, root):
     jax.config.update("jax_enable_x64", False)
@@ -181,13 +188,13 @@ def test_results_have_the_dtype_of_the_inputs(name, dtype, root):
     point = sensible_point(layer, sizes_of(layer))
     exact = [argument_of(point, tensor) for tensor in layer.tensors]
     given = [x if t.role == "label" else jnp.asarray(x, dtype) for x, t in zip(exact, layer.tensors, strict=True)]
-    places = tuple(n for n, tensor in enumerate(layer.tensors) if tensor in layer.differentiable)
+    places = [n for n, tensor in enumerate(layer.tensors) if tensor in layer.differentiable]
 
-    def total(*arguments):
-        return sum(output.astype("float32").sum() for output in as_tuple(getattr(module, name)(*arguments)))
+    def both(*arguments):
+        outputs, pull = jax.vjp(lambda *values: as_tuple(getattr(module, name)(*values)), *arguments)
+        return outputs, [pull(tuple(map(jnp.ones_like, outputs)))[n] for n in places]
 
-    outputs = as_tuple(getattr(module, name)(*given))
-    gradients = jax.grad(total, places)(*given)
+    outputs, gradients = jax.jit(both, compiler_options=FAST)(*given)
     assert {str(value.dtype) for value in (*outputs, *gradients)} == {dtype}
     rounded = [
         np.asarray(x, np.float64 if t.role != "label" else None) for x, t in zip(given, layer.tensors, strict=True)
@@ -205,7 +212,8 @@ def test_parameters_may_be_wider_than_the_input(root):
     x, w = jnp.ones((3, 4), "bfloat16"), jnp.ones(4, "float32")
     function = module_of("layer_norm", "jax", root).layer_norm
     assert function(x, w, w).dtype == "bfloat16"
-    gradients = jax.grad(lambda *a: function(*a).astype("float32").sum(), (0, 1, 2))(x, w, w)
+    total = jax.grad(lambda *arguments: function(*arguments).astype("float32").sum(), (0, 1, 2))
+    gradients = jax.jit(total, compiler_options=FAST)(x, w, w)
     assert [str(g.dtype) for g in gradients] == ["bfloat16", "float32", "float32"]
 
 
