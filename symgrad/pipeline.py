@@ -16,24 +16,25 @@ from symgrad.algebra.terms import Term, walk
 from symgrad.check.against.check import check_kernel_against, kernel_of
 from symgrad.check.against.loading import load_kernel_file
 from symgrad.check.against.records import Verdict
-from symgrad.check.kernels import check_kernel, load_kernel, sizes_of
+from symgrad.check.kernels import CHECKED, check_kernel, load_kernel, sizes_of
 from symgrad.check.records import Check, Report
 from symgrad.check.report import report
 from symgrad.derive.records import Gradient
 from symgrad.derive.tangents import adjoint_identity, derive_tangents, with_backward
-from symgrad.errors import InputError, SymgradError
+from symgrad.errors import InputError, SymgradError, UnsupportedError
 from symgrad.notation.claim import Claim, read_claims, seed_of
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
 from symgrad.notation.lines import Statement
 from symgrad.plan.ahead import sums_ahead
+from symgrad.plan.forward_mode import with_tangents
 from symgrad.plan.planner import BY_COST, kept_definitions, make_plan
 from symgrad.plan.records import Adjoint, KernelPlan
 from symgrad.plan.saving import Saving
 from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
-from symgrad.render.kernels import BACKENDS, PARTIAL, render, render_sharded
+from symgrad.render.kernels import BACKENDS, FORWARD_MODE, PARTIAL, render, render_sharded
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.verdicts import equation
 
@@ -139,17 +140,66 @@ def _adjoints(gradients: Sequence[Gradient]) -> list[Adjoint]:
     return [Adjoint(g.entry.name, g.entry.indices, g.body) for g in gradients]
 
 
-def emit(found: Study, backends: Sequence[str], saving: Saving = BY_COST) -> list[Rendered]:
-    """The files of a studied layer for each backend."""
+def emit(
+    found: Study, backends: Sequence[str], saving: Saving = BY_COST, left_out: list[str] | None = None
+) -> list[Rendered]:
+    """The files of a studied layer for each backend.
+
+    Args:
+        found: the layer with its gradients.
+        backends: by name.
+        saving: what is to be saved for the backward pass, or computed again.
+        left_out: takes the reasons why backends cannot do the layer; without it the first one is raised.
+
+    Raises:
+        UnsupportedError: a backend cannot do the layer.
+    """
     made = plan(found, saving)
-    prover = Prover(found.layer)
-    return [render(sums_ahead(made, prover.equal) if backend in PARTIAL else made, backend) for backend in backends]
+    files = []
+    for backend in backends:
+        try:
+            files.append(render(_for_backend(made, found, backend, saving), backend))
+        except UnsupportedError as error:
+            if left_out is None:
+                raise
+            left_out.append(str(error))
+    return files
 
 
-def generate(names: Sequence[str] = (), backends: Sequence[str] = (), saving: Saving = BY_COST) -> list[Rendered]:
-    """The files of layers, by gallery name or path; all of the gallery, for all backends, by default."""
+def _for_backend(made: KernelPlan, found: Study, backend: str, saving: Saving) -> KernelPlan:
+    """The plan as a backend needs it."""
+    if backend in FORWARD_MODE:
+        return forward_mode(made, found, saving)
+    return sums_ahead(made, Prover(found.layer).equal) if backend in PARTIAL else made
+
+
+def forward_mode(made: KernelPlan, found: Study, saving: Saving = BY_COST) -> KernelPlan:
+    """The plan with tangents in the place of gradients.
+
+    Raises:
+        UnsupportedError: a name of the layer is what a tangent would be called.
+        SymgradError: the tangents are not proved to be adjoint to the gradients; nothing is emitted then.
+    """
+    layer, prover = found.layer, Prover(found.layer)
+    moving = [tensor.name for tensor in layer.differentiable]
+    tangents = derive_tangents(layer, moving)
+    if not prover.decide(*adjoint_identity(layer, found.gradients, tangents, moving)).proved:
+        raise SymgradError(f"the tangents of {layer.name} are not proved to be adjoint to its gradients.")
+    return with_tangents(made, _adjoints(tangents), lambda left, right, _: prover.equal(left, right), saving)
+
+
+def generate(
+    names: Sequence[str] = (),
+    backends: Sequence[str] = (),
+    saving: Saving = BY_COST,
+    left_out: list[str] | None = None,
+) -> list[Rendered]:
+    """The files of layers, by gallery name or path; all of the gallery, for all backends, by default.
+
+    `left_out` takes the reasons why backends cannot do layers; without it the first one is raised.
+    """
     chosen = list(backends) or list(BACKENDS)
-    return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen, saving)]
+    return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen, saving, left_out)]
 
 
 def emit_sharded(found: Study, axis: str, backends: Sequence[str] = (), saving: Saving = BY_COST) -> Rendered:
@@ -171,8 +221,8 @@ def check_emitted(found: Study) -> list[Check]:
 
 
 def check(found: Study) -> Report:
-    """All of a studied layer's emitted kernels, run against their references."""
-    backends = list(BACKENDS)
+    """A studied layer's emitted NumPy and PyTorch kernels, run against their references."""
+    backends = list(CHECKED)
     parts = {}
     for call in found.layer.calls:
         if call.layer in gallery() and call.layer not in parts:

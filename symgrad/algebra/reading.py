@@ -46,17 +46,21 @@ def padded_entry(term: Term) -> Entry | None:
 
 
 def with_padding_apart(term: Term) -> Term:
-    """sum_mh [h = i + m] x[h] c as sum_m c sum_h [h = i + m] x[h]: zeros around x in a sum of their own."""
+    """sum_mh [h = i + m] x[h] c as sum_m c sum_h [h = i + m] x[h]: zeros around x in a sum of their own.
+
+    Of several such entries each gets its own sum: a place is met by one h at most.
+    """
     if not isinstance(term, Sum):
         return term
     factors = term.body.factors if isinstance(term.body, Mul) else (term.body,)
     deltas = [f for f in factors if isinstance(f, Delta) and isinstance(f.right, Place) and f.left in term.indices]
     bound = {same.left for same in deltas}
     entries = [f for f in factors if isinstance(f, Entry) and bound and bound & f.free]
-    if len(entries) != 1 or not bound < set(term.indices):
+    if not entries or not bound < set(term.indices):
         return term
-    rest = [factor for factor in factors if factor not in deltas and factor != entries[0]]
-    if not bound <= entries[0].free or any(bound & factor.free for factor in rest):
+    rest = [factor for factor in factors if factor not in deltas and factor not in entries]
+    if any(not bound <= entry.free for entry in entries) or any(bound & factor.free for factor in rest):
         return term
-    inner = Sum(tuple(index for index in term.indices if index in bound), mul(*deltas, entries[0]))
-    return Sum(tuple(index for index in term.indices if index not in bound), mul(*rest, inner))
+    ended = tuple(index for index in term.indices if index in bound)
+    inner = [Sum(ended, mul(*deltas, entry)) for entry in entries]
+    return Sum(tuple(index for index in term.indices if index not in bound), mul(*rest, *inner))

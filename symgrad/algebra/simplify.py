@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
-from symgrad.algebra.binding import alpha_equal, rename, rename_bound_apart, transform_children
+from symgrad.algebra.binding import alpha_equal, fresh_letters, rename, rename_bound_apart, transform_children
 from symgrad.algebra.reading import inequality
 from symgrad.algebra.terms import (
     ONE,
@@ -189,6 +189,43 @@ def picks(same: Delta) -> Iterator[tuple[Index, Index]]:
         yield from ((same.left, same.right), (same.right, same.left))
     elif same.right.inside and same.left not in same.right.free:
         yield same.left, same.right
+
+
+def delta_first(term: Term) -> Term:
+    """sum_h a_h sum_k [h = p_k] b_k = sum_k b_k sum_h [h = p_k] a_h: the sum that a delta ends stands inside."""
+    if not isinstance(term, Sum) or not isinstance(term.body, Mul):
+        return term
+    for place, factor in enumerate(term.body.factors):
+        if isinstance(factor, Sum) and any(_is_crossing(part, term, factor) for part in _factors(factor.body)):
+            others = mul(*term.body.factors[:place], *term.body.factors[place + 1 :])
+            taken = others.letters | {index.name for index in term.indices}
+            clashing = [index for index in factor.indices if index.name in taken]
+            fresh = fresh_letters(clashing, taken | factor.letters)
+            inner = Sum(tuple(fresh.get(index, index) for index in factor.indices), rename(factor.body, fresh))
+            return _with_delta_first(term, others, inner)
+    return term
+
+
+def _with_delta_first(outer: Sum, others: Term, inner: Sum) -> Term:
+    deltas = [part for part in _factors(inner.body) if _is_crossing(part, outer, inner)]
+    rest = [part for part in _factors(inner.body) if part not in deltas]
+    ended = [delta.left for delta in deltas if isinstance(delta, Delta)]
+    moved = [factor for factor in _factors(others) if not factor.free.isdisjoint(ended)]
+    stay = [factor for factor in _factors(others) if factor.free.isdisjoint(ended)]
+    picked = sum_over(ended, mul(*deltas, *moved))
+    left = (index for index in outer.indices if index not in ended)
+    return sum_over(left, mul(*stay, sum_over(inner.indices, mul(*rest, picked))))
+
+
+def _factors(term: Term) -> tuple[Term, ...]:
+    return term.factors if isinstance(term, Mul) else (term,)
+
+
+def _is_crossing(part: Term, outer: Sum, inner: Sum) -> bool:
+    """Whether a factor of the inner sum is a delta that sets a letter of the outer one to a place of the inner's."""
+    if not isinstance(part, Delta) or not isinstance(part.right, Place) or part.left not in outer.indices:
+        return False
+    return not part.right.free.isdisjoint(inner.indices)
 
 
 def at_delta(term: Term) -> Term:

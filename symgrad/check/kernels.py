@@ -103,6 +103,8 @@ def _run_torch(layer: Layer, module: ModuleType, arguments: list[Array], seeds: 
 
 
 _RUN: dict[str, Callable[..., Results]] = {"numpy": _run_numpy, "torch": _run_torch}
+CHECKED = tuple(_RUN)
+"""The backends whose kernels are run here; the tests run those of the others."""
 
 
 def telling_point(layer: Layer, sizes: Mapping[str, int], seed: int, positive: bool = False) -> Point:

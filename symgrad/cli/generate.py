@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from symgrad.errors import InputError
     from symgrad.notation.library import gallery, load
     from symgrad.render.files import check_folder, compare, write_all
-    from symgrad.render.kernels import BACKENDS, UnsupportedError
+    from symgrad.render.kernels import BACKENDS
 
     names = _names(options.layers)
     saving.check(options)
@@ -54,17 +54,12 @@ def run(options: argparse.Namespace) -> int:
     left_out: list[str] = []
     for name in options.layers or gallery():
         progress.say(f"deriving, proving and emitting {name}")
-        try:
-            if options.shard:
-                chosen = saving.of(options)
-                studied = pipeline.derive(load(name))
-                files.append(pipeline.emit_sharded(studied, options.shard, options.backend, chosen))
-            else:
-                files += pipeline.generate([name], options.backend, saving.of(options))
-        except UnsupportedError as error:
-            if options.layers:
-                raise
-            left_out.append(str(error))
+        if options.shard:
+            chosen, studied = saving.of(options), pipeline.derive(load(name))
+            files.append(pipeline.emit_sharded(studied, options.shard, options.backend, chosen))
+        else:
+            reasons = None if options.layers and options.backend else left_out
+            files += pipeline.generate([name], options.backend, saving.of(options), reasons)
     progress.done()
     for reason in left_out:
         print(reason, file=sys.stderr)

@@ -14,6 +14,7 @@ from symgrad.algebra.simplify import (
     at_delta,
     collapse_delta,
     complete_sum,
+    delta_first,
     factors_of,
     product_of,
     pull_out,
@@ -265,6 +266,10 @@ def _collapse(term: Term, context: Context) -> Term | None:
     return _changed(term, at_delta(collapse_delta(term)))
 
 
+def _delta_first(term: Term, context: Context) -> Term | None:
+    return _changed(term, delta_first(term))
+
+
 def _pull_out(term: Term, context: Context) -> Term | None:
     return _changed(term, pull_out(term))
 
@@ -343,6 +348,7 @@ _ROWS = (
     Rule("entries are independent", "dx_k/dx_i = delta_ki", "removes a derivative", "definition", _entry),
     Rule("derived before", "a derivative with a derivation of its own", "removes a derivative", "a lemma", _known),
     Rule("delta picks one term", "sum_k delta_ki f_k = f_i", _SMALLER, "definition of delta", _collapse),
+    Rule("delta first", "sum_h a_h sum_k delta_{h,p(k)} b_k = sum_k b_k sum_h delta_{h,p(k)} a_h", "moves deltas inward only", "finite sums commute", _delta_first),
     Rule("constant out of the sum", "sum_i c f_i = c sum_i f_i", "moves factors outward only", "distributivity", _pull_out),
     Rule("split the sum", "sum (a + b) = sum a + sum b", "bodies become smaller", "associativity", _split),
     Rule("complete the sum", "sum_{k != i} f_k = sum_k f_k - f_i", "removes a restriction", "associativity", _complete),

@@ -72,7 +72,7 @@ class _Tangents:
         recorder.context = Context(self.by_name, {}, known_derivatives(lemmas))
         recorder.apply("derived before", reason="each factor was derived on its own")
         recorder.expand()
-        recorder.apply("delta picks one term", "split the sum", "constant out of the sum")
+        recorder.apply("delta first", "delta picks one term", "split the sum", "constant out of the sum")
         if recorder.term != ZERO:
             self.moving.add(definition.name)
         derivation = recorder.finish("tangents", f"the tangent of {definition.name}", tuple(lemmas))

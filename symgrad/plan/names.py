@@ -17,10 +17,13 @@ WORDS = {Fraction(1): "one", Fraction(2): "two", Fraction(1, 2): "half"}
 EMITTED = frozenset(
     (
         *("np", "torch", "math", "ctx", "saved", "dtype", "wide", "result", "needs", "parts"),
+        *("jax", "jnp", "partial", "primals", "tangents"),
         *("forward", "backward", "Gradients", "Saved", "NamedTuple"),
     )
 )
 """Names that the emitted code uses for itself."""
+PREFIXES = ("d_", "dot_")
+"""What stands before the name of what a cotangent or a tangent belongs to."""
 
 
 def python_names(names: Iterable[str]) -> dict[str, str]:
@@ -30,9 +33,10 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         if "." not in name:
             continue
-        prefix = "d_" if name.startswith("d_") else ""
-        if prefix and name[2:] in found:  # the cotangent of m_ms is d_m_ms
-            found[name] = free_name(prefix + found[name[2:]], found.values())
+        prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), "")
+        plain = name.removeprefix(prefix)
+        if prefix and plain in found:  # the cotangent of m_ms is d_m_ms
+            found[name] = free_name(prefix + found[plain], found.values())
             continue
         short = legal(prefix + name.rsplit(".", 1)[1])
         found[name] = free_name(short if short not in found.values() else name.replace(".", "_"), found.values())

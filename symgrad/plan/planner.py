@@ -52,7 +52,7 @@ def make_plan(
     saved = _saved(layer, names, [backward, *(branch for _, branch in branches)])
     return KernelPlan(
         layer, names, saved, tuple(names[d.name] for d in statistics if names[d.name] in saved),
-        _forward(layer, names, saved, verdict), backward, branches,
+        forward_procedure(layer, names, saved, verdict), backward, branches,
     )  # fmt: skip
 
 
@@ -112,8 +112,8 @@ def _saved(layer: Layer, names: Mapping[str, str], procedures: Sequence[Procedur
     return tuple(name for name in names.values() if name in read)
 
 
-def _forward(layer: Layer, names: Mapping[str, str], saved: Sequence[str], verdict: Verdict) -> Procedure:
-    """The outputs, and what is saved."""
+def forward_procedure(layer: Layer, names: Mapping[str, str], saved: Sequence[str], verdict: Verdict) -> Procedure:
+    """The outputs, and the definitions among what is saved (Python names)."""
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
     given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants)]
     wanted = [d.name for d in layer.definitions if d.name not in layer.outputs and names[d.name] in saved]

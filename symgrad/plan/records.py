@@ -100,6 +100,8 @@ class KernelPlan:
         backward: computes the gradients from saved values and the outputs' cotangents.
         from_statistics: for each statistic, the gradients by its cotangent alone.
         ahead: sums that the forward pass adds up for the backward pass (ahead.py), with their dimensions.
+        tangents: computes the outputs' and the statistics' tangents from saved values and the tensors'
+            tangents; where it is there, `saved` and `forward` serve it (forward_mode.py).
     """
 
     layer: Layer
@@ -110,6 +112,7 @@ class KernelPlan:
     backward: Procedure
     from_statistics: tuple[tuple[str, Procedure], ...]
     ahead: tuple[tuple[str, tuple[Index, ...]], ...] = ()
+    tangents: Procedure | None = None
 
     def indices(self, name: str) -> tuple[Index, ...]:
         """The dimensions of anything that has a Python name in this plan."""

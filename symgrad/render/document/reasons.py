@@ -20,6 +20,7 @@ _RULES: Mapping[str, str] = {
     "derivative of a sum": "linearity",
     "entries are independent": "entries are independent",
     "delta picks one term": r"$\delta$ leaves one term",
+    "delta first": "finite sums commute",
     "constant out of the sum": "constants leave the sum",
     "split the sum": "the sum is split",
     "multiply out": "multiplied out",

@@ -9,16 +9,22 @@ from symgrad.errors import InputError, UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.plan.shard import shard
 from symgrad.render.kernels.c_kernel import c_kernel
+from symgrad.render.kernels.jax_kernel import jax_kernel
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.shard_kernel import shard_kernel
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.torch_kernel import torch_kernel
 
-BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {"numpy": numpy_kernel, "torch": torch_kernel}
+BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {
+    "numpy": numpy_kernel, "torch": torch_kernel, "jax": jax_kernel,
+}  # fmt: skip
 """For each backend what makes the record that its template lays out."""
 PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_kernel}
 """Backends that cannot do every layer; they are used where they are named."""
+
+FORWARD_MODE = frozenset(("jax",))
+"""Backends whose files hold tangents instead of gradients; they render a plan that has them."""
 
 
 def render(plan: KernelPlan, backend: str) -> Rendered:
@@ -51,4 +57,4 @@ def render_sharded(plan: KernelPlan, axis: str) -> Rendered:
     return Rendered(path, text, f"layer {plan.layer.name}, sharded over {axis}, template {template}")
 
 
-__all__ = ["BACKENDS", "PARTIAL", "Rendered", "UnsupportedError", "render", "render_sharded"]
+__all__ = ["BACKENDS", "FORWARD_MODE", "PARTIAL", "Rendered", "UnsupportedError", "render", "render_sharded"]

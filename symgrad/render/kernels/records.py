@@ -119,3 +119,30 @@ class CKernel:
     saved: tuple[Field, ...]
     gradients: tuple[Field, ...]
     code: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JaxKernel:
+    """The keys of templates/jax/kernel.py.jinja.
+
+    Attributes:
+        header: the lines of the file's docstring.
+        imports: import statements.
+        helpers: the helper functions that the kernel calls, by name.
+        wrapper: the function that users call.
+        forward: the function that has a rule.
+        custom: what makes it such a function.
+        rule: its rule.
+        tangents: what the rule calls, linear in the tangents.
+        checkpoint: what makes this one compute again what it does not keep.
+    """
+
+    header: tuple[str, ...]
+    imports: tuple[str, ...]
+    helpers: frozenset[str]
+    wrapper: Function
+    forward: Function
+    custom: str
+    rule: Function
+    tangents: Function
+    checkpoint: str

@@ -8,14 +8,15 @@ their own, and the backward pass is made of differentiable operations.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from symgrad.plan.records import KernelPlan, Procedure, is_full
 from symgrad.render.kernels.layout import Frame, is_whole, shown
 from symgrad.render.kernels.numpy_lines import kinds_of
+from symgrad.render.kernels.prologue import Casts, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
-from symgrad.render.kernels.small import LABEL, OWN, WIDE
+from symgrad.render.kernels.small import OWN, WIDE
 from symgrad.render.kernels.torch_lines import TorchLines
 from symgrad.render.kernels.words import (
     argument_lines,
@@ -27,6 +28,8 @@ from symgrad.render.kernels.words import (
     signature,
     whole_lines,
 )
+
+CASTS = Casts("{0}.to({1})", "{0}.long()", "{0}.numel()")
 
 
 def torch_kernel(plan: KernelPlan) -> TorchKernel:
@@ -86,42 +89,11 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     return Function(plan.layer.name, signature(plan), doc, fit(lines))
 
 
-def _prologue(
-    plan: KernelPlan, body: Sequence[str], arrays: Sequence[tuple[str, Frame]], kinds: Mapping[str, str], used: set[str]
-) -> tuple[list[str], Shapes]:
-    """The lines that unpack lengths and bring arrays into the kernel's dtypes and a flat shape."""
-    text = "\n".join(body)
-    needed = frozenset(axis.name for axis in plan.layer.axes if re.search(rf"\bn_{axis.name}\b", text))
-    shapes = Shapes(plan.layer, is_whole(plan.layer), needed, used, "{0}.numel()")
-    lines = []
-    for name, indices in arrays:
-        if any(index.axis not in shapes.known for index in indices):
-            lines += shapes.unpack(name, indices, check=False)
-    lines += shapes.lengths(check=False)
-    for name, indices in arrays:
-        if kinds[name] == LABEL:
-            lines.append(
-                f"{name} = {name}.long()" + "".join(shapes.flatten([(name, indices)])).partition(f" = {name}")[2]
-            )
-        elif kinds[name] == OWN:
-            lines.append(_brought(name, indices, shapes, "dtype"))
-        elif name not in plan.statistics and name.removeprefix("d_") not in plan.statistics:
-            lines.append(_brought(name, indices, shapes, "wide"))
-    return lines, shapes
-
-
-def _brought(name: str, indices: Frame, shapes: Shapes, cast: str) -> str:
-    """`x = x.to(dtype).reshape(n_s, n_c, n_k)`."""
-    flat = shapes.flatten([(name, indices)])
-    merged = flat[0].split(" = ", 1)[1].removeprefix(name) if flat else ""
-    return f"{name} = {name}.to({cast}){merged}"
-
-
 def _forward(plan: KernelPlan, used: set[str]) -> Function:
     tensors = _tensors(plan)
-    first = _first(plan, tensors)
+    first = first_full(plan, tensors)
     body = TorchLines(plan, plan.forward, kinds_of(plan), first, used).write()
-    lines, shapes = _prologue(plan, body, tensors, kinds_of(plan), used)
+    lines, shapes = prologue(plan, body, tensors, kinds_of(plan), used, CASTS)
     dtypes = f"{_dtype_names([*lines, *body])} = _dtypes({', '.join(n for n, _ in tensors)})"
     results = [
         f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)" for name in plan.layer.outputs
@@ -130,13 +102,6 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     lines = [f"result = {first}.dtype", dtypes, *lines, "", *body, "", f"return {returned}"]
     arguments = ", ".join([*(n for n, _ in tensors), *_constants(plan)])
     return Function("forward", arguments, (), fit(lines))
-
-
-def _first(plan: KernelPlan, arrays: Sequence[tuple[str, Frame]]) -> str:
-    """The first full-size array: its dtype is the results'."""
-    labels = {plan.names[name] for name in plan.layer.labels}
-    real = [(name, indices) for name, indices in arrays if name not in labels]
-    return next((name for name, indices in real if is_full(indices, plan.layer)), real[0][0])
 
 
 def _saved_tensors(plan: KernelPlan) -> list[str]:
@@ -208,10 +173,10 @@ def _function(
     arrays.sort(key=lambda pair: pair[0] in cotangents)
     given = {n: OWN if is_full(i, plan.layer) else WIDE for n, i in cotangents.items()}
     kinds = {**kinds_of(plan), **given}
-    writer = TorchLines(plan, procedure, kinds, _first(plan, arrays), used)
+    writer = TorchLines(plan, procedure, kinds, first_full(plan, arrays), used)
     wanted = [what for what, _ in procedure.results]
     body = writer.write_as_needed() if len(wanted) > 1 else writer.write()
-    lines, shapes = _prologue(plan, body, arrays, kinds, used)
+    lines, shapes = prologue(plan, body, arrays, kinds, used, CASTS)
     results = [shapes.restored(result, plan.layer.entry(what).indices) for what, result in procedure.results]
     if len(wanted) > 1:
         lines.insert(0, f"{', '.join(f'need_{what}' for what in wanted)} = needs")

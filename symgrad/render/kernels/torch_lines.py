@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -50,8 +50,6 @@ from symgrad.render.kernels.products import (
 from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, centred, fraction_text, raw, split_product
 from symgrad.render.kernels.words import assignment, comment, fitted
 
-METHODS = {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})", Fraction(2): "torch.square({0})"}
-
 
 def smalls_for(plan: KernelPlan, like: str) -> Smalls:
     """Small expressions as PyTorch writes them; what is made anew lies on the device of `like`."""
@@ -70,6 +68,39 @@ def _call(function: str, arguments: str) -> str:
     return PRIMITIVES[function].torch.format(arguments)
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """What differs between libraries whose arrays are alike.
+
+    Attributes:
+        smalls: what writes small expressions; the array is one after which others are made.
+        powers: the spellings of powers that have a function of their own.
+        permute: the method that permutes dimensions.
+        extremes: the methods for a largest and a smallest value.
+        full: an array of one shape `{0}` and value `{1}`; `{2}` is an array after which it is made.
+        expanded: an expression `{0}`, repeated to the shape `{1}`; `{2}` is the expression without brackets.
+        copied: an array that must not be the same one as `{0}`.
+        held: an expression through which no derivative goes.
+    """
+
+    smalls: Callable[[KernelPlan, str], Smalls]
+    powers: Mapping[Fraction, str]
+    permute: str
+    extremes: Mapping[str, str]
+    full: str
+    expanded: str
+    copied: str
+    held: str
+
+
+TORCH = Dialect(
+    smalls_for,
+    {Fraction(1, 2): "torch.sqrt({0})", Fraction(-1, 2): "torch.rsqrt({0})", Fraction(2): "torch.square({0})"},
+    "permute", {"max": "amax", "min": "amin"}, "torch.full({0}, {1}, dtype=dtype, device={2}.device)",
+    "{0}.expand({1})", "{0}.clone()", "{0}.detach()",
+)  # fmt: skip
+
+
 @dataclass
 class TorchLines:
     """Writes one procedure.
@@ -80,6 +111,7 @@ class TorchLines:
         kinds: what the names hold that the procedure reads.
         like: a full-size array, after which others are made where all have one free shape.
         used: the helper functions that the lines call.
+        dialect: PyTorch's, or that of a library with arrays like its tensors.
     """
 
     plan: KernelPlan
@@ -87,10 +119,11 @@ class TorchLines:
     kinds: Mapping[str, str]
     like: str
     used: set[str]
+    dialect: Dialect = TORCH
 
     def __post_init__(self) -> None:
         self.layer = self.plan.layer
-        self.smalls = smalls_for(self.plan, self.like)
+        self.smalls = self.dialect.smalls(self.plan, self.like)
         self.smalls.kinds.update(self.kinds)
 
     def write(self) -> list[str]:
@@ -138,7 +171,7 @@ class TorchLines:
         """A full-size statement's right-hand side."""
         term, frame = statement.term, statement.indices
         if isinstance(term, Entry) and term.free == frozenset(frame):
-            return f"{self.smalls.placed(term, frame)}.clone()"
+            return self.dialect.copied.format(self.smalls.placed(term, frame))
         text = self.text(term, frame)
         if any(isinstance(n, Entry) and n.free == frozenset(frame) for n in walk(term)):
             return text
@@ -148,8 +181,8 @@ class TorchLines:
         """An expression with fewer indices than its statement has, repeated along the others."""
         shape = f"{self.like}.shape" if is_whole(self.layer) and frame else tuple_text(flat_items(frame))
         if not term.names or self.smalls.kind(term) == PYTHON:
-            return f"torch.full({shape}, {text}, dtype=dtype, device={self.like}.device)"
-        return f"{text if _is_atom(text) else f'({text})'}.expand({shape})"
+            return self.dialect.full.format(shape, text, self.like)
+        return self.dialect.expanded.format(self._atom(text), shape, text)
 
     def text(self, term: Term, frame: Frame) -> str:
         """The expression of a full-size term."""
@@ -158,7 +191,7 @@ class TorchLines:
     def _spelling(self, frame: Frame) -> Spelling:
         return Spelling(
             entry=lambda e: e.name if e.name not in self.smalls.kinds else self.smalls.placed(e, frame),
-            size=lambda s: f"n_{s.axis}", call=_call, fraction=fraction_text,
+            size=lambda s: f"n_{s.axis}", call=self.smalls.function, fraction=fraction_text,
             delta=lambda item: self.smalls.identity(item, frame),
             position=lambda item: self.smalls.position(item, frame), where=self.smalls.array_where,
             truth=self.smalls.number,
@@ -211,15 +244,15 @@ class TorchLines:
 
     def _power(self, base: Term, exponent: Fraction, frame: Frame) -> Term:
         inner = self._ready(base, frame)
-        if exponent in METHODS:
-            return raw(METHODS[exponent].format(infix(inner, self._spelling(frame))))
+        if exponent in self.dialect.powers:
+            return raw(self.dialect.powers[exponent].format(infix(inner, self._spelling(frame))))
         return Pow(inner, exponent) if exponent != -1 else power(inner, -1)
 
     def _coefficient(self, term: Term, frame: Frame) -> Term:
         if not term.names:
             return term
         text = self.smalls.coefficient(term, frame)
-        return raw(text if _is_atom(text) else f"({text})")
+        return raw(self._atom(text))
 
     def _is_large(self, term: Term, frame: Frame) -> bool:
         return term.free == frozenset(frame) and bool(frame)
@@ -231,7 +264,8 @@ class TorchLines:
         result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
-            inside += ".detach()" if statement.is_shift and self.procedure is not self.plan.forward else ""
+            if statement.is_shift and self.procedure is not self.plan.forward:
+                inside = self.dialect.held.format(inside)
             self.smalls.kinds[statement.name] = OWN
         elif isinstance(total, Sum) and is_contraction(total, result, self.layer):
             inside = self._contraction(total, result)
@@ -254,12 +288,16 @@ class TorchLines:
         text = self.text(total.body, frame)
         if not any(node.free == frozenset(frame) for node in walk(total.body)):
             text = self._expanded(total.body, text, frame)
+        return self._atom(text)
+
+    def _atom(self, text: str) -> str:
+        """The expression, in brackets where a method cannot be called on it as it stands."""
         return text if _is_atom(text) else f"({text})"
 
     def _in_order(self, text: str, frame: Frame, total: Binder, result: Frame) -> str:
         """A reduced tensor with its dimensions in the order of its statement."""
         left = tuple(index for index in frame if index not in total.indices)
-        return transposed(text, tuple(left.index(index) for index in result), "permute", "mT")
+        return transposed(text, tuple(left.index(index) for index in result), self.dialect.permute, "mT")
 
     def _extreme(self, total: Reduce, result: Frame) -> str:
         """The expression of a largest or smallest value, or of a product."""
@@ -270,7 +308,7 @@ class TorchLines:
             return f"_others({self.text(factor, result)}, {result.index(position)})"
         frame = _frame(total, result)
         if total.operation != "prod":
-            return self._sum(total, result, f"a{total.operation}")
+            return self._sum(total, result, self.dialect.extremes[total.operation])
         text = self._body(total, frame)
         for axis in reversed([n for n, index in enumerate(frame) if index in total.indices]):
             text += f".prod({axis})"
@@ -286,10 +324,10 @@ class TorchLines:
         texts, frames = [text for text, _ in operands], [indices for _, indices in operands]
         found = matrix_product(frames, result)
         if found is None or found.result != tuple(range(len(found.result))):
-            return f'torch.einsum("{einsum_text(frames, result)}", {", ".join(texts)})'
-        texts = [text if _is_atom(text) else f"({text})" for text in texts]
+            return f'{self.smalls.library}.einsum("{einsum_text(frames, result)}", {", ".join(texts)})'
+        texts = [self._atom(text) for text in texts]
         left, right = (
-            transposed(texts[n], order, "permute", "mT")
+            transposed(texts[n], order, self.dialect.permute, "mT")
             for n, order in zip((found.left, 1 - found.left), found.orders, strict=True)
         )
         return f"{left} @ {right}"
@@ -297,8 +335,8 @@ class TorchLines:
     def _operand(self, factor: Term, frame: Frame) -> tuple[str, Frame]:
         """An operand in the kernel's own dtype, and its dimensions."""
         if isinstance(factor, Entry):
-            cast = ".to(dtype)" if self.smalls.kinds.get(factor.name) == WIDE else ""
-            return factor.name + cast, factor.indices
+            wide = self.smalls.kinds.get(factor.name) == WIDE
+            return self.smalls.cast(factor.name) if wide else factor.name, factor.indices
         own: tuple[Index, ...] = own_frame(factor, frame)
         return self.text(factor, own), own
 

@@ -11,22 +11,34 @@ from symgrad.plan.formula import equation
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.layout import shown
 
+REVERSE_MODE = (
+    "The backward pass was derived by symgrad from these equations. Every gradient below was proved",
+    "equal, for every size, to the derivative of the forward pass; the formula that each line",
+    "computes stands above it (d_x is the gradient of the final scalar with respect to x).",
+)
+FORWARD_MODE = (
+    "The tangents were derived by symgrad from these equations. Every one below was proved equal, for",
+    "every size, to the derivative of the forward pass, and all together to be the adjoint of its",
+    "gradients; the formula that each line computes stands above it (dot_x is the tangent of x: the",
+    "direction in which x moves).",
+)
+"""What was proved of a file's derivatives."""
+
 
 def header(
-    plan: KernelPlan, backend: str, what: str, template: str = "kernel", options: str = "", more: Sequence[str] = ()
-) -> tuple[str, ...]:
+    plan: KernelPlan, backend: str, what: str, template: str = "kernel", options: str = "", more: Sequence[str] = (),
+    proved: Sequence[str] = REVERSE_MODE,
+) -> tuple[str, ...]:  # fmt: skip
     """The docstring of an emitted file; `more` stands before the words about where it comes from."""
     layer = plan.layer
     return (
         _title(layer),
         "",
-        f"Forward and backward pass for {what} of",
+        f"{'Forward and backward pass' if proved == REVERSE_MODE else 'Forward pass and its tangents'} for {what} of",
         "",
         *(f"    {line}" for line in _equations(layer)),
         "",
-        "The backward pass was derived by symgrad from these equations. Every gradient below was proved",
-        "equal, for every size, to the derivative of the forward pass; the formula that each line",
-        "computes stands above it (d_x is the gradient of the final scalar with respect to x).",
+        *proved,
         "",
         *more,
         f"Generated from the layer {layer.name} and the template {backend}/{template}.py.jinja; do not edit. Again:",
@@ -168,6 +180,15 @@ def call_lines(function: str, arguments: Sequence[str], behind: str = "") -> lis
     if len(line) <= WIDTH:
         return [line]
     return [f"{function}(", *(f"    {argument}," for argument in arguments), f"){behind}"]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between them; many of them in lines of their own, for what stands between brackets."""
+    text = ", ".join(names)
+    if len(text) <= WIDTH - 16:
+        return text
+    lines = textwrap.wrap(text + ",", WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    return "".join(f"\n    {line}" for line in lines) + "\n"
 
 
 def safe(text: str) -> str:
