@@ -149,7 +149,8 @@ def emit(found: Study, backends: Sequence[str]) -> list[Rendered]:
 def generate(names: Sequence[str] = (), backends: Sequence[str] = ()) -> list[Rendered]:
     """The files of layers, by gallery name or path; all of the gallery, for all backends, by default."""
     chosen = list(backends) or list(BACKENDS)
-    return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen)]
+    made = [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen)]
+    return [each for file in made for each in (file, *file.beside)]
 
 
 def check_emitted(found: Study) -> list[Check]:

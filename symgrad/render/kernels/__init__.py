@@ -7,7 +7,7 @@ from typing import Any
 
 from symgrad.errors import InputError
 from symgrad.plan.records import KernelPlan
-from symgrad.render.kernels.c_kernel import c_kernel
+from symgrad.render.kernels.c_kernel import c_files
 from symgrad.render.kernels.c_terms import UnsupportedError
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
@@ -16,8 +16,10 @@ from symgrad.render.kernels.torch_kernel import torch_kernel
 
 BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {"numpy": numpy_kernel, "torch": torch_kernel}
 """For each backend what makes the record that its template lays out."""
-PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_kernel}
-"""Backends that cannot do every layer; they are used where they are named."""
+PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_files}
+"""Backends that cannot do every layer; they are used where they are named.
+
+Each makes the record of its template, or the whole file where there are others beside it."""
 
 
 def render(plan: KernelPlan, backend: str) -> Rendered:
@@ -30,7 +32,10 @@ def render(plan: KernelPlan, backend: str) -> Rendered:
     if backend not in backends:
         raise InputError(f"there is no backend {backend!r}.", hint=f"The backends are {', '.join(backends)}.")
     template = f"{backend}/kernel.py.jinja"
-    text = fill(template, backends[backend](plan))
+    made = backends[backend](plan)
+    if isinstance(made, Rendered):
+        return made
+    text = fill(template, made)
     return Rendered(f"{backend}/{plan.layer.name}.py", text, f"layer {plan.layer.name}, template {template}")
 
 

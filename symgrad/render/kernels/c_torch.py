@@ -1,0 +1,103 @@
+"""The differentiable function on torch tensors around a kernel in C."""
+
+from __future__ import annotations
+
+from symgrad.plan.records import is_full
+from symgrad.render.kernels.c_door import Door, unpacked
+from symgrad.render.kernels.records import Function
+from symgrad.render.kernels.words import argument_lines, call_lines, class_name, fit, output_text, signature
+
+
+def wrapper(door: Door, name: str) -> Function:
+    """The function that users call with tensors."""
+    plan = door.plan
+    doc = (f"Compute {output_text(plan)} of torch tensors on the CPU; differentiable, once.", "", "Args:",
+           *argument_lines(plan))  # fmt: skip
+    apply = f"_differentiable()({', '.join([*door.tensors, *door.constants])})"
+    several = len(door.outputs) > 1
+    lines = [
+        f"{'*results' if several else 'result'}, _ = {apply}",
+        f"return {'tuple(results)' if several else 'result'}",
+    ]
+    return Function(name, signature(plan), doc, fit(lines))
+
+
+def methods(door: Door) -> tuple[Function, Function, Function]:
+    """The forward, setup_context and backward of its autograd.Function."""
+    return _forward(door), _setup(door), _backward(door)
+
+
+def error_text(door: Door) -> tuple[str, ...]:
+    """What a second derivative is answered with, in pieces."""
+    name = door.plan.layer.name
+    return f"the C kernel of {name} is differentiable once; for more: ", f"symgrad generate {name} --backend torch"
+
+
+def class_of(door: Door) -> str:
+    """The name of its autograd.Function."""
+    return class_name(door.plan.layer)
+
+
+def _first(door: Door) -> str:
+    """The first full-size tensor: its dtype is the results'."""
+    layer = door.plan.layer
+    names = [door.plan.names[t.name] for t in layer.tensors if is_full(t.indices, layer)]
+    return names[0] if names else door.tensors[0]
+
+
+def _forward(door: Door) -> Function:
+    names = door.tensors
+    lines = call_lines(f"dtype, {', '.join(names)} = _tensors", [f'"{", ".join(names)}"', "None", *names])
+    results = door.outputs
+    left = results[0] if len(results) == 1 else f"({', '.join(results)})"
+    lines = [f"result = {_first(door)}.dtype", *lines]
+    lines += call_lines(f"{left}, saved = _forward", ["dtype", *names, *door.constants, "None"])
+    lines += [f"return {', '.join(f'_tensor({name}, result)' for name in results)}, (dtype, saved)"]
+    return Function("forward", ", ".join([*names, *door.constants]), (), fit(lines))
+
+
+def _saved(door: Door) -> list[str]:
+    """What of `saved` is an argument or a result, and kept as a tensor that autograd watches."""
+    return [n for n in door.plan.saved if n in door.tensors or (n in door.outputs and door.is_element(n))]
+
+
+def _kept(door: Door) -> list[str]:
+    """The rest of `saved`: constants, and what C computed for itself."""
+    return [name for name in door.plan.saved if name not in _saved(door)]
+
+
+def _setup(door: Door) -> Function:
+    names, saved, kept = door.tensors, _saved(door), _kept(door)
+    lines = [f"{unpacked([*names, *('_' for _ in door.constants)])} = inputs"]
+    outputs = [name if name in saved else "_" for name in door.outputs]
+    lines.append(f"{', '.join(outputs)}, (ctx.dtype, kept) = output")
+    lines += [f"ctx.save_for_backward({', '.join(saved)})"] if saved else []
+    lines += [f"ctx.kept = {_tuple([f'kept.{name}' for name in kept])}"] if kept else []
+    lines.append(f"ctx.dtypes = {_tuple([f'{name}.dtype' for name in names])}")
+    return Function("setup_context", "ctx, inputs, output", (), fit(lines))
+
+
+def _backward(door: Door) -> Function:
+    saved, kept, cotangents = _saved(door), _kept(door), door.cotangents
+    given = [*saved, *(name for name, indices in cotangents if indices)]
+    lines = [f"{', '.join(name for name, _ in cotangents)}, _ = cotangents"]
+    lines += [f"{unpacked(saved)} = ctx.saved_tensors"] if saved else []
+    lines += [f"{unpacked(kept)} = ctx.kept"] if kept else []
+    if given:
+        lines += call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "ctx.dtype", *given])
+    lines.append(f"saved = {_tuple(list(door.plan.saved))}")
+    lines += call_lines("gradients = _backward", ["ctx.dtype", "saved", *(name for name, _ in cotangents), "None"])
+    results = [what for what, _ in door.plan.backward.results]
+    found = [f"gradients.{t.name}" if t.name in results else "None" for t in door.plan.layer.tensors]
+    lines += call_lines("results = _wanted", ["ctx", *found])
+    lines += [
+        "if torch.is_grad_enabled():",
+        "    results = _Once.apply(len(results), *results, *ctx.saved_tensors, *cotangents[:-1])",
+    ]
+    nothing = ", ".join("None" for _ in door.constants)
+    lines.append(f"return *results, {nothing}" if nothing else "return results")
+    return Function("backward", "ctx, *cotangents", (), fit(lines))
+
+
+def _tuple(names: list[str]) -> str:
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
