@@ -60,6 +60,7 @@ def _kernel(door: Door) -> CKernel:
     needs, code = _code(door)
     name = plan.layer.name + ("_" if plan.layer.name in MODULES else "")
     functions = (wrapper(door, name), *door.functions(), *door.inner())
+    *torch_methods, compute = methods(door)
     calls: tuple[CFunction, ...] = (door.forward, door.backward)
     return CKernel(
         header(plan, "c", "the CPU, in C"), frozenset(door.used), needs, code,
@@ -68,7 +69,7 @@ def _kernel(door: Door) -> CKernel:
         tuple(Field(kept, _type(door, kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
-        name, functions, class_of(door), methods(door), error_text(door),
+        name, functions, class_of(door), tuple(torch_methods), compute, error_text(door),
     )  # fmt: skip
 
 

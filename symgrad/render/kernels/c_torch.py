@@ -13,18 +13,20 @@ def wrapper(door: Door, name: str) -> Function:
     plan = door.plan
     doc = (f"Compute {output_text(plan)} of torch tensors on the CPU; differentiable, once.", "", "Args:",
            *argument_lines(plan))  # fmt: skip
-    apply = f"_differentiable()({', '.join([*door.tensors, *door.constants])})"
+    apply = f"_differentiable[0]({', '.join([*door.tensors, *door.constants])})"
     several = len(door.outputs) > 1
     lines = [
+        "if not _differentiable:",
+        "    _make_differentiable()",
         f"{'*results' if several else 'result'}, _ = {apply}",
         f"return {'tuple(results)' if several else 'result'}",
     ]
     return Function(name, signature(plan), doc, fit(lines))
 
 
-def methods(door: Door) -> tuple[Function, Function, Function]:
-    """The forward, setup_context and backward of its autograd.Function."""
-    return _forward(door), _setup(door), _backward(door)
+def methods(door: Door) -> tuple[Function, Function, Function, Function]:
+    """The forward, setup_context and backward of its autograd.Function, and what computes the gradients."""
+    return _forward(door), _setup(door), _backward(door), _compute(door)
 
 
 def error_text(door: Door) -> tuple[str, ...]:
@@ -72,31 +74,38 @@ def _setup(door: Door) -> Function:
     outputs = [name if name in saved else "_" for name in door.outputs]
     lines.append(f"{', '.join(outputs)}, (ctx.dtype, kept) = output")
     lines += [f"ctx.save_for_backward({', '.join(saved)})"] if saved else []
-    lines += [f"ctx.kept = {_tuple([f'kept.{name}' for name in kept])}"] if kept else []
+    lines += [f"ctx.kept = {_tuple([f'kept.{name}' for name in kept])}"]
     lines.append(f"ctx.dtypes = {_tuple([f'{name}.dtype' for name in names])}")
     return Function("setup_context", "ctx, inputs, output", (), fit(lines))
 
 
-def _backward(door: Door) -> Function:
+def _compute(door: Door) -> Function:
+    """The function that computes the gradients from what was saved and the outputs' gradients."""
     saved, kept, cotangents = _saved(door), _kept(door), door.cotangents
     given = [*saved, *(name for name, indices in cotangents if indices)]
-    lines = [f"{', '.join(name for name, _ in cotangents)}, _ = cotangents"]
-    lines += [f"{unpacked(saved)} = ctx.saved_tensors"] if saved else []
-    lines += [f"{unpacked(kept)} = ctx.kept"] if kept else []
+    lines = [f"{unpacked(kept)} = kept"] if kept else []
+    lines += [f"{name} = {name}.item()" for name, indices in cotangents if not indices]
     if given:
-        lines += call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "ctx.dtype", *given])
+        lines += call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "dtype", *given])
     lines.append(f"saved = {_tuple(list(door.plan.saved))}")
-    lines += call_lines("gradients = _backward", ["ctx.dtype", "saved", *(name for name, _ in cotangents), "None"])
+    lines += call_lines("found = _backward", ["dtype", "saved", *(name for name, _ in cotangents), "None"])
     results = [what for what, _ in door.plan.backward.results]
-    found = [f"gradients.{t.name}" if t.name in results else "None" for t in door.plan.layer.tensors]
-    lines += call_lines("results = _wanted", ["ctx", *found])
-    lines += [
-        "if torch.is_grad_enabled():",
-        "    results = _Once.apply(len(results), *results, *ctx.saved_tensors, *cotangents[:-1])",
-    ]
+    found = [f"found.{t.name}" if t.name in results else "None" for t in door.plan.layer.tensors]
+    lines += call_lines("return _wanted", ["wanted", *found])
+    arguments = ["dtype", "kept", "wanted", *saved, *(name for name, _ in cotangents)]
+    return Function("gradients", ", ".join(arguments), (), fit(lines))
+
+
+def _backward(door: Door) -> Function:
     nothing = ", ".join("None" for _ in door.constants)
-    lines.append(f"return *results, {nothing}" if nothing else "return results")
-    return Function("backward", "ctx, *cotangents", (), fit(lines))
+    lines = (
+        "wanted = tuple(d if needed else None for d, needed in zip(ctx.dtypes, ctx.needs_input_grad))",
+        "given = ctx.dtype, ctx.kept, wanted, *ctx.saved_tensors, *cotangents[:-1]",
+        "again = torch.is_grad_enabled() or is_transformed()",
+        "results = Once.apply(*given) if again else gradients(*given)",
+        f"return *results, {nothing}" if nothing else "return results",
+    )
+    return Function("backward", "ctx, *cotangents", (), lines)
 
 
 def _tuple(names: list[str]) -> str:

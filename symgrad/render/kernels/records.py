@@ -117,6 +117,7 @@ class CKernel:
         functions: that one, for arrays forward and backward, and what does their work.
         class_name: its autograd.Function.
         methods: of that.
+        compute: what they compute gradients with.
         once: what is said to those who differentiate twice, in pieces.
     """
 
@@ -132,6 +133,7 @@ class CKernel:
     functions: tuple[Function, ...]
     class_name: str
     methods: tuple[Function, ...]
+    compute: Function
     once: tuple[str, ...]
 
 
