@@ -14,7 +14,7 @@ from symgrad.render.kernels.records import CHeader, CKernel, CSource, Field, Ren
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.words import header
 
-MODULES = frozenset(("ctypes", "hashlib", "os", "stat", "struct", "subprocess", "tempfile", "threading", "weakref"))
+MODULES = frozenset(("ctypes", "hashlib", "os", "platform", "struct", "subprocess", "tempfile"))
 """What the Python file imports; a layer of such a name gets an underscore behind it there."""
 
 
