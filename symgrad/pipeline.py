@@ -199,7 +199,8 @@ def generate(
     `left_out` takes the reasons why backends cannot do layers; without it the first one is raised.
     """
     chosen = list(backends) or list(BACKENDS)
-    return [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen, saving, left_out)]
+    files = [file for name in (names or gallery()) for file in emit(derive(load(name)), chosen, saving, left_out)]
+    return [each for file in files for each in (file, *file.beside)]
 
 
 def emit_sharded(found: Study, axis: str, backends: Sequence[str] = (), saving: Saving = BY_COST) -> Rendered:

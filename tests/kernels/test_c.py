@@ -166,10 +166,11 @@ SANITIZED = """
 int main(void) {{
     enum {{ N = {count} }};
     REAL *x = calloc(N, sizeof(REAL)), *y = calloc(N, sizeof(REAL)), *w = calloc(N, sizeof(REAL));
-    double *mu = calloc(N, sizeof(double)), *var = calloc(N, sizeof(double)), *more = calloc(N, sizeof(double));
+    REAL *more_x = calloc(N, sizeof(REAL)), *more_w = calloc(5, sizeof(REAL));
+    double *mu = calloc(6, sizeof(double));
     for (int i = 0; i < N; i++) {{ x[i] = (REAL)(i % 7); w[i] = 1; y[i] = 0; }}
     int status = {call};
-    free(x); free(y); free(w); free(mu); free(var); free(more);
+    free(x); free(y); free(w); free(mu); free(more_x); free(more_w);
     return status;
 }}
 """
@@ -177,10 +178,7 @@ int main(void) {{
 
 def test_clean_under_the_sanitizers(tmp_path):
     text = source("rms_norm")
-    head = next(line for line in text.splitlines() if line.startswith("int forward("))
-    names = [part.split()[-1].lstrip("*") for part in head[head.index("(") + 1 : -1].split(",")]
-    known = {"x": "x", "w": "w", "y": "y", "ms": "mu", "eps": "1e-6", "n_b": "6", "n_d": "5"}
-    call = f"forward({', '.join(known[name] for name in names)})"
+    call = "NAME(forward)(x, w, 1e-6, 6, 5, y, mu) || NAME(backward)(x, w, 1e-6, mu, y, 6, 5, more_x, more_w)"
     program = text + SANITIZED.format(count=30, call=call)
     path = tmp_path / "program"
     flags = ["-std=c99", "-O1", "-g", "-fopenmp", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

@@ -8,7 +8,7 @@ from typing import Any
 from symgrad.errors import InputError, UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.plan.shard import shard
-from symgrad.render.kernels.c_kernel import c_kernel
+from symgrad.render.kernels.c_kernel import c_files
 from symgrad.render.kernels.jax_kernel import jax_kernel
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
@@ -20,8 +20,10 @@ BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {
     "numpy": numpy_kernel, "torch": torch_kernel, "jax": jax_kernel,
 }  # fmt: skip
 """For each backend what makes the record that its template lays out."""
-PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_kernel}
-"""Backends that cannot do every layer; they are used where they are named."""
+PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_files}
+"""Backends that cannot do every layer; they are used where they are named.
+
+Each makes the record of its template, or the whole file where there are others beside it."""
 
 FORWARD_MODE = frozenset(("jax",))
 """Backends whose files hold tangents instead of gradients; they render a plan that has them."""
@@ -37,7 +39,10 @@ def render(plan: KernelPlan, backend: str) -> Rendered:
     if backend not in backends:
         raise InputError(f"there is no backend {backend!r}.", hint=f"The backends are {', '.join(backends)}.")
     template = f"{backend}/kernel.py.jinja"
-    text = fill(template, backends[backend](plan))
+    made = backends[backend](plan)
+    if isinstance(made, Rendered):
+        return made
+    text = fill(template, made)
     return Rendered(f"{backend}/{plan.layer.name}.py", text, f"layer {plan.layer.name}, template {template}")
 
 

@@ -18,6 +18,8 @@ class Rendered:
     path: str
     text: str
     source: str
+    beside: tuple[Rendered, ...] = ()
+    """Further files of the same kernel, for other uses."""
 
 
 @dataclass(frozen=True)
@@ -102,22 +104,66 @@ class CKernel:
 
     Attributes:
         header: the lines of the file's docstring.
-        imports: import statements.
         helpers: the helper functions that the kernel calls, by name.
-        forward: the forward pass, in Python around the C function.
-        backward: the backward pass.
+        prelude: what the C functions need.
+        code: the C functions.
+        packed: the same with all arguments in one record.
+        layouts: of these records, by function, for Python's struct module.
         saved: what the forward pass hands to the backward pass.
         gradients: what the backward pass returns.
-        code: the C functions.
+        name: of the differentiable function for tensors.
+        functions: that one, for arrays forward and backward, and what does their work.
+        class_name: its autograd.Function.
+        methods: of that.
+        compute: what they compute gradients with.
+        once: what is said to those who differentiate twice, in pieces.
     """
 
     header: tuple[str, ...]
-    imports: tuple[str, ...]
     helpers: frozenset[str]
-    forward: Function
-    backward: Function
+    prelude: tuple[str, ...]
+    code: tuple[str, ...]
+    packed: tuple[str, ...]
+    layouts: tuple[tuple[str, str], ...]
     saved: tuple[Field, ...]
     gradients: tuple[Field, ...]
+    name: str
+    functions: tuple[Function, ...]
+    class_name: str
+    methods: tuple[Function, ...]
+    compute: Function
+    once: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CHeader:
+    """The keys of templates/c/kernel.h.jinja.
+
+    Attributes:
+        guard: the macro that keeps the file from being read twice.
+        about: the lines of its comment.
+        declarations: the lines between the C++ guards.
+    """
+
+    guard: str
+    about: tuple[str, ...]
+    declarations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CSource:
+    """The keys of templates/c/kernel.c.jinja.
+
+    Attributes:
+        name: of the layer.
+        about: the lines of the comment at its head.
+        prelude: what the functions need.
+        code: the functions.
+    """
+
+    name: str
+    about: tuple[str, ...]
+    prelude: tuple[str, ...]
     code: tuple[str, ...]
 
 

@@ -1,0 +1,185 @@
+"""The Python functions around a kernel in C: checks, room for what is computed, and the call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.c_source import GIVEN, KEPT, LENGTH, Argument, CFunction
+from symgrad.render.kernels.layout import Frame, shown
+from symgrad.render.kernels.records import Function
+from symgrad.render.kernels.shapes import Shapes, has_sums
+from symgrad.render.kernels.words import argument_lines, call_lines, fit, output_text, signature
+
+
+@dataclass
+class Door:
+    """Writes the Python side of one layer.
+
+    Attributes:
+        plan: of the layer.
+        forward: the C function of the forward pass.
+        backward: that of the backward pass.
+        used: the helper functions that the lines call.
+    """
+
+    plan: KernelPlan
+    forward: CFunction
+    backward: CFunction
+    used: set[str]
+
+    @property
+    def tensors(self) -> list[str]:
+        """The names of the tensors, in order."""
+        return [self.plan.names[t.name] for t in self.plan.layer.tensors]
+
+    @property
+    def constants(self) -> list[str]:
+        """The names of the constants, in order."""
+        return [self.plan.names[c.name] for c in self.plan.layer.constants]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the outputs, in order."""
+        return [self.plan.names[name] for name in self.plan.layer.outputs]
+
+    @property
+    def cotangents(self) -> list[tuple[str, Frame]]:
+        """The outputs' gradients with their dimensions."""
+        return [(f"d_{self.plan.names[name]}", self.plan.layer.entry(name).indices) for name in self.plan.layer.outputs]
+
+    @property
+    def out(self) -> str:
+        """The keyword for results that the caller gives; names that end with _ are free for emitted code."""
+        return "out" if "out" not in self.plan.names.values() else "out_"
+
+    @property
+    def like(self) -> str:
+        """What of `saved` has the arrays' dtype, or nothing."""
+        saved = [name for name in self.plan.saved if name in self.tensors]
+        saved += [n for n in self.plan.saved if n in self.outputs and self.is_element(n)]
+        return saved[0] if saved else ""
+
+    def is_element(self, name: str) -> bool:
+        """Whether what is saved under a name is an array in the arrays' dtype, not a small one in double."""
+        return not any(a.what == name and a.type == "double" for a in self.forward.of(KEPT))
+
+    def functions(self) -> tuple[Function, Function]:
+        """`forward` and `backward`, for arrays."""
+        doc = (f"Compute {output_text(self.plan)}, and what `backward` needs.", "", "Args:",
+               *argument_lines(self.plan), f"    {self.out}: {self._out_text()}")  # fmt: skip
+        names = self.tensors
+        lines = [
+            *call_lines(f"dtype, {', '.join(names)} = _arrays", [f'"{", ".join(names)}"', "None", *names]),
+            *call_lines("return _forward", ["dtype", *names, *self.constants, self.out]),
+        ]
+        constants = signature(self.plan).split(", *, ")
+        given = f"{constants[0]}, *, {''.join(f'{c}, ' for c in constants[1:])}{self.out}=None"
+        forward = Function("forward", given, doc, fit(lines))
+        return forward, self._backward_for_arrays()
+
+    def _out_text(self) -> str:
+        several = len(self.outputs) > 1
+        return f"{'a tuple of arrays' if several else 'an array'} for what is returned; None: a new one."
+
+    def _backward_for_arrays(self) -> Function:
+        arrays = [name for name, indices in self.cotangents if indices]
+        given = ", ".join(shown(name, indices, self.plan.layer) for name, indices in self.cotangents)
+        doc = (
+            f"Compute the gradients of the inputs from {given}, the gradient of what `forward` returned.", "",
+            "Args:", "    saved: what `forward` returned last.",
+            *(f"    {shown(name, indices, self.plan.layer)}: the gradient of {name[2:]}."
+              for name, indices in self.cotangents),
+            "    out: Gradients whose arrays receive the results, which are returned as well; None for an array, or",
+            "        for all: new ones.",
+        )  # fmt: skip
+        like = f"saved.{self.like}.dtype" if self.like else "None"
+        if arrays:
+            lines = call_lines(f"dtype, {', '.join(arrays)} = _arrays", [f'"{", ".join(arrays)}"', like, *arrays])
+        else:
+            lines = [f"dtype = {like}"]
+        cotangents = [name for name, _ in self.cotangents]
+        lines += call_lines("return _backward", ["dtype", "saved", *cotangents, "out"])
+        scalar = self.plan.layer.scalar_output
+        arguments = ", ".join(["saved", *(f"{name}=1.0" if scalar else name for name in cotangents), "out=None"])
+        return Function("backward", arguments, doc, fit(lines))
+
+    def inner(self) -> tuple[Function, Function]:
+        """`_forward` and `_backward`: the same for arrays and tensors that lie in one piece, all of one dtype."""
+        return self._inner_forward(), self._inner_backward()
+
+    def _inner_forward(self) -> Function:
+        layer, lines = self.plan.layer, list[str]()
+        shapes = self._shapes(self.forward)
+        for tensor in layer.tensors:
+            lines += shapes.unpack(self.plan.names[tensor.name], tensor.indices, check=True)
+        lines += [f"read_ = {_tuple(self.tensors)}", *self._outs()]
+        for argument in self.forward.arguments:
+            if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
+                lines.append(f"{argument.name} = {self._room(argument, shapes)}")
+        wide = {a.what: a.name for a in self.forward.of(KEPT)}
+        kept = [wide.get(name, name) for name in self.plan.saved]
+        results = self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
+        lines += [*self._call(self.forward), *call_lines(f"return {results}, Saved", kept)]
+        arguments = ", ".join(["dtype", *self.tensors, *self.constants, self.out])
+        return Function("_forward", arguments, ("`forward`, for arrays that the C functions can read.",), fit(lines))
+
+    def _outs(self) -> list[str]:
+        if len(self.outputs) == 1:
+            return []
+        return [f"{', '.join(f'out_{name}_' for name in self.outputs)} = _several({self.out}, {len(self.outputs)})"]
+
+    def _room(self, argument: Argument, shapes: Shapes) -> str:
+        """Where a result of the forward pass goes."""
+        shape = shapes.shape(argument.indices or ())
+        if argument.role == KEPT:
+            return f"np.empty({shape})" if argument.type == "double" else f"_empty({shape}, dtype)"
+        given = self.out if len(self.outputs) == 1 else f"out_{argument.name}_"
+        return f'_result("{self.out}", {given}, {shape}, dtype, read_)'
+
+    def _inner_backward(self) -> Function:
+        plan, shapes, results = self.plan, self._shapes(self.backward), self.plan.backward.results
+        lines = [f"{unpacked(list(plan.saved))} = saved"] if plan.saved else []
+        for name in plan.saved:
+            indices = plan.indices(name)
+            new = any(index.axis not in shapes.known for index in indices)
+            lines += shapes.unpack(name, indices, check=False) if new else []
+        for name, indices in self.cotangents:
+            lines += shapes.unpack(name, indices, check=True) if indices else [f"{name} = float({name})"]
+        lines.append(f"{unpacked([f'out_{what}_' for what, _ in results])} = _several(out, {len(results)})")
+        made = {name: what for what, name in reversed(results) if name in self.backward.stored}
+        copied = [(what, name) for what, name in results if made.get(name) != what]
+        read = [n for n in plan.saved if n not in self.constants] + [n for n, i in self.cotangents if i]
+        lines.append(f"read_ = {_tuple(read)}")
+        rooms = {what: (f'"out.{what}", out_{what}_', shapes.shape(plan.layer.entry(what).indices), "dtype")
+                 for what, _ in results}  # fmt: skip
+        lines += [f"{name} = _result({', '.join(rooms[what])}, read_)" for name, what in sorted(
+            made.items(), key=lambda pair: [what for what, _ in results].index(pair[1]))]  # fmt: skip
+        lines += self._call(self.backward) if made else []
+        lines += [f"copy_{what}_ = _copied({', '.join(rooms[what])}, {name}, read_)" for what, name in copied]
+        self.used.update(["copied"] if copied else [])
+        returned = [f"{what}={name if made.get(name) == what else f'copy_{what}_'}" for what, name in results]
+        lines += call_lines("return Gradients", returned)
+        arguments = ", ".join(["dtype", "saved", *(name for name, _ in self.cotangents), "out"])
+        return Function("_backward", arguments, ("`backward`, for arrays that the C functions can read.",), fit(lines))
+
+    def _shapes(self, function: CFunction) -> Shapes:
+        needed = frozenset(a.name.removeprefix("n_") for a in function.of(LENGTH))
+        return Shapes(self.plan.layer, False, needed, self.used, "{0}.size", has_sums(self.plan))
+
+    def _call(self, function: CFunction) -> list[str]:
+        """The lines that call a C function."""
+        values = [f"_at({a.name})" if a.indices is not None
+                  else f"float({a.name})" if a.name in self.constants else a.name
+                  for a in function.arguments]  # fmt: skip
+        return call_lines(f'_call(dtype, "{function.name}", _{function.name.upper()}.pack', values, ")")
+
+
+def unpacked(names: Sequence[str]) -> str:
+    """The left side of an assignment that takes a tuple apart."""
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
+
+
+def _tuple(names: Sequence[str]) -> str:
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"

@@ -1,0 +1,76 @@
+"""The header of a kernel in C: what each function takes, computes and returns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from symgrad.render.kernels.c_door import Door
+from symgrad.render.kernels.c_source import GIVEN, KEPT, LENGTH, RESULT, Argument, CFunction
+from symgrad.render.kernels.c_terms import comment
+from symgrad.render.kernels.layout import shown
+from symgrad.render.kernels.words import header
+
+WIDTH = 110
+
+
+def summary(door: Door) -> tuple[str, ...]:
+    """The words of the Python file's docstring, as the inside of a comment."""
+    lines = header(door.plan, "c", "the CPU, in C99 with OpenMP")
+    lines = tuple(line.replace("c/kernel.py.jinja", "c/kernel.c.jinja") for line in lines)
+    return tuple(comment(line) for line in lines)
+
+
+def declarations(door: Door) -> Iterator[str]:
+    """Each function with its comment, once for float and once for double."""
+    for function in (door.forward, door.backward):
+        if function is not door.forward:
+            yield ""
+        yield from _comment(door, function)
+        for real, suffix in (("float", "f32"), ("double", "f64")):
+            yield from _declaration(door, function, real, suffix)
+
+
+def _declaration(door: Door, function: CFunction, real: str, suffix: str) -> list[str]:
+    parameters = [re.sub(r"\bREAL\b", real, a.declaration) for a in function.arguments] or ["void"]
+    lines, line = [], f"int {door.plan.layer.name}_{function.name}_{suffix}("
+    for place, parameter in enumerate(parameters):
+        text = parameter + (");" if place == len(parameters) - 1 else ",")
+        if len(line) + len(text) > WIDTH:
+            lines.append(line.rstrip())
+            line = "    "
+        line += text + " "
+    return [*lines, line.rstrip()]
+
+
+def _comment(door: Door, function: CFunction) -> Iterator[str]:
+    what = {"forward": "The forward pass.", "backward": "The backward pass: the gradients of the inputs."}
+    yield f"/* {what[function.name]}"
+    yield " *"
+    for argument in function.arguments:
+        yield f" * {argument.name}: {comment(_about(door, function, argument))}."
+    yield " *"
+    yield " * Returns 0, or 1 where there was no memory for partial sums; the results are not complete then. */"
+
+
+def _about(door: Door, function: CFunction, argument: Argument) -> str:
+    layer = door.plan.layer
+    if argument.role == LENGTH:
+        return f"how many places {argument.name.removeprefix('n_')} has"
+    place = shown(argument.what, argument.indices or (), layer).replace("...", "")
+    numbers = " * ".join(f"n_{index.axis}" for index in argument.indices or ()) or "1"
+    size = f"; {numbers} number{'s' if numbers != '1' else ''}" if argument.indices is not None else ""
+    if argument.role == KEPT:
+        return f"{place}, computed for the backward pass{size}"
+    if argument.role == RESULT:
+        return f"{place}, computed{size}"
+    kept = function.name == "backward" and argument.name in door.plan.saved
+    wide = any(a.name == argument.name or a.what == argument.name for a in door.forward.of(KEPT))
+    given = "a constant" if argument.name in door.constants else "given"
+    if kept and wide:
+        given = "what the forward pass computed for it"
+    elif kept and argument.name not in door.constants:
+        given = "as in the forward pass"
+    elif argument.role == GIVEN and argument.what.startswith("d_"):
+        given = f"the gradient of {argument.what[2:]}"
+    return f"{place}, {given}{size}"
