@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from symgrad.algebra.terms import Entry, Index
+from symgrad.algebra.terms import Entry, Index, Place
 from symgrad.notation.layer import Layer
 from symgrad.plan.absent import kept, without
 from symgrad.plan.cost import Group, groups_of
@@ -29,7 +29,8 @@ class CLoops:
     Attributes:
         layer: whose axes they run over.
         indices: the dimensions of everything that is read or computed, by name.
-        kinds: "real" for arrays in the element's type, "wide" for arrays of doubles, "number" for scalars.
+        kinds: "real" for arrays in the element's type, "wide" for arrays of doubles, "number" for scalars,
+            "label" for arrays of places.
         lines: what has been written.
     """
 
@@ -59,8 +60,10 @@ class CLoops:
         found = sweeps_of(procedure, self.layer)
         self.places = {statement.name: place for place, statement in enumerate(procedure.statements)}
         for sweep in found.sweeps:
-            if sweep.kind in (PRODUCT, PLACES):
-                what = "a contraction" if sweep.kind == PRODUCT else "entries at computed places"
+            what = "" if sweep.kind != PRODUCT else "a contraction"
+            if sweep.kind == PLACES and not all(self._is_picked(statement) for statement in sweep.arrays):
+                what = "entries at computed places"
+            if what:
                 raise UnsupportedError(f"{what}: {', '.join(s.formula for s in sweep.arrays)}"[:200])
         for group in groups_of(found):
             self._group(group)
@@ -69,6 +72,10 @@ class CLoops:
         return self.lines
 
     def _group(self, group: Group) -> None:
+        if group.sweeps[0].kind == PLACES:
+            for statement in (*group.sweeps[0].before, *group.sweeps[0].arrays):
+                self._small(statement)
+            return
         order = self._order(group.sweeps[0])
         if group.rows:
             rows = self._rows(order, group)
@@ -86,6 +93,13 @@ class CLoops:
                 moments.write(self)
             else:
                 Nest(self, Rows.of(order, sweep.reductions, ())).write((replace(sweep, before=()),))
+
+    def _is_picked(self, statement: Statement) -> bool:
+        """Whether a statement has an entry that a label picks, for each of its places."""
+        term = statement.term
+        places = [index for index in term.indices if isinstance(index, Place)] if isinstance(term, Entry) else []
+        picked = [p for p in places if isinstance(p.value, Entry) and self.kinds.get(p.value.name) == "label"]
+        return bool(picked) and len(picked) == len(places)
 
     def _rows(self, order: tuple[Index, ...], group: Group) -> Rows | None:
         """The rows in which the sweeps of a group can follow each other, if there are any."""
@@ -143,8 +157,17 @@ class CLoops:
         if self.kinds[entry.name] == "number":
             return f"({real}){entry.name}" if real == "REAL" else entry.name
         text = self.place(entry.name, entry.indices)
+        if self.kinds[entry.name] == "label":
+            return f"({real}){text}"
         own = "REAL" if self.kinds[entry.name] == "real" else "double"
         return text if own == real else f"({real}){text}"
+
+    def position(self, index: Index) -> str:
+        """A place on an axis: a counter, or what a label says."""
+        if isinstance(index, Place):
+            assert isinstance(index.value, Entry)
+            return self.place(index.value.name, index.value.indices)
+        return counter(index)
 
     def place(self, name: str, indices: tuple[Index, ...]) -> str:
         """x[(i_s * n_c + i_c) * n_k + i_k], or x[start + i_k] in a row; a scalar array has one element."""
@@ -153,5 +176,5 @@ class CLoops:
         text = ""
         for index in indices:
             before = f"({text})" if " " in text else text
-            text = f"{before} * n_{index.axis} + {counter(index)}" if text else counter(index)
+            text = f"{before} * n_{index.axis} + {self.position(index)}" if text else self.position(index)
         return f"{name}[{text or '0'}]"

@@ -16,6 +16,7 @@ from symgrad.algebra.terms import (
     Index,
     Mul,
     Num,
+    Place,
     Position,
     Pow,
     Size,
@@ -127,13 +128,21 @@ class CTerms:
             return {2: square, 3: f"({square} * {inner})", 4: f"{prefix}_square({square})"}[int(exponent)]
         return f"{prefix}_pow({inner}, {self.number(exponent)})"
 
+    def place(self, index: Index) -> str:
+        """A place on an axis as a whole number: a counter, or what a label says."""
+        if not isinstance(index, Place):
+            return counter(index)
+        if isinstance(index.value, Entry):
+            return self.load(index.value, "ptrdiff_t").removeprefix("(ptrdiff_t)")
+        raise UnsupportedError(f"a computed place: {index.name}")
+
     def condition(self, term: Term) -> str:
         """A term that is 1 or 0, as a condition."""
         match term:
             case Compare(relation, left, right):
                 return f"{self.text(left)} {relation} {self.text(right)}"
             case Delta(left, right):
-                return f"{counter(left)} == {counter(right)}"
+                return f"{self.place(left)} == {self.place(right)}"
             case Mul(factors):
                 return " && ".join(f"({self.condition(factor)})" for factor in factors)
         return f"{self.text(term)} != 0"
