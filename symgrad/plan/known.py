@@ -20,7 +20,7 @@ def known_in_forward(plan: KernelPlan, axis: str, apart: Collection[str]) -> Ker
     wanted = [
         s.name
         for s in plan.backward.statements
-        if is_sum_over(s, axis) and s.name not in apart and not _upstream(_closure([s.name], plan.backward))
+        if is_sum_over(s, axis) and s.name not in apart and not _upstream(needed_for([s.name], plan.backward))
     ]
     if not wanted or not plan.layer.scalar_output:
         return plan
@@ -35,7 +35,13 @@ def known_in_forward(plan: KernelPlan, axis: str, apart: Collection[str]) -> Ker
     )  # fmt: skip
 
 
-def _closure(names: Collection[str], procedure: Procedure) -> list[Statement]:
+def pruned(procedure: Procedure, wanted: Collection[str]) -> Procedure:
+    """A procedure without what these of its results do not need."""
+    results = tuple(pair for pair in procedure.results if pair[1] in wanted)
+    return replace(procedure, statements=tuple(needed_for([n for _, n in results], procedure)), results=results)
+
+
+def needed_for(names: Collection[str], procedure: Procedure) -> list[Statement]:
     """The statements that these names need, themselves included, in order."""
     needed = set(names)
     for statement in reversed(procedure.statements):
@@ -56,14 +62,13 @@ def _forward(plan: KernelPlan, wanted: Collection[str]) -> tuple[Procedure, dict
     taken = {*computed, *plan.names.values(), *(s.name for s in plan.backward.statements if s.name not in wanted)}
     names: dict[str, str] = {}
     added: list[Statement] = []
-    for statement in _closure(wanted, plan.backward):
+    for statement in needed_for(wanted, plan.backward):
         term = with_names(statement.term, names)
         same = next((s for s in (*computed.values(), *added) if (s.term, s.indices) == (term, statement.indices)), None)
         name = same.name if same is not None else free_name(statement.name, taken)
         if same is None:
             taken.add(name)
-            formula = statement.formula.replace(statement.name, name, 1)
-            added.append(replace(statement, name=name, term=term, formula=formula, needed_by=(name,)))
+            added.append(_renamed(replace(statement, term=term, needed_by=(name,)), name))
         names[statement.name] = name
     own = {*computed, *(s.name for s in added)}
     reads = dict.fromkeys([*plan.forward.reads, *(n for s in added for n in sorted(s.term.names - own))])
@@ -74,9 +79,19 @@ def _forward(plan: KernelPlan, wanted: Collection[str]) -> tuple[Procedure, dict
 def _backward(procedure: Procedure, wanted: Collection[str], names: dict[str, str]) -> Procedure:
     """The backward pass that reads these sums, without what only they needed."""
     kept = {name: names[name] for name in wanted}
-    rest = [replace(s, term=with_names(s.term, kept)) for s in procedure.statements if s.name not in wanted]
-    results = tuple((what, kept.get(name, name)) for what, name in procedure.results)
+    others = [statement for statement in procedure.statements if statement.name not in wanted]
+    taken = {*procedure.reads, *(s.name for s in procedure.statements), *kept.values()}
+    clashing = {s.name: free_name(s.name, taken) for s in others if s.name in kept.values()}
+    new = {**kept, **clashing}
+    rest = [_renamed(replace(s, term=with_names(s.term, new)), clashing.get(s.name, s.name)) for s in others]
+    results = tuple((what, new.get(name, name)) for what, name in procedure.results)
     whole = Procedure(tuple(dict.fromkeys((*procedure.reads, *kept.values()))), tuple(rest), results)
-    statements = tuple(_closure([name for _, name in results], whole))
+    statements = tuple(needed_for([name for _, name in results], whole))
     used = {name for statement in statements for name in statement.term.names} | {name for _, name in results}
     return Procedure(tuple(name for name in whole.reads if name in used), statements, results)
+
+
+def _renamed(statement: Statement, name: str) -> Statement:
+    """A statement with another name, in its formula too."""
+    formula = name + statement.formula.removeprefix(statement.name)
+    return statement if name == statement.name else replace(statement, name=name, formula=formula)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from symgrad.algebra.terms import Size
 from symgrad.plan.exchanges import Exchange, Stages, Step, moment_parts, sum_parts, uses
-from symgrad.plan.known import known_in_forward
+from symgrad.plan.known import known_in_forward, pruned
 from symgrad.plan.moments import find_moments
 from symgrad.plan.names import free_name
 from symgrad.plan.partial import made_of, partial_sums
@@ -61,6 +61,9 @@ def shard(plan: KernelPlan, axis: str) -> ShardedPlan:
     """
     require_shardable(plan, axis)
     plan = known_in_forward(plan, axis, partial_sums(plan, axis))
+    saved = _saved(plan)
+    outputs = [plan.names[name] for name in plan.layer.outputs]
+    plan = replace(plan, saved=saved, from_statistics=(), forward=pruned(plan.forward, {*saved, *outputs}))
     taken = {*plan.names.values(), *(s.name for p in (plan.forward, plan.backward) for s in p.statements)}
     total = Size(free_name(f"all_{axis}", {each.name for each in plan.layer.axes}))
     moments = [replace(m, squares=_statement(m.squares, axis, total)) for m in find_moments(plan.forward, axis)]

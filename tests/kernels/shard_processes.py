@@ -18,7 +18,8 @@ class Processes:
     """A pool of processes, the first n of which make a group, for n = 1 to 4."""
 
     def __init__(self, folder: Path) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["torch", "torch.distributed"])  # imported once for all of them
         pipes = [context.Pipe() for _ in range(LARGEST)]
         self.pipes = [ours for ours, _ in pipes]
         self.processes = [

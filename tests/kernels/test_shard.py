@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from emitted import shape_of
+from random_layers import random_layer
 from shard_processes import Processes, loaded
 
 from symgrad import pipeline
@@ -49,6 +50,11 @@ r[s, c] = size[s] * u[s, c] / sqrt(q[c] + 1) + m[c] / size[s]
 output r""",
     "only_count": "input x[s, c]\ny[s, c] = x[s, c] / sqrt(size[s])\noutput y",
     "penalty": "input x[s, c]\nparameter w[c]\nL = mean[s, c](w[c] * x[s, c]**2) + sum[c](w[c]**2)\noutput L",
+    "renamed": """input x[s, c]
+constant eps = 0.5
+u[c] = sum[a, b](eps + x[a, b])**2 + mean[s](x[s, c]**2)
+L = sum[c](u[c] * mean[s](x[s, c])) - mean[s, c](tanh(x[s, c]))
+output L""",
     "pairs": "input x[s, c], u[r=s, c]\ny[s, r] = sum[c](x[s, c] * u[r, c])\noutput y",
     "places": "input x[s, c]\ny[s, c] = where(s < 2, x[s, c], 0)\noutput y",
     "inside": "input x[s, c], u[c]\nlabel t[c] in c\ny[s, c] = x[s, c] * u[t[c]] * where(size[s] < s, 1, 2)\noutput y",
@@ -99,7 +105,8 @@ class Case:
 
     def __init__(self, name, axis, lengths, processes, folder, ddp=False, seed=0, dtype=torch.float64, change=str):
         self.layer, self.axis, self.lengths, self.ddp = layer_of(name), axis, lengths, ddp
-        self.sizes = {**SIZES, axis: (sum(lengths),)}
+        self.sizes = {a.name: SIZES[a.name] if a.variadic else SIZES[a.name][:1] for a in self.layer.axes}
+        self.sizes[axis] = (sum(lengths),)
         self.random = torch.Generator().manual_seed(seed)
         self.tensors = [self._tensor(t).to(torch.int64 if t.role == "label" else dtype) for t in self.layer.tensors]
         leaves = [t.clone().double().requires_grad_() if t.is_floating_point() else t for t in self.tensors]
@@ -200,6 +207,7 @@ LAYERS = [
     ("penalty", "s", "reduce", ""),
     ("weight_norm", "i", "reduce", "reduce"),
     ("names", "dist", "reduce", "reduce"),
+    ("renamed", "c", "reduce reduce", "reduce"),
 ]
 """A layer, the sharded axis, and the collectives of the forward and of the backward pass; "parameters" stands for
 the one that only ddp=False needs, "upstream" for the one that only ddp=True needs."""
@@ -217,6 +225,28 @@ def test_parts_give_the_whole(name, axis, forward, backward, number, ddp, proces
         assert case.collectives() == tuple(map(tuple, expected))
     else:
         assert case.collectives() == ((), ())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5, 7, 101, 104])
+def test_parts_of_random_layers(seed, processes, tmp_path):
+    name = f"random_{seed}"
+    OWN[name] = random_layer(seed, 1 + 2 * (seed > 100))
+    for number, axis in enumerate(layer_of(name).axes):
+        case = Case(name, axis.name, SHARDS[4 - number], processes, tmp_path, ddp=bool(seed % 2))
+        assert max(case.errors().values()) < 1e-12, (axis.name, case.errors())
+
+
+def test_the_rule_of_merging_is_proved():
+    """The rule of `_merged`, for parts of one length: mean and squares of the whole from those of the parts."""
+    text = """input x[r, i]
+part[r] = mean[i](x[r, i])
+squares[r] = sum[i]((x[r, i] - part[r])**2)
+m = mean[r, i](x[r, i])
+q = sum[r, i]((x[r, i] - m)**2)
+output q"""
+    claims = ["m = sum[r](size[i] * part[r]) / sum[r](size[i])", "q = sum[r](squares[r] + size[i] * (part[r] - m)**2)"]
+    found = pipeline.prove(pipeline.derive(from_text(text, "parts")), [*claims, "q = sum[r](squares[r])"])
+    assert [proof.verdict for _, proof in found] == ["proved", "proved", "refuted"]
 
 
 def test_it_sees_weights_by_processes(processes, tmp_path):

@@ -16,7 +16,7 @@ from symgrad.render.kernels.shapes import Shapes
 from symgrad.render.kernels.shard_lines import ShardLines
 from symgrad.render.kernels.shard_words import about_lines, convention_lines, function_doc
 from symgrad.render.kernels.small import LABEL, OWN, WIDE
-from symgrad.render.kernels.words import call_lines, class_name, fit, header, signature, whole_lines
+from symgrad.render.kernels.words import call_lines, class_name, filled_call, fit, header, signature, whole_lines
 
 
 def shard_kernel(sharded: ShardedPlan) -> TorchKernel:
@@ -151,7 +151,7 @@ class _Writer:
         lines = [f"result = {self._first(self.tensors)}.dtype", dtypes, *lines, "", *body, ""]
         renamed = {s.term.name for s in plan.forward.statements if isinstance(s.term, Entry)}
         hidden = [f"{n}.clone()" if n in renamed else n for n in self._hidden()]  # no tensor is returned twice
-        lines.append(f"return {', '.join([*results, *hidden])}")
+        lines += _returned([*results, *hidden])
         arguments = ", ".join([*(n for n, _ in self.tensors), *self.constants, self.group, self.ddp])
         return Function("forward", arguments, (), fit(lines))
 
@@ -196,9 +196,7 @@ class _Writer:
         arguments += ["needs"] if len(results) > 1 else []
         cotangents = ", ".join(shown(name, indices, plan.layer) for name, indices in self._cotangents().items())
         doc = f"The gradients of the inputs from {cotangents}."
-        lines = [*lines, "", *body, "", *call_lines("return ", results)] if len(results) > 1 else [
-            *lines, "", *body, "", f"return {results[0]}"
-        ]  # fmt: skip
+        lines = [*lines, "", *body, "", *(call_lines("return ", results) if len(results) > 1 else _returned(results))]
         return Function("_gradients", ", ".join(arguments), (doc,), fit(lines))
 
     def _backward(self, gradients: Function) -> Function:
@@ -215,10 +213,11 @@ class _Writer:
         like = [*saved, *self._cotangents()][0]
         lines.append(f"{_dtypes([gradients.signature])} = _compute_dtypes({like}.device, *ctx.dtypes)")
         lines += self._cotangent_lines()
-        lines.append(f"{', '.join(f'd_{what}' for what in results)} = _gradients({gradients.signature})")
+        left = ", ".join(f"d_{what}" for what in results)
+        lines += filled_call(f"{left} = _gradients", gradients.signature.split(", "))
         lines += self._gradient_lines()
         returned = [f"_cast(d_{n}, ctx.dtypes[{p}])" if n in results else "None" for p, n in enumerate(tensors)]
-        lines.append(f"return {', '.join([*returned, *['None' for _ in (*self.constants, self.group, self.ddp)]])}")
+        lines += _returned([*returned, *["None" for _ in (*self.constants, self.group, self.ddp)]])
         names = ", ".join(self._cotangents())
         return Function("backward", f"ctx, {names}{', *_' if self._hidden() else ''}", (), fit(lines))
 
@@ -260,6 +259,12 @@ class _Writer:
                 f'    {left} = _reduced({self.group}, "SUM", {given})',
             ]
         return lines
+
+
+def _returned(values: Sequence[str]) -> list[str]:
+    """What a function returns, in brackets where that is long."""
+    lines = filled_call("return ", values)
+    return [f"return {', '.join(values)}"] if len(lines) == 1 else lines
 
 
 def _dtypes(lines: Sequence[str]) -> str:

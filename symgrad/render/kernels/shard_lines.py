@@ -12,7 +12,7 @@ from symgrad.render.kernels.layout import flat_items, tuple_text
 from symgrad.render.kernels.products import scaled
 from symgrad.render.kernels.small import OWN, WIDE, raw
 from symgrad.render.kernels.torch_lines import TorchLines
-from symgrad.render.kernels.words import assignment, call_lines, comment
+from symgrad.render.kernels.words import assignment, comment, filled_call
 
 
 @dataclass
@@ -91,7 +91,7 @@ class ShardLines(TorchLines):
         left = [*([f"n_{self.total}"] if exchange.counts else []), *(part.whole.name for part in exchange.parts)]
         right = [*([self.counts] if exchange.counts else []), *(part.own.name for part in exchange.parts)]
         call = [self.group, f'"{exchange.operation.upper()}"', *right]
-        return call_lines(f"{_left(left)} = _reduced", call)
+        return filled_call(f"{_left(left)} = _reduced", call)
 
     def _gathered(self, exchange: Exchange) -> list[str]:
         """Several operations: the parts of all processes, put together by each of them."""
@@ -99,7 +99,7 @@ class ShardLines(TorchLines):
         names = [*([self.counts] if exchange.counts else []), *(part.own.name for part in exchange.parts)]
         lines = [
             "# the parts of all processes, a row for each",
-            *call_lines(f"{_left(names)} = _gathered", [self.group, *names]),
+            *filled_call(f"{_left(names)} = _gathered", [self.group, *names]),
         ]
         for place, part in enumerate(exchange.parts):
             whole, own = part.whole.name, part.own.name

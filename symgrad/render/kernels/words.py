@@ -191,6 +191,14 @@ def listed(names: Sequence[str]) -> str:
     return "".join(f"\n    {line}" for line in lines) + "\n"
 
 
+def filled_call(function: str, arguments: Sequence[str]) -> list[str]:
+    """A call on one line, or its arguments on a line of their own where they fit on one."""
+    inner = ", ".join(arguments)
+    if len(f"{function}({inner})") > WIDTH and len(inner) + 4 <= WIDTH:
+        return [f"{function}(", f"    {inner}", ")"]
+    return call_lines(function, arguments)
+
+
 def safe(text: str) -> str:
     """A user's text as part of a docstring: nothing in it can end the string or start an escape."""
     return "".join(c if c.isprintable() else " " for c in text).replace("\\", "/").replace('"', "'")
