@@ -19,6 +19,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("__init__",),
+    ("torch",),
     ("door",),
     ("pipeline",),
     ("check",),

@@ -50,11 +50,6 @@ class Door:
         return [(f"d_{self.plan.names[name]}", self.plan.layer.entry(name).indices) for name in self.plan.layer.outputs]
 
     @property
-    def out(self) -> str:
-        """The keyword for results that the caller gives; names that end with _ are free for emitted code."""
-        return "out" if "out" not in self.plan.names.values() else "out_"
-
-    @property
     def like(self) -> str:
         """What of `saved` has the arrays' dtype, or nothing."""
         saved = [name for name in self.plan.saved if name in self.tensors]
@@ -68,14 +63,14 @@ class Door:
     def functions(self) -> tuple[Function, Function]:
         """`forward` and `backward`, for arrays."""
         doc = (f"Compute {output_text(self.plan)}, and what `backward` needs.", "", "Args:",
-               *argument_lines(self.plan), f"    {self.out}: {self._out_text()}")  # fmt: skip
+               *argument_lines(self.plan), f"    out: {self._out_text()}")  # fmt: skip
         names = self.tensors
         lines = [
             *call_lines(f"dtype, {', '.join(names)} = _arrays", [f'"{", ".join(names)}"', "None", *names]),
-            *call_lines("return _forward", ["dtype", *names, *self.constants, self.out]),
+            *call_lines("return _forward", ["dtype", *names, *self.constants, "out"]),
         ]
         constants = signature(self.plan).split(", *, ")
-        given = f"{constants[0]}, *, {''.join(f'{c}, ' for c in constants[1:])}{self.out}=None"
+        given = f"{constants[0]}, *, {''.join(f'{c}, ' for c in constants[1:])}out=None"
         forward = Function("forward", given, doc, fit(lines))
         return forward, self._backward_for_arrays()
 
@@ -98,7 +93,8 @@ class Door:
         if arrays:
             lines = call_lines(f"dtype, {', '.join(arrays)} = _arrays", [f'"{", ".join(arrays)}"', like, *arrays])
         else:
-            lines = [f"dtype = {like}"]
+            lines = [f"dtype = {like if self.like else f'_dtype_of({self.cotangents[0][0]})'}"]
+            self.used.update([] if self.like else ["dtype_of"])
         cotangents = [name for name, _ in self.cotangents]
         lines += call_lines("return _backward", ["dtype", "saved", *cotangents, "out"])
         scalar = self.plan.layer.scalar_output
@@ -122,21 +118,21 @@ class Door:
         kept = [wide.get(name, name) for name in self.plan.saved]
         results = self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
         lines += [*self._call(self.forward), *call_lines(f"return {results}, Saved", kept)]
-        arguments = ", ".join(["dtype", *self.tensors, *self.constants, self.out])
+        arguments = ", ".join(["dtype", *self.tensors, *self.constants, "out"])
         return Function("_forward", arguments, ("`forward`, for arrays that the C functions can read.",), fit(lines))
 
     def _outs(self) -> list[str]:
         if len(self.outputs) == 1:
             return []
-        return [f"{', '.join(f'out_{name}_' for name in self.outputs)} = _several({self.out}, {len(self.outputs)})"]
+        return [f"{', '.join(f'out_{name}_' for name in self.outputs)} = _several(out, {len(self.outputs)})"]
 
     def _room(self, argument: Argument, shapes: Shapes) -> str:
         """Where a result of the forward pass goes."""
         shape = shapes.shape(argument.indices or ())
         if argument.role == KEPT:
             return f"np.empty({shape})" if argument.type == "double" else f"_empty({shape}, dtype)"
-        given = self.out if len(self.outputs) == 1 else f"out_{argument.name}_"
-        return f'_result("{self.out}", {given}, {shape}, dtype, read_)'
+        given = "out" if len(self.outputs) == 1 else f"out_{argument.name}_"
+        return f'_result("out", {given}, {shape}, dtype, read_)'
 
     def _inner_backward(self) -> Function:
         plan, shapes, results = self.plan, self._shapes(self.backward), self.plan.backward.results

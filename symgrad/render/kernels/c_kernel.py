@@ -14,7 +14,8 @@ from symgrad.render.kernels.records import CHeader, CKernel, CSource, Field, Ren
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.words import header
 
-MODULES = frozenset(("ctypes", "hashlib", "os", "platform", "struct", "subprocess", "tempfile"))
+MODULES = frozenset(("Path", "atexit", "ctypes", "hashlib", "lru_cache", "os", "platform", "prepare", "shlex", "shutil",
+                     "struct", "subprocess", "tempfile"))  # fmt: skip
 """What the Python file imports; a layer of such a name gets an underscore behind it there."""
 
 

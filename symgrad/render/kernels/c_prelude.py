@@ -23,21 +23,26 @@ def pruned(text: str, code: str) -> list[str]:
     A function's comment goes with it, and so do conditions that have nothing left in them.
     """
     pieces = list(_pieces(text.splitlines()))
-    while True:
-        kept = [(name, lines) for name, lines in pieces if not name or _is_used(name, pieces, code)]
-        if len(kept) == len(pieces):
-            return _without_gaps([line for _, lines in _closed(kept) for line in lines])
-        pieces = kept
+    uses = [_identifiers("\n".join(lines)) for _, lines in pieces]
+    needed = _identifiers(code).union(*(words for (name, _), words in zip(pieces, uses, strict=True) if not name))
+    found = set[str]()
+    while found != needed:
+        found = set(needed)
+        needed.update(*(words for (name, _), words in zip(pieces, uses, strict=True) if name in found))
+    kept = [(name, lines) for name, lines in pieces if not name or name in found]
+    return _without_gaps([line for _, lines in _closed(kept) for line in lines])
 
 
 Piece = tuple[str, list[str]]
 """A function's or macro's name, or "" for other lines, and its lines."""
 
 
-def _is_used(name: str, pieces: Sequence[Piece], code: str) -> bool:
-    pattern = re.compile(rf"\b{name}\b")
-    others = (line for other, lines in pieces if other != name for line in lines)
-    return bool(pattern.search(code)) or any(pattern.search(line) for line in others)
+def _identifiers(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_]\w*", _without_comments(text)))
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[Piece]:

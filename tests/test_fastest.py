@@ -1,0 +1,99 @@
+"""`symgrad.torch.function`: one name, the fastest backend that applies, never an error because one does not."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+import symgrad
+from symgrad.errors import InputError
+
+torch = pytest.importorskip("torch")
+fastest = pytest.importorskip("symgrad.torch")
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: apt-get install gcc")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def private_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def softmax_is_right(function) -> bool:
+    x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    seed = torch.randn(3, 4, dtype=torch.float64)
+    found = torch.autograd.grad(function(x), x, seed)[0]
+    return torch.allclose(found, torch.autograd.grad(torch.softmax(x, -1), x, seed)[0])
+
+
+@needs_compiler
+def test_c_on_the_cpu():
+    function = fastest.function("softmax")
+    assert function.backend(torch.ones(2, 3)) == "c"
+    assert softmax_is_right(function)
+    assert function.skipped == {}
+
+
+def test_elsewhere_plain_torch():
+    function = fastest.function("softmax")
+    assert function.backend(torch.ones(2, 3, device="meta")) == "torch"
+    assert function(torch.ones(2, 3, device="meta")).shape == (2, 3)
+
+
+def test_without_a_compiler_plain_torch_and_no_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    function = fastest.function("softmax")
+    assert softmax_is_right(function)
+    assert function.backend(torch.ones(2, 3)) == "torch"
+    assert "no-such-compiler was not found" in function.skipped["c"]
+
+
+def test_what_c_cannot_do_plain_torch_does():
+    function = fastest.function("embedding")
+    table = torch.arange(6.0).reshape(3, 2).requires_grad_()
+    assert function(table, torch.tensor([2, 0])).tolist() == [[4, 5], [0, 1]]
+    assert "embedding" in function.skipped["c"]
+
+
+@needs_compiler
+def test_more_orders_than_c_has_are_torchs():
+    function = fastest.function("softmax", orders=2)
+    x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    assert function.backend(x) == "torch"
+    assert torch.autograd.gradgradcheck(function, x)
+
+
+@needs_compiler
+def test_layers_and_files_of_ones_own(tmp_path):
+    text = "input x[i...]\nconstant a = 2\ny[i] = a * x[i]\noutput y"
+    path = tmp_path / "twice.sg"
+    path.write_text(text, encoding="utf-8")
+    for layer in (symgrad.Layer(text, name="twice"), path, str(path)):
+        function = fastest.function(layer)
+        assert function(torch.ones(2), a=3.0).tolist() == [3, 3]
+        assert function.backend(torch.ones(2)) == "c"
+    path.write_text(text.replace("a * x[i]", "a + x[i]"), encoding="utf-8")
+    assert fastest.function(path)(torch.ones(2)).tolist() == [3, 3]
+
+
+def test_what_is_no_tensor_is_named():
+    with pytest.raises(TypeError, match="x must be a floating-point tensor, not list"):
+        fastest.function("softmax")([1.0, 2.0])
+
+
+def test_wrong_questions_are_answered():
+    with pytest.raises(InputError, match="has no backend 'fortran'"):
+        fastest.function("softmax", backends=["fortran"])
+    with pytest.raises(InputError, match="c cannot be differentiated 2 times"):
+        fastest.function("softmax", backends=["c"], orders=2)
+    with pytest.raises(InputError, match="no_such_layer"):
+        fastest.function("no_such_layer")
+
+
+@needs_compiler
+def test_the_only_backend_that_is_named_says_why_it_cannot():
+    with pytest.raises(symgrad.SymgradError, match="embedding"):
+        fastest.function("embedding", backends=["c"])(torch.ones(3, 2), torch.tensor([1]))
