@@ -100,6 +100,7 @@ class KernelPlan:
         backward: computes the gradients from saved values and the outputs' cotangents.
         from_statistics: for each statistic, the gradients by its cotangent alone.
         ahead: sums that the forward pass adds up for the backward pass (ahead.py), with their dimensions.
+        whole: the same plan with these sums in the backward pass, for backends that differentiate it again.
     """
 
     layer: Layer
@@ -110,6 +111,7 @@ class KernelPlan:
     backward: Procedure
     from_statistics: tuple[tuple[str, Procedure], ...]
     ahead: tuple[tuple[str, tuple[Index, ...]], ...] = ()
+    whole: KernelPlan | None = None
 
     def indices(self, name: str) -> tuple[Index, ...]:
         """The dimensions of anything that has a Python name in this plan."""

@@ -13,10 +13,11 @@ from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.torch_kernel import torch_kernel
+from symgrad.render.kernels.triton_kernel import triton_kernel
 
 BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {"numpy": numpy_kernel, "torch": torch_kernel}
 """For each backend what makes the record that its template lays out."""
-PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_kernel}
+PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_kernel, "triton": triton_kernel}
 """Backends that cannot do every layer; they are used where they are named."""
 
 

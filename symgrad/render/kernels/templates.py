@@ -37,3 +37,9 @@ def fill(template: str, record: Any) -> str:
     if wanted != given:
         raise SymgradError(f"template {template} and {type(record).__name__} differ in {sorted(wanted ^ given)}")
     return env.get_template(template).render(asdict(record))
+
+
+def block(template: str, name: str, record: Any) -> str:
+    """One block of a template, filled from a record."""
+    found = environment().get_template(template)
+    return "".join(found.blocks[name](found.new_context(asdict(record)))).strip("\n")
