@@ -38,7 +38,7 @@ def sums_ahead(plan: KernelPlan, proves: Proves) -> KernelPlan:
     kept = (*(name for name in plan.saved), *(unit.name for unit in units.values()))
     return replace(
         plan, forward=forward, backward=backward, ahead=tuple((u.name, u.indices) for u in units.values()),
-        saved=tuple(name for name in kept if name in _needed_names(backward, plan)),
+        saved=tuple(name for name in kept if name in _needed_names(backward, plan)), whole=plan,
     )  # fmt: skip
 
 

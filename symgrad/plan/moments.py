@@ -18,6 +18,7 @@ from symgrad.algebra.terms import MINUS_ONE, Add, Entry, Index, Mul, Pow, Sum, T
 from symgrad.plan.formula import mean_of
 from symgrad.plan.records import Procedure, Statement
 from symgrad.plan.share import reduction
+from symgrad.plan.sweeps import Sweep
 
 SQUARE = Fraction(2)
 
@@ -71,6 +72,23 @@ def find_moments(procedure: Procedure, axis: str) -> tuple[Moments, ...]:
         ][:1]  # fmt: skip
         means = {name: mean for name, mean in means.items() if name not in {m.mean.name for m in found}}
     return tuple(found)
+
+
+def moments_of(first: Sweep, second: Sweep) -> Moments | None:
+    """The moments that two sweeps compute, if they compute nothing else."""
+    if len(first.reductions) != 1 or len(second.reductions) != 1 or second.before:
+        return None
+    if first.each or first.arrays or second.arrays or second.axes != first.axes:
+        return None
+    (mean,), (squares,) = first.reductions, second.reductions
+    found, total = mean_of(mean.term), reduction(squares.term)
+    if found is None or found[1] or total is None or not isinstance(total[0], Sum) or squares.indices != mean.indices:
+        return None
+    array, middle = found[0].body, Entry(mean.name, mean.indices)
+    if not isinstance(array, Entry) or set(total[0].indices) != set(found[0].indices):
+        return None
+    body = _unfolded(total[0].body, {statement.name: statement for statement in second.each})
+    return Moments(array, found[0].indices, mean, squares) if body == squares_around(array, middle) else None
 
 
 def _sum_over(statement: Statement, axis: str) -> Sum | None:

@@ -102,6 +102,7 @@ class KernelPlan:
         ahead: sums that the forward pass adds up for the backward pass (ahead.py), with their dimensions.
         tangents: computes the outputs' and the statistics' tangents from saved values and the tensors'
             tangents; where it is there, `saved` and `forward` serve it (forward_mode.py).
+        whole: the same plan with these sums in the backward pass, for backends that differentiate it again.
     """
 
     layer: Layer
@@ -113,6 +114,7 @@ class KernelPlan:
     from_statistics: tuple[tuple[str, Procedure], ...]
     ahead: tuple[tuple[str, tuple[Index, ...]], ...] = ()
     tangents: Procedure | None = None
+    whole: KernelPlan | None = None
 
     def indices(self, name: str) -> tuple[Index, ...]:
         """The dimensions of anything that has a Python name in this plan."""

@@ -16,10 +16,10 @@ import pytest
 from symgrad import pipeline
 from symgrad.check.kernels import argument_of, array_of, load_kernel, relative_error, sizes_of
 from symgrad.check.samples import sensible_point
+from symgrad.errors import UnsupportedError
 from symgrad.notation.library import from_text, gallery, load
 from symgrad.plan.ahead import sums_ahead
 from symgrad.prove.verdict import Prover
-from symgrad.render.kernels.c_terms import UnsupportedError
 
 COMPILER = shutil.which("gcc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no gcc: apt-get install gcc")

@@ -15,11 +15,11 @@ import pytest
 from symgrad import pipeline
 from symgrad.algebra.terms import Index
 from symgrad.check.kernels import load_kernel, relative_error
+from symgrad.errors import UnsupportedError
 from symgrad.notation.library import from_text, load
 from symgrad.plan.absent import without
 from symgrad.plan.sweeps import all_sweeps
 from symgrad.render.kernels.c_rows import LANES, PART, ROW, TILE, Rows
-from symgrad.render.kernels.c_terms import UnsupportedError
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc: apt-get install gcc")
 NORM = """

@@ -360,7 +360,7 @@ def test_the_documents_example(processes, tmp_path):
     """docs/distributed.md: the command, then the code in each of four processes."""
     text = (Path(__file__).parents[2] / "docs" / "distributed.md").read_text(encoding="utf-8")
     command = re.search(r"^python -m symgrad (.*)$", text, re.MULTILINE)[1]
-    assert main(command.replace("kernels", str(tmp_path / "kernels")).split()) == 0
+    assert main(command.replace("fused", str(tmp_path / "fused")).split()) == 0
     code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
     answers = processes.run(tmp_path, code, [None] * 4, work="example")
     x, t = (torch.cat(parts) for parts in zip(*(answer["given"] for answer in answers), strict=True))

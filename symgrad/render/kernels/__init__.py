@@ -15,12 +15,13 @@ from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.shard_kernel import shard_kernel
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.torch_kernel import torch_kernel
+from symgrad.render.kernels.triton_kernel import triton_kernel
 
 BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {
     "numpy": numpy_kernel, "torch": torch_kernel, "jax": jax_kernel,
 }  # fmt: skip
 """For each backend what makes the record that its template lays out."""
-PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_files}
+PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_files, "triton": triton_kernel}
 """Backends that cannot do every layer; they are used where they are named.
 
 Each makes the record of its template, or the whole file where there are others beside it."""

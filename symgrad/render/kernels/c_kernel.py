@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_header import declarations, summary
 from symgrad.render.kernels.c_prelude import prelude
 from symgrad.render.kernels.c_source import CFunction, c_function, indented, packed
-from symgrad.render.kernels.c_terms import UnsupportedError
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.records import CHeader, CKernel, CSource, Field, Rendered

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from symgrad.algebra.terms import Entry, Index, Place
+from symgrad.errors import UnsupportedError
 from symgrad.notation.layer import Layer
 from symgrad.plan.absent import kept, without
 from symgrad.plan.cost import Group, groups_of
 from symgrad.plan.records import Procedure, Statement
 from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, sweeps_of
-from symgrad.render.kernels.c_moments import Moments
+from symgrad.render.kernels.c_moments import RowMoments
 from symgrad.render.kernels.c_nest import Nest
 from symgrad.render.kernels.c_rows import Rows, axes_of
-from symgrad.render.kernels.c_terms import CTerms, UnsupportedError, comment, counter
+from symgrad.render.kernels.c_terms import CTerms, comment, counter
 
 
 @dataclass
@@ -87,7 +88,7 @@ class CLoops:
             sweep = waiting.pop(0)
             for statement in sweep.before:
                 self._small(statement)
-            moments = Moments.of(sweep, waiting[0], order) if waiting else None
+            moments = RowMoments.of(sweep, waiting[0], order) if waiting else None
             if moments is not None:
                 del waiting[0]
                 moments.write(self)

@@ -11,55 +11,50 @@ read once for both; and each sum is of numbers close to 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from symgrad.algebra.terms import Add, Entry, Index, Mul, Num, Pow, Sum, Term
-from symgrad.plan.formula import mean_of
+from symgrad.algebra.terms import Index
+from symgrad.plan.moments import Moments, moments_of
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
 from symgrad.render.kernels.c_terms import CTerms, counter, fetching, row_counters
-
-_ONE = Fraction(1)
 
 if TYPE_CHECKING:
     from symgrad.render.kernels.c_loops import CLoops
 
 
 @dataclass(frozen=True)
-class Moments:
-    """The statements of a mean and of a sum, or a mean, of squares around it.
+class RowMoments:
+    """Moments that are added up row by row and merged.
 
     Attributes:
-        array: what they are of.
-        mean: m = mean(x).
-        squares: the reduction of (x - m)^2.
+        moments: the statements.
         order: the loop nest.
     """
 
-    array: Entry
-    mean: Statement
-    squares: Statement
+    moments: Moments
     order: tuple[Index, ...]
 
     @classmethod
-    def of(cls, first: Sweep, second: Sweep, order: tuple[Index, ...]) -> Moments | None:
+    def of(cls, first: Sweep, second: Sweep, order: tuple[Index, ...]) -> RowMoments | None:
         """The moments that two sweeps compute, if they compute just these, by rows that have to be merged."""
-        if len(first.reductions) != 1 or len(second.reductions) != 1 or second.before:
+        found = moments_of(first, second)
+        if found is None:
             return None
-        if first.each or first.arrays or second.arrays or second.axes != first.axes:
-            return None
-        mean, squares = first.reductions[0], second.reductions[0]
-        array, total = _array_of(mean), reduction(squares.term)
-        axes = {index.axis for index in mean.indices}
+        axes = {index.axis for index in found.mean.indices}
         merged = order[-1].axis not in axes and axes < {index.axis for index in order[:-1]}
-        if array is None or total is None or not merged or squares.indices != mean.indices:
-            return None
-        found = mean_of(mean.term)
-        same = found is not None and isinstance(total[0], Sum) and set(total[0].indices) == set(found[0].indices)
-        centred = _unfolded(total[0].body, second)
-        return cls(array, mean, squares, order) if same and centred == _square(array, mean) else None
+        return cls(found, order) if merged else None
+
+    @property
+    def mean(self) -> Statement:
+        """The mean's statement."""
+        return self.moments.mean
+
+    @property
+    def squares(self) -> Statement:
+        """The statement of the squares."""
+        return self.moments.squares
 
     def write(self, loops: CLoops) -> None:
         """The loops: rows in parallel, then merged in order."""
@@ -75,7 +70,7 @@ class Moments:
         line("for (ptrdiff_t row = 0; row < rows; row++) {")
         line("const ptrdiff_t start = row * length;")
         loops.row = self.order
-        value = loops.load(self.array, "REAL")
+        value = loops.load(self.moments.array, "REAL")
         line(f"/* {self.mean.formula}, for this row */")
         self._added(loops, "total", k, f"(double){value}", "double", fetched=True)
         line("const double middle = total / (double)length;")
@@ -127,24 +122,3 @@ class Moments:
         coefficient = CTerms(loops.load, "double").text(found[1])
         if coefficient != "1.0":
             line(f"for (ptrdiff_t i = 0; i < {self._size}; i++) {statement.name}[i] *= {coefficient};")
-
-
-def _array_of(statement: Statement) -> Entry | None:
-    """The array of which a statement is the mean, if it is one."""
-    found = mean_of(statement.term)
-    if found is None or found[1] or not isinstance(found[0].body, Entry):
-        return None
-    return found[0].body
-
-
-def _square(array: Entry, mean: Statement) -> Term:
-    """(x - m)^2."""
-    return Pow(Add((array, Mul((Num(-_ONE), Entry(mean.name, mean.indices))))), _ONE + _ONE)
-
-
-def _unfolded(term: Term, sweep: Sweep) -> Term:
-    """The term with what is computed for each element written out."""
-    values = {Entry(statement.name, statement.indices): statement.term for statement in sweep.each}
-    if isinstance(term, Entry):
-        return values.get(term, term)
-    return term.rebuild(tuple(_unfolded(child, sweep) for child in term.children)) if term.children else term

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from symgrad.algebra.terms import Entry
+from symgrad.errors import UnsupportedError
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
 from symgrad.render.kernels.c_hoist import Hoist
 from symgrad.render.kernels.c_rows import CHUNK, TILE, Rows, axes_of
 from symgrad.render.kernels.c_sums import CHUNKS, Total
-from symgrad.render.kernels.c_terms import CTerms, UnsupportedError, comment, counter, fetching, reached
+from symgrad.render.kernels.c_terms import CTerms, comment, counter, fetching, reached
 
 if TYPE_CHECKING:
     from symgrad.render.kernels.c_loops import CLoops

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgrad.algebra.terms import Index, Reduce, Sum
+from symgrad.errors import UnsupportedError
 from symgrad.plan.records import Axes, Statement
 from symgrad.plan.share import reduction
-from symgrad.render.kernels.c_terms import UnsupportedError, counter, row_counters
+from symgrad.render.kernels.c_terms import counter, row_counters
 
 ROW, LANES, PART, CHUNK = "row", "lanes", "part", "chunk"
 TILE, PIECE = "BLOCK", "PIECE"

@@ -24,7 +24,7 @@ from symgrad.algebra.terms import (
     Where,
     power,
 )
-from symgrad.errors import UnsupportedError as UnsupportedError
+from symgrad.errors import UnsupportedError
 from symgrad.plan.infix import split_sign
 
 FUNCTIONS = frozenset(("exp", "log", "log1p", "expm1", "sigmoid", "tanh", "sinh", "cosh", "sin", "cos", "tan", "atan",

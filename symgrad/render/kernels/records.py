@@ -192,3 +192,48 @@ class JaxKernel:
     rule: Function
     tangents: Function
     checkpoint: str
+
+
+@dataclass(frozen=True)
+class JitFunction:
+    """A Triton kernel: the lines that declare it, its docstring and its body."""
+
+    name: str
+    head: tuple[str, ...]
+    doc: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TritonKernel:
+    """The keys of templates/triton/kernel.py.jinja.
+
+    Attributes:
+        header: the lines of the file's docstring.
+        imports: import statements.
+        helpers: the helper functions that the kernels call, by name.
+        wrapper: the function that users call.
+        class_name: the autograd.Function.
+        about: the lines of its docstring.
+        forward: its method that runs the forward kernels.
+        setup: its method that saves.
+        backward: its method that runs the backward kernels, or what can be differentiated.
+        gradients: the functions of torch operations for that.
+        launches: the functions that run kernels.
+        kernels: the kernels.
+        torch_helpers: the torch backend's helper functions.
+    """
+
+    header: tuple[str, ...]
+    imports: tuple[str, ...]
+    helpers: frozenset[str]
+    wrapper: Function
+    class_name: str
+    about: tuple[str, ...]
+    forward: Function
+    setup: Function
+    backward: Function
+    gradients: tuple[Function, ...]
+    launches: tuple[Function, ...]
+    kernels: tuple[JitFunction, ...]
+    torch_helpers: str

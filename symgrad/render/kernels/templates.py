@@ -43,3 +43,9 @@ def _wanted(env: Environment, template: str) -> set[str]:
     tree = env.parse(env.loader.get_source(env, template)[0])
     others = [name for name in meta.find_referenced_templates(tree) if name is not None]
     return meta.find_undeclared_variables(tree).union(*(_wanted(env, name) for name in others))
+
+
+def block(template: str, name: str, record: Any) -> str:
+    """One block of a template, filled from a record."""
+    found = environment().get_template(template)
+    return "".join(found.blocks[name](found.new_context(asdict(record)))).strip("\n")
