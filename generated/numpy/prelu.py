@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+BLOCK = 65536
+"""How many numbers of the largest array are computed at a time, so that they stay in the processor's cache."""
+
 
 class Saved(NamedTuple):
     """What `forward` hands to `backward`."""
@@ -120,11 +123,11 @@ def _check_shape(what, array, shape):
 def _in_blocks(compute, arguments, cut, join):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    A block is as large as the cache likes. The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None).
     """
     lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * 65536 // size)
+    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
     if step >= length:
         return compute(*arguments)
     whole = None
