@@ -35,6 +35,16 @@ class Door:
         return [self.plan.names[t.name] for t in self.plan.layer.tensors]
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The names of the labels, with the axes on which they are places."""
+        return {self.plan.names[name]: axis for name, axis in self.plan.layer.labels.items()}
+
+    @property
+    def reals(self) -> list[str]:
+        """The names of the other tensors, in order."""
+        return [name for name in self.tensors if name not in self.labels]
+
+    @property
     def constants(self) -> list[str]:
         """The names of the constants, in order."""
         return [self.plan.names[c.name] for c in self.plan.layer.constants]
@@ -52,7 +62,7 @@ class Door:
     @property
     def like(self) -> str:
         """What of `saved` has the arrays' dtype, or nothing."""
-        saved = [name for name in self.plan.saved if name in self.tensors]
+        saved = [name for name in self.plan.saved if name in self.reals]
         saved += [n for n in self.plan.saved if n in self.outputs and self.is_element(n)]
         return saved[0] if saved else ""
 
@@ -66,7 +76,10 @@ class Door:
                *argument_lines(self.plan), f"    out: {self._out_text()}")  # fmt: skip
         names = self.tensors
         lines = [
-            *call_lines(f"dtype, {', '.join(names)} = _arrays", [f'"{", ".join(names)}"', "None", *names]),
+            *call_lines(
+                f"dtype, {', '.join(self.reals)} = _arrays", [f'"{", ".join(self.reals)}"', "None", *self.reals]
+            ),
+            *(f'{name} = _labels("{name}", {name})' for name in self.labels),
             *call_lines("return _forward", ["dtype", *names, *self.constants, "out"]),
         ]
         constants = signature(self.plan).split(", *, ")
@@ -110,6 +123,9 @@ class Door:
         shapes = self._shapes(self.forward)
         for tensor in layer.tensors:
             lines += shapes.unpack(self.plan.names[tensor.name], tensor.indices, check=True)
+        for name, axis in self.labels.items():
+            self.used.add("labels")
+            lines.append(f'_check_labels("{shown(name, self.plan.indices(name), layer)}", {name}, n_{axis})')
         lines += [f"read_ = {_tuple(self.tensors)}", *self._outs()]
         for argument in self.forward.arguments:
             if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
