@@ -254,12 +254,12 @@ def test_generate_writes_what_check_then_accepts(capsys, tmp_path):
     status, out = run(capsys, "generate", "sigmoid", "--out", str(tmp_path / "made"))
     assert status == 0
     paths = [Path(line) for line in out.split()]
-    assert paths == [tmp_path / "made" / backend / "sigmoid.py" for backend in ("numpy", "torch")]
+    assert paths == [tmp_path / "made" / backend / "sigmoid.py" for backend in ("numpy", "torch", "jax")]
     assert all(path.is_file() for path in paths)
     before = {path: path.stat().st_mtime_ns for path in paths}
     status, out = run(capsys, "generate", "sigmoid", "--check", "--out", str(tmp_path / "made"))
     assert status == 0
-    assert out == f"2 files in {tmp_path / 'made'} up to date.\n"
+    assert out == f"3 files in {tmp_path / 'made'} up to date.\n"
     assert {path: path.stat().st_mtime_ns for path in paths} == before
 
 
@@ -318,7 +318,7 @@ def test_files_are_the_same_from_any_folder_and_hash_seed(tmp_path, root):
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
         made.append({p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*.py")})
     assert made[0] == made[1]
-    assert len(made[0]) == 4
+    assert len(made[0]) == 6
 
 
 # --- check, article, list
@@ -386,7 +386,7 @@ def test_list_names_layers_backends_and_functions(capsys):
     status, out = run(capsys, "list")
     assert status == 0
     assert "\ny = batch_norm(x, w, beta, eps)\n    Batch normalization" in out
-    assert "\nBackends: numpy, torch\n" in out
+    assert "\nBackends: numpy, torch, jax\n" in out
     assert "sigmoid" in out.partition("Scalar functions: ")[2]
 
 

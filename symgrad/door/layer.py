@@ -212,7 +212,7 @@ class Layer(Described):
         """The source of a kernel: forward and backward pass, standalone.
 
         Args:
-            backend: "torch" or "numpy".
+            backend: "torch", "numpy", "jax", or one that does some layers (`symgrad list`).
             out: a folder; the file is written to `out`/<backend>/<layer>.py where it is given, and nowhere else.
             shard: an axis that is sharded over the processes of torch.distributed; see docs/distributed.md.
 
@@ -227,7 +227,7 @@ class Layer(Described):
         return kernel
 
     def kernel(self, backend: str = "torch") -> ModuleType:
-        """The emitted source as a module: `forward` and `backward` for NumPy, a function of the layer's name for torch.
+        """The emitted source as a module: `forward` and `backward` for NumPy, the layer's function for torch and JAX.
 
         Raises:
             InputError: there is no such backend.

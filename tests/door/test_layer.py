@@ -179,7 +179,7 @@ WRONG = {
     "hvp by nothing": (lambda a: a.derive("hvp"), "second order needs one name: by what?\nGive wrt= one of"),
     "jvp by nothing known": (lambda a: a.derive("jvp", ["x", "v"]), "batch_norm has no input or parameter v."),
     "jvp by a number": (lambda a: a.derive("jvp", 3), "names are texts, and a int stands here."),
-    "backend": (lambda a: a.generate("jax"), "there is no backend 'jax'.\nThe backends are numpy, torch, c."),
+    "backend": (lambda a: a.generate("cobol"), "there is no backend 'cobol'.\nThe backends are numpy, torch, "),
     "claim": (lambda a: a.prove("d_beta[c] ="), "<claim>:1:12: a formula is missing here."),
     "claim of nothing": (lambda a: a.prove(None), "'None' is not a SymPy object but a NoneType."),
     "gallery": (lambda _: symgrad.layer("batchnorm"), "the gallery has no layer 'batchnorm'.\nDid you mean batch"),
