@@ -63,7 +63,10 @@ def shard(plan: KernelPlan, axis: str) -> ShardedPlan:
     plan = known_in_forward(plan, axis, partial_sums(plan, axis))
     saved = _saved(plan)
     outputs = [plan.names[name] for name in plan.layer.outputs]
-    plan = replace(plan, saved=saved, from_statistics=(), forward=pruned(plan.forward, {*saved, *outputs}))
+    plan = replace(
+        plan, saved=saved, from_statistics=(), forward=pruned(plan.forward, {*saved, *outputs}),
+        statistics=(*plan.statistics, *(name for name, _ in plan.ahead)),
+    )  # fmt: skip
     taken = {*plan.names.values(), *(s.name for p in (plan.forward, plan.backward) for s in p.statements)}
     total = Size(free_name(f"all_{axis}", {each.name for each in plan.layer.axes}))
     moments = [replace(m, squares=_statement(m.squares, axis, total)) for m in find_moments(plan.forward, axis)]

@@ -16,6 +16,7 @@ from symgrad import pipeline
 from symgrad.cli import main
 from symgrad.errors import InputError, UnsupportedError
 from symgrad.notation.library import from_text, load
+from symgrad.plan.saving import Saving
 
 torch = pytest.importorskip("torch")
 
@@ -234,6 +235,14 @@ def test_parts_of_random_layers(seed, processes, tmp_path):
     for number, axis in enumerate(layer_of(name).axes):
         case = Case(name, axis.name, SHARDS[4 - number], processes, tmp_path, ddp=bool(seed % 2))
         assert max(case.errors().values()) < 1e-12, (axis.name, case.errors())
+
+
+def test_what_is_not_saved_is_exchanged_again(processes, tmp_path):
+    """A mean and a variance that the backward pass computes again, from the count that it has been given."""
+    found = pipeline.emit_sharded(study_of("batch_norm"), "s", saving=Saving(recompute=frozenset(("mu", "var"))))
+    case = Case("batch_norm", "s", (4, 0, 3), processes, tmp_path, change=lambda _: found.text)
+    assert max(case.errors().values()) < 1e-12
+    assert case.collectives() == (("all_gather",), ("all_reduce",) * 2)
 
 
 def test_the_rule_of_merging_is_proved():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from symgrad.algebra.terms import Entry
 from symgrad.plan.names import free_name
@@ -11,11 +11,13 @@ from symgrad.plan.records import is_full
 from symgrad.plan.shard import ShardedPlan
 from symgrad.render.kernels.layout import Frame, is_whole, shown
 from symgrad.render.kernels.numpy_lines import kinds_of
+from symgrad.render.kernels.prologue import first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes
 from symgrad.render.kernels.shard_lines import ShardLines
 from symgrad.render.kernels.shard_words import about_lines, convention_lines, function_doc
-from symgrad.render.kernels.small import LABEL, OWN, WIDE
+from symgrad.render.kernels.small import OWN, WIDE
+from symgrad.render.kernels.torch_kernel import CASTS
 from symgrad.render.kernels.words import call_lines, class_name, filled_call, fit, header, signature, whole_lines
 
 
@@ -99,7 +101,7 @@ class _Writer:
         procedure, steps = (plan.backward, sharded.backward) if backward else (plan.forward, sharded.forward)
         arrays = self._read_arrays() if backward else self.tensors
         writer = ShardLines(
-            plan, procedure, kinds, self._first(arrays), self.used,
+            plan, procedure, kinds, first_full(plan, arrays), self.used,
             steps=steps, axis=self.axis, total=sharded.total, counts=sharded.counts, group=self.group,
         )  # fmt: skip
         lines = writer.write_as_needed() if backward and len(self.results) > 1 else writer.write()
@@ -113,42 +115,16 @@ class _Writer:
         saved = [name for name in self.plan.saved if name not in self.constants]
         return [*((name, self.plan.indices(name)) for name in saved), *self._cotangents().items()]
 
-    def _first(self, arrays: Sequence[tuple[str, Frame]]) -> str:
-        """The first full-size array."""
-        labels = {self.plan.names[name] for name in self.plan.layer.labels}
-        real = [(name, indices) for name, indices in arrays if name not in labels]
-        return next((name for name, indices in real if is_full(indices, self.plan.layer)), real[0][0])
-
-    def _prologue(
-        self, body: Sequence[str], arrays: Sequence[tuple[str, Frame]], kinds: Mapping[str, str]
-    ) -> tuple[list[str], Shapes]:
-        """The lines that unpack lengths and bring arrays into the kernel's dtypes and a flat shape."""
-        layer, text = self.plan.layer, "\n".join(body)
-        needed = frozenset(axis.name for axis in layer.axes if re.search(rf"\bn_{axis.name}\b", text))
-        shapes = Shapes(layer, is_whole(layer), needed, self.used, "{0}.numel()")
-        lines: list[str] = []
-        for name, indices in arrays:
-            if any(index.axis not in shapes.known for index in indices):
-                lines += shapes.unpack(name, indices, check=False)
-        lines += shapes.lengths(check=False)
-        ready = {*self.plan.statistics, *(name for name, _ in self.plan.ahead)}
-        for name, indices in arrays:
-            flat = "".join(line.split(" = ", 1)[1].removeprefix(name) for line in shapes.flatten([(name, indices)]))
-            cast = {LABEL: ".long()", OWN: ".to(dtype)"}.get(kinds[name], ".to(wide)")
-            if name not in ready:
-                lines.append(f"{name} = {name}{cast}{flat}")
-        return lines, shapes
-
     def _forward(self) -> Function:
         plan = self.plan
         body, kinds = self._body(backward=False)
-        lines, shapes = self._prologue(body, self.tensors, kinds)
+        lines, shapes = prologue(plan, body, self.tensors, kinds, self.used, CASTS)
         results = [
             f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)"
             for name in plan.layer.outputs
         ]
         dtypes = f"{_dtypes([*lines, *body])} = _dtypes({', '.join(n for n, _ in self.tensors)})"
-        lines = [f"result = {self._first(self.tensors)}.dtype", dtypes, *lines, "", *body, ""]
+        lines = [f"result = {first_full(plan, self.tensors)}.dtype", dtypes, *lines, "", *body, ""]
         renamed = {s.term.name for s in plan.forward.statements if isinstance(s.term, Entry)}
         hidden = [f"{n}.clone()" if n in renamed else n for n in self._hidden()]  # no tensor is returned twice
         lines += _returned([*results, *hidden])
@@ -184,7 +160,7 @@ class _Writer:
         plan = self.plan
         body, kinds = self._body(backward=True)
         arrays = self._read_arrays()
-        lines, shapes = self._prologue(body, arrays, kinds)
+        lines, shapes = prologue(plan, body, arrays, kinds, self.used, CASTS)
         results = [shapes.restored(name, plan.layer.entry(what).indices) for what, name in plan.backward.results]
         if len(results) > 1:
             lines.insert(0, f"{', '.join(f'need_{what}' for what in self.results)} = needs")
