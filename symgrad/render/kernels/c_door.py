@@ -35,6 +35,17 @@ class Door:
         return [self.plan.names[t.name] for t in self.plan.layer.tensors]
 
     @property
+    def reals(self) -> list[str]:
+        """The names of the tensors that are no labels."""
+        labels = {self.plan.names[name] for name in self.plan.layer.labels}
+        return [name for name in self.tensors if name not in labels]
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels."""
+        return [self.plan.names[name] for name in self.plan.layer.labels]
+
+    @property
     def constants(self) -> list[str]:
         """The names of the constants, in order."""
         return [self.plan.names[c.name] for c in self.plan.layer.constants]
@@ -52,7 +63,7 @@ class Door:
     @property
     def like(self) -> str:
         """What of `saved` has the arrays' dtype, or nothing."""
-        saved = [name for name in self.plan.saved if name in self.tensors]
+        saved = [name for name in self.plan.saved if name in self.reals]
         saved += [n for n in self.plan.saved if n in self.outputs and self.is_element(n)]
         return saved[0] if saved else ""
 
@@ -65,8 +76,11 @@ class Door:
         doc = (f"Compute {output_text(self.plan)}, and what `backward` needs.", "", "Args:",
                *argument_lines(self.plan), f"    out: {self._out_text()}")  # fmt: skip
         names = self.tensors
+        reals = self.reals
+        self.used.update(["labels"] if self.labels else [])
         lines = [
-            *call_lines(f"dtype, {', '.join(names)} = _arrays", [f'"{", ".join(names)}"', "None", *names]),
+            *call_lines(f"dtype, {', '.join(reals)} = _arrays", [f'"{", ".join(reals)}"', "None", *reals]),
+            *(f'{name} = _labels("{name}", {name})' for name in self.labels),
             *call_lines("return _forward", ["dtype", *names, *self.constants, "out"]),
         ]
         constants = signature(self.plan).split(", *, ")
@@ -110,6 +124,7 @@ class Door:
         shapes = self._shapes(self.forward)
         for tensor in layer.tensors:
             lines += shapes.unpack(self.plan.names[tensor.name], tensor.indices, check=True)
+        lines += self._check_labels(self.labels)
         lines += [f"read_ = {_tuple(self.tensors)}", *self._outs()]
         for argument in self.forward.arguments:
             if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
@@ -143,6 +158,7 @@ class Door:
             lines += shapes.unpack(name, indices, check=False) if new else []
         for name, indices in self.cotangents:
             lines += shapes.unpack(name, indices, check=True) if indices else [f"{name} = float({name})"]
+        lines += self._check_labels([a.name for a in self.backward.arguments if a.type == "int64_t"])
         lines.append(f"{unpacked([f'out_{what}_' for what, _ in results])} = _several(out, {len(results)})")
         made = {name: what for what, name in reversed(results) if name in self.backward.stored}
         copied = [(what, name) for what, name in results if made.get(name) != what]
@@ -159,6 +175,14 @@ class Door:
         lines += call_lines("return Gradients", returned)
         arguments = ", ".join(["dtype", "saved", *(name for name, _ in self.cotangents), "out"])
         return Function("_backward", arguments, ("`backward`, for arrays that the C functions can read.",), fit(lines))
+
+    def _check_labels(self, names: Sequence[str]) -> list[str]:
+        """The lines that check labels, which are places in memory for C."""
+        axes = {self.plan.names[name]: axis for name, axis in self.plan.layer.labels.items()}
+        return [
+            f'_check_labels("{shown(name, self.plan.indices(name), self.plan.layer)}", {name}, n_{axes[name]})'
+            for name in names
+        ]
 
     def _shapes(self, function: CFunction) -> Shapes:
         needed = frozenset(a.name.removeprefix("n_") for a in function.of(LENGTH))

@@ -36,7 +36,7 @@ def c_files(plan: KernelPlan) -> Rendered:
 
 
 def _door(plan: KernelPlan) -> Door:
-    if plan.layer.labels or plan.layer.fits:
+    if plan.layer.fits:
         raise UnsupportedError(f"layer {plan.layer.name} has computed places, which the C backend does not do yet.")
     try:
         forward, backward = (

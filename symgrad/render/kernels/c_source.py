@@ -25,7 +25,7 @@ class Argument:
 
     Attributes:
         name: in C, and of the variable that holds it in Python.
-        type: what it is or points to: "REAL", "double" or "ptrdiff_t".
+        type: what it is or points to: "REAL", "double", "int64_t" (labels) or "ptrdiff_t".
         role: "given", "length", "result" (in REAL) or "kept" (for the backward pass).
         indices: the dimensions of what it points to; None for a number.
         what: the name of the quantity in the plan.
@@ -134,11 +134,14 @@ def _kinds(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
     """What the names hold; scalars that are read are numbers."""
     tensors = {plan.names[tensor.name] for tensor in plan.layer.tensors}
     constants = {plan.names[constant.name] for constant in plan.layer.constants}
+    labels = {plan.names[name] for name in plan.layer.labels}
     indices = _indices(plan, procedure)
     kinds = {}
     for name in procedure.reads:
         is_cotangent = name.startswith("d_")
-        if name in constants or (is_cotangent and not indices[name]):
+        if name in labels:
+            kinds[name] = "label"
+        elif name in constants or (is_cotangent and not indices[name]):
             kinds[name] = "number"
         elif name in tensors or is_cotangent or is_full(indices[name], plan.layer):
             kinds[name] = "real"
@@ -160,7 +163,7 @@ def _without_comments(body: Sequence[str]) -> str:
 
 
 def _type(kind: str) -> str:
-    return "REAL" if kind == "real" else "double"
+    return {"real": "REAL", "label": "int64_t"}.get(kind, "double")
 
 
 def _wide(name: str) -> str:

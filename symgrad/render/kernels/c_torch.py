@@ -43,13 +43,14 @@ def class_of(door: Door) -> str:
 def _first(door: Door) -> str:
     """The first full-size tensor: its dtype is the results'."""
     layer = door.plan.layer
-    names = [door.plan.names[t.name] for t in layer.tensors if is_full(t.indices, layer)]
-    return names[0] if names else door.tensors[0]
+    full = [door.plan.names[t.name] for t in layer.tensors if is_full(t.indices, layer)]
+    return next((name for name in door.reals if name in full), door.reals[0])
 
 
 def _forward(door: Door) -> Function:
-    names = door.tensors
-    lines = call_lines(f"dtype, {', '.join(names)} = _tensors", [f'"{", ".join(names)}"', "None", *names])
+    names, reals = door.tensors, door.reals
+    lines = call_lines(f"dtype, {', '.join(reals)} = _tensors", [f'"{", ".join(reals)}"', "None", *reals])
+    lines += [f'{name} = _label_tensor("{name}", {name})' for name in door.labels]
     results = door.outputs
     left = results[0] if len(results) == 1 else f"({', '.join(results)})"
     lines = [f"result = {_first(door)}.dtype", *lines]
@@ -82,11 +83,12 @@ def _setup(door: Door) -> Function:
 def _compute(door: Door) -> Function:
     """The function that computes the gradients from what was saved and the outputs' gradients."""
     saved, kept, cotangents = _saved(door), _kept(door), door.cotangents
-    given = [*saved, *(name for name, indices in cotangents if indices)]
+    given = [*(n for n in saved if n not in door.labels), *(name for name, indices in cotangents if indices)]
     lines = [f"{unpacked(kept)} = kept"] if kept else []
     lines += [f"{name} = {name}.item()" for name, indices in cotangents if not indices]
     if given:
         lines += call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "dtype", *given])
+    lines += [f'{name} = _label_tensor("{name}", {name})' for name in door.labels if name in saved]
     lines.append(f"saved = {_tuple(list(door.plan.saved))}")
     lines += call_lines("found = _backward", ["dtype", "saved", *(name for name, _ in cotangents), "None"])
     results = [what for what, _ in door.plan.backward.results]
