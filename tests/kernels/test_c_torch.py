@@ -17,7 +17,8 @@ from symgrad.notation.library import from_text, load
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: apt-get install gcc")
-NAMES = ("batch_norm_sigmoid_mse", "layer_norm", "softmax", "rms_norm", "gelu", "prelu", "logsumexp", "swiglu", "bce")
+NAMES = ("batch_norm_sigmoid_mse", "layer_norm", "softmax", "rms_norm", "gelu", "prelu", "logsumexp", "swiglu", "bce",
+         "nll", "cross_entropy_labels")  # fmt: skip
 TWO = """input x[b, i]
 parameter g[i]
 a[b, i] = x[b, i] * g[i]
@@ -49,7 +50,8 @@ def given(name: str, dtype=torch.float64, seed: int = 0) -> list[torch.Tensor]:
     wanted = {tensor.name for tensor in layer.differentiable}
     tensors = []
     for tensor in layer.tensors:
-        made = torch.from_numpy(np.array(argument_of(point, tensor))).to(dtype)
+        made = torch.from_numpy(np.array(argument_of(point, tensor)))
+        made = made if tensor.role == "label" else made.to(dtype)
         tensors.append(made.requires_grad_(tensor.name in wanted))
     return tensors
 
@@ -194,6 +196,25 @@ def test_wrong_tensors_are_named():
         function(x, [1.0, 2.0], beta)
     with pytest.raises(ValueError, match="beta is on meta: this kernel runs on the CPU"):
         function(x, w, beta.detach().to("meta"))
+
+
+def test_labels_are_checked_before_c_reads_where_they_point():
+    x, t = given("cross_entropy_labels")
+    function = function_of("cross_entropy_labels")
+    for wrong in (torch.full_like(t, x.shape[1]), torch.full_like(t, -1)):
+        with pytest.raises(ValueError, match=r"t\[b, k...\] must lie from 0 to"):
+            function(x, wrong)
+        with pytest.raises(ValueError, match=r"t\[b, k...\] must lie from 0 to"):
+            module("cross_entropy_labels").forward(x.detach().numpy(), wrong.numpy())
+    with pytest.raises(TypeError, match=r"t must be a tensor of whole numbers, not torch\.float32"):
+        function(x, t.float())
+    with pytest.raises(TypeError, match="t must hold whole numbers, not float64"):
+        module("cross_entropy_labels").forward(x.detach().numpy(), t.double().numpy())
+    assert torch.equal(function(x, t.int()), function(x, t))
+    _, saved = module("cross_entropy_labels").forward(x.detach().numpy(), t.numpy())
+    saved.t[...] = x.shape[1]
+    with pytest.raises(ValueError, match="must lie from 0 to"):
+        module("cross_entropy_labels").backward(saved)
 
 
 def test_an_emitted_file_does_not_import_torch_for_arrays(tmp_path):

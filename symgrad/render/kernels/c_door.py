@@ -35,14 +35,15 @@ class Door:
         return [self.plan.names[t.name] for t in self.plan.layer.tensors]
 
     @property
-    def labels(self) -> dict[str, str]:
-        """The names of the labels, with the axes on which they are places."""
-        return {self.plan.names[name]: axis for name, axis in self.plan.layer.labels.items()}
+    def reals(self) -> list[str]:
+        """The names of the tensors that are no labels."""
+        labels = {self.plan.names[name] for name in self.plan.layer.labels}
+        return [name for name in self.tensors if name not in labels]
 
     @property
-    def reals(self) -> list[str]:
-        """The names of the other tensors, in order."""
-        return [name for name in self.tensors if name not in self.labels]
+    def labels(self) -> list[str]:
+        """The names of the labels."""
+        return [self.plan.names[name] for name in self.plan.layer.labels]
 
     @property
     def constants(self) -> list[str]:
@@ -75,10 +76,10 @@ class Door:
         doc = (f"Compute {output_text(self.plan)}, and what `backward` needs.", "", "Args:",
                *argument_lines(self.plan), f"    out: {self._out_text()}")  # fmt: skip
         names = self.tensors
+        reals = self.reals
+        self.used.update(["labels"] if self.labels else [])
         lines = [
-            *call_lines(
-                f"dtype, {', '.join(self.reals)} = _arrays", [f'"{", ".join(self.reals)}"', "None", *self.reals]
-            ),
+            *call_lines(f"dtype, {', '.join(reals)} = _arrays", [f'"{", ".join(reals)}"', "None", *reals]),
             *(f'{name} = _labels("{name}", {name})' for name in self.labels),
             *call_lines("return _forward", ["dtype", *names, *self.constants, "out"]),
         ]
@@ -123,9 +124,7 @@ class Door:
         shapes = self._shapes(self.forward)
         for tensor in layer.tensors:
             lines += shapes.unpack(self.plan.names[tensor.name], tensor.indices, check=True)
-        for name, axis in self.labels.items():
-            self.used.add("labels")
-            lines.append(f'_check_labels("{shown(name, self.plan.indices(name), layer)}", {name}, n_{axis})')
+        lines += self._check_labels(self.labels)
         lines += [f"read_ = {_tuple(self.tensors)}", *self._outs()]
         for argument in self.forward.arguments:
             if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
@@ -159,6 +158,7 @@ class Door:
             lines += shapes.unpack(name, indices, check=False) if new else []
         for name, indices in self.cotangents:
             lines += shapes.unpack(name, indices, check=True) if indices else [f"{name} = float({name})"]
+        lines += self._check_labels([a.name for a in self.backward.arguments if a.type == "int64_t"])
         lines.append(f"{unpacked([f'out_{what}_' for what, _ in results])} = _several(out, {len(results)})")
         made = {name: what for what, name in reversed(results) if name in self.backward.stored}
         copied = [(what, name) for what, name in results if made.get(name) != what]
@@ -175,6 +175,14 @@ class Door:
         lines += call_lines("return Gradients", returned)
         arguments = ", ".join(["dtype", "saved", *(name for name, _ in self.cotangents), "out"])
         return Function("_backward", arguments, ("`backward`, for arrays that the C functions can read.",), fit(lines))
+
+    def _check_labels(self, names: Sequence[str]) -> list[str]:
+        """The lines that check labels, which are places in memory for C."""
+        axes = {self.plan.names[name]: axis for name, axis in self.plan.layer.labels.items()}
+        return [
+            f'_check_labels("{shown(name, self.plan.indices(name), self.plan.layer)}", {name}, n_{axes[name]})'
+            for name in names
+        ]
 
     def _shapes(self, function: CFunction) -> Shapes:
         needed = frozenset(a.name.removeprefix("n_") for a in function.of(LENGTH))

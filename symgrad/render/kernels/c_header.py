@@ -67,6 +67,9 @@ def _about(door: Door, function: CFunction, argument: Argument) -> str:
     kept = function.name == "backward" and argument.name in door.plan.saved
     wide = any(a.name == argument.name or a.what == argument.name for a in door.forward.of(KEPT))
     given = "a constant" if argument.name in door.constants else "given"
+    if argument.name in door.labels:
+        axis = door.plan.layer.labels[next(n for n, python in door.plan.names.items() if python == argument.name)]
+        return f"{place}, labels: whole numbers from 0 to n_{axis} - 1{size}"
     if kept and wide:
         given = "what the forward pass computed for it"
     elif kept and argument.name not in door.constants:

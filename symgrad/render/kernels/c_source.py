@@ -134,7 +134,7 @@ def _kinds(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
     """What the names hold; scalars that are read are numbers."""
     tensors = {plan.names[tensor.name] for tensor in plan.layer.tensors}
     constants = {plan.names[constant.name] for constant in plan.layer.constants}
-    labels = {plan.names[label] for label in plan.layer.labels}
+    labels = {plan.names[name] for name in plan.layer.labels}
     indices = _indices(plan, procedure)
     kinds = {}
     for name in procedure.reads:

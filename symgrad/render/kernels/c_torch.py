@@ -43,8 +43,8 @@ def class_of(door: Door) -> str:
 def _first(door: Door) -> str:
     """The first full-size tensor: its dtype is the results'."""
     layer = door.plan.layer
-    names = [door.plan.names[t.name] for t in layer.tensors if is_full(t.indices, layer)]
-    return next((name for name in names if name in door.reals), door.reals[0])
+    full = [door.plan.names[t.name] for t in layer.tensors if is_full(t.indices, layer)]
+    return next((name for name in door.reals if name in full), door.reals[0])
 
 
 def _forward(door: Door) -> Function:
@@ -88,7 +88,7 @@ def _compute(door: Door) -> Function:
     lines += [f"{name} = {name}.item()" for name, indices in cotangents if not indices]
     if given:
         lines += call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "dtype", *given])
-    lines += [f'{name} = _label_tensor("{name}", {name})' for name in saved if name in door.labels]
+    lines += [f'{name} = _label_tensor("{name}", {name})' for name in door.labels if name in saved]
     lines.append(f"saved = {_tuple(list(door.plan.saved))}")
     lines += call_lines("found = _backward", ["dtype", "saved", *(name for name, _ in cotangents), "None"])
     results = [what for what, _ in door.plan.backward.results]
