@@ -19,7 +19,7 @@ from symgrad.check.samples import sensible_point
 from symgrad.notation.library import from_text, gallery, load
 from symgrad.plan.ahead import sums_ahead
 from symgrad.prove.verdict import Prover
-from symgrad.render.kernels.c_terms import UnsupportedError
+from symgrad.render.kernels.loop_terms import UnsupportedError
 
 COMPILER = shutil.which("gcc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no gcc: apt-get install gcc")
@@ -231,7 +231,7 @@ def test_sums_are_moved_ahead_only_where_they_are_multiples_of_the_loss_gradient
 
 
 def test_the_merging_of_rows_is_an_identity():
-    """sum_sk (x - mu)^2 = sum_s (sum_k (x - m)^2 + N_k (m - mu)^2), which c_moments.py relies on."""
+    """sum_sk (x - mu)^2 = sum_s (sum_k (x - m)^2 + N_k (m - mu)^2), which loop_moments.py relies on."""
     text = "input x[s, c, k]\nmu[c] = mean[s, k](x[s, c, k])\nm[s, c] = mean[k](x[s, c, k])\n"
     text += "v[c] = sum[s, k]((x[s, c, k] - mu[c])**2)\ny[s, c, k] = x[s, c, k]*v[c]*m[s, c]\noutput y"
     right = "v[c] = sum[s](sum[k]((x[s, c, k] - m[s, c])**2) + size[k]*(m[s, c] - mu[c])**2)"

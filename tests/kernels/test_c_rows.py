@@ -19,7 +19,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.notation.library import from_text, load
 from symgrad.plan.absent import without
 from symgrad.plan.sweeps import all_sweeps
-from symgrad.render.kernels.c_rows import LANES, PART, ROW, TILE, Rows
+from symgrad.render.kernels.loop_rows import LANES, PART, ROW, TILE, Rows
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc: apt-get install gcc")
 NORM = """

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from symgrad.render.kernels.c_door import Door
+from symgrad.render.kernels.c_language import inside
 from symgrad.render.kernels.c_source import GIVEN, KEPT, LENGTH, RESULT, Argument, CFunction
-from symgrad.render.kernels.c_terms import comment
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.words import header
 
@@ -18,7 +18,7 @@ def summary(door: Door) -> tuple[str, ...]:
     """The words of the Python file's docstring, as the inside of a comment."""
     lines = header(door.plan, "c", "the CPU, in C99 with OpenMP")
     lines = tuple(line.replace("c/kernel.py.jinja", "c/kernel.c.jinja") for line in lines)
-    return tuple(comment(line) for line in lines)
+    return tuple(inside(line) for line in lines)
 
 
 def declarations(door: Door) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _comment(door: Door, function: CFunction) -> Iterator[str]:
     yield f"/* {what[function.name]}"
     yield " *"
     for argument in function.arguments:
-        yield f" * {argument.name}: {comment(_about(door, function, argument))}."
+        yield f" * {argument.name}: {inside(_about(door, function, argument))}."
     yield " *"
     yield " * Returns 0, or 1 where there was no memory for partial sums; the results are not complete then. */"
 

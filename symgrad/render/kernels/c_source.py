@@ -1,6 +1,6 @@
 """The C functions of a kernel: loops, and around them functions that others can call.
 
-The loops (c_loops.py) work on arrays in the element's type REAL and on small arrays in double. The public
+The loops (loops.py) work on arrays in the element's type REAL and on small arrays in double. The public
 function takes what a caller has: it makes room for what only the loops need, and stores small results in
 the element's type. Its arguments are what is given, then the lengths of the axes, then what is computed.
 """
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, Procedure, is_full
-from symgrad.render.kernels.c_loops import CLoops
+from symgrad.render.kernels.c_language import C
 from symgrad.render.kernels.layout import Frame
+from symgrad.render.kernels.loops import Loops
 
 GIVEN, LENGTH, RESULT, KEPT = "given", "length", "result", "kept"
 
@@ -77,7 +78,7 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str) -> CFunction:
         UnsupportedError: its loops need what this backend does not have.
     """
     indices, kinds = _indices(plan, procedure), _kinds(plan, procedure)
-    body = CLoops(plan.layer, indices, dict(kinds)).write(procedure)
+    body = Loops(C(), plan.layer, indices, dict(kinds)).write(procedure)
     stored = _stored(procedure, body)
     code = _without_comments(body)
     given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"

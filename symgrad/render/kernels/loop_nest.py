@@ -11,23 +11,29 @@ from symgrad.errors import UnsupportedError
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
-from symgrad.render.kernels.c_hoist import Hoist
-from symgrad.render.kernels.c_rows import CHUNK, TILE, Rows, axes_of
-from symgrad.render.kernels.c_sums import CHUNKS, Total
-from symgrad.render.kernels.c_terms import CTerms, comment, counter, fetching, reached
+from symgrad.render.kernels.loop_hoist import Hoist
+from symgrad.render.kernels.loop_language import CHUNKS, DOUBLE, END, PLACE, REAL, SCOPE, Language, bare, reached
+from symgrad.render.kernels.loop_rows import CHUNK, TILE, Rows, axes_of
+from symgrad.render.kernels.loop_sums import Total
+from symgrad.render.kernels.loop_terms import LoopTerms, counter
 
 if TYPE_CHECKING:
-    from symgrad.render.kernels.c_loops import CLoops
+    from symgrad.render.kernels.loops import Loops
 
 
 @dataclass
 class Nest:
     """The loops over one nest."""
 
-    loops: CLoops
+    loops: Loops
     rows: Rows
     in_cache: set[str] = field(default_factory=set)
     """What an earlier sweep of the row being written has read or written."""
+
+    @property
+    def language(self) -> Language:
+        """Of the loops."""
+        return self.loops.language
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -37,17 +43,12 @@ class Nest:
         """The rows in parallel, with these sweeps one after the other in each."""
         totals = [Total(self.loops, self.rows, s) for sweep in sweeps for s in sweep.reductions]
         chunked = any(total.place == CHUNK for total in totals)
-        self.line("{")
-        self.loops.lines += self.rows.counted()
+        language = self.language
+        self.loops.lines += [SCOPE, *self.rows.counted(language)]
         if chunked:
-            self.line(f"const ptrdiff_t chunks = rows < {CHUNKS} ? rows : {CHUNKS};")
-        self._scratch({f"part_{total.name}": total.scratch() for total in totals if total.scratch()})
-        self.line("#pragma omp parallel for schedule(static)")
-        if chunked:
-            self.line("for (ptrdiff_t chunk = 0; chunk < chunks; chunk++)")
-            self.line("for (ptrdiff_t row = chunk * rows / chunks; row < (chunk + 1) * rows / chunks; row++) {")
-        else:
-            self.line("for (ptrdiff_t row = 0; row < rows; row++) {")
+            self.line(language.let(PLACE, {"chunks": language.least("rows", str(CHUNKS))}))
+        parts = {f"part_{total.name}": total.scratch() for total in totals if total.scratch()}
+        self.loops.lines += [*language.scratch(parts), *language.rows(chunked)]
         start = len(self.loops.lines)
         self.loops.row = self.rows.order
         for sweep in sweeps:
@@ -55,18 +56,10 @@ class Nest:
             self._sweep(sweep)
         self.loops.row = ()
         self._counters(start)
-        self.line("}")
+        self.loops.lines += language.rows_end(chunked)
         for total in totals:
             self.loops.lines += total.merged()
-        self.line("}")
-
-    def _scratch(self, parts: dict[str, str]) -> None:
-        """Memory for parts of sums; 1 is returned where there is none."""
-        for name, size in parts.items():
-            self.line(f"double *{name} = scratch({size});")
-        if parts:
-            frees = " ".join(f"free({name});" for name in parts)
-            self.line(f"if ({' || '.join(f'!{name}' for name in parts)}) {{ {frees} return 1; }}")
+        self.line(END)
 
     def _counters(self, start: int) -> None:
         """The places of a row that its lines use, put before them."""
@@ -74,7 +67,7 @@ class Nest:
         used = [i.axis for i in self.rows.around if re.search(rf"\b{counter(i)}\b", text)]
         if re.search(r"\bfirst\b", text):
             used.append(self.rows.inner.axis)
-        self.loops.lines[start:start] = self.rows.found(used)
+        self.loops.lines[start:start] = self.rows.found(self.language, used)
 
     def _before(self, statements: tuple[Statement, ...]) -> None:
         """The small statements of a row, or of each place of it."""
@@ -82,30 +75,29 @@ class Nest:
             if axes_of(statement) != self.rows.axes():
                 raise UnsupportedError(f"a value along rows between sweeps: {statement.formula[:80]}")
             target = self.loops.place(statement.name, statement.indices)
-            value = CTerms(self.loops.load, "double").text(statement.term)
-            self.line(f"/* {comment(statement.formula)} */")
-            self.line(f"{self.rows.loop() + ' ' if self.rows.middle else ''}{target} = {value};")
+            value = self.language.set(target, self.loops.exact(statement.term))
+            self.line(self.language.comment(statement.formula))
+            self.loops.lines += self.rows.each(self.language, value) if self.rows.middle else [value]
 
     def _sweep(self, sweep: Sweep) -> None:
         """One sweep along a row: its loops, around what is done for an element."""
         totals = [Total(self.loops, self.rows, s) for s in sweep.reductions]
-        terms = CTerms(self._load, "REAL")
+        terms = LoopTerms(self.language, self._load, REAL)
         hoisted = Hoist(self.loops, self.rows.inner, terms)
         body = self._body(sweep, totals, hoisted)
-        self.line("{")
+        self.line(SCOPE)
         for total in totals:
             self.loops.lines += total.start()
         for index in self.rows.middle:
-            i = counter(index)
-            self.line(f"for (ptrdiff_t {i} = 0; {i} < n_{index.axis}; {i}++) {{")
+            self.line(self.language.loop(counter(index), "0", f"n_{index.axis}"))
         if "[start + " in "\n".join(body):
-            self.line(f"const ptrdiff_t start = {self._start()};")
+            self.line(self.language.let(PLACE, {"start": self._start()}))
         self.loops.lines += hoisted.lines
         self._along(body, totals)
-        self.loops.lines += ["}" for _ in self.rows.middle]
+        self.loops.lines += [END for _ in self.rows.middle]
         for total in totals:
             self.loops.lines += total.finish()
-        self.line("}")
+        self.line(END)
         self.loops.kinds.update({statement.name: "real" for statement in sweep.arrays})
 
     def _start(self) -> str:
@@ -119,19 +111,19 @@ class Nest:
 
     def _body(self, sweep: Sweep, totals: list[Total], hoisted: Hoist) -> list[str]:
         """The lines for one element."""
-        body: list[str] = []
+        body, language = list[str](), self.language
         locals_ = sorted((*sweep.each, *sweep.arrays), key=lambda s: self.loops.places[s.name])
         self.loops.kinds.update({statement.name: "local" for statement in locals_})
         for statement in locals_:
             text = hoisted.terms.text(hoisted.term(statement.term))
-            body += [f"/* {comment(statement.formula)} */", f"const REAL {statement.name}_ = {_bare(text)};"]
+            body += [language.comment(statement.formula), language.let(REAL, {f"{statement.name}_": bare(text)})]
         for statement in sweep.arrays:
-            body.append(f"{self.loops.place(statement.name, statement.indices)} = {statement.name}_;")
+            body.append(language.set(self.loops.place(statement.name, statement.indices), f"{statement.name}_"))
         for total in totals:
             found = reduction(total.statement.term)
             assert found is not None
             text = hoisted.terms.text(hoisted.term(found[0].body))
-            body += [f"/* {comment(total.statement.formula)} */", total.added(_bare(text))]
+            body += [language.comment(total.statement.formula), total.added(bare(text))]
         return body
 
     def _load(self, entry: Entry, real: str) -> str:
@@ -143,35 +135,19 @@ class Nest:
         """The loop along a row, in blocks: what is added up in one goes into a double."""
         k, first, last = counter(self.rows.inner), "block", "end"
         blocks = self.rows.tile != TILE
+        language = self.language
         if blocks:
-            self.line(f"for (ptrdiff_t block = {self.rows.first}; block < {self.rows.last}; block += BLOCK) {{")
-            self.line(f"const ptrdiff_t end = block + BLOCK < {self.rows.last} ? block + BLOCK : {self.rows.last};")
             place = self.loops.place("", self.rows.order)
-            self.loops.lines += fetching(body, place, self.rows.inner, self.in_cache)
+            self.loops.lines += language.block(self.rows.first, self.rows.last)
+            self.loops.lines += language.fetch(body, place, k, self.in_cache)
             self.in_cache |= reached(body, place)
         else:
             first, last = self.rows.first, self.rows.last
         added = [total for total in totals if total.how == "sum" and not total.in_memory]
-        for kind in ("REAL", "double"):
-            names = [f"add_{total.name} = 0" for total in added if total.kind == kind]
-            if names:
-                self.line(f"{kind} {', '.join(names)};")
-        self.line(" ".join(["#pragma omp simd", *(clause for total in totals for clause in total.clauses())]))
-        self.line(f"for (ptrdiff_t {k} = {first}; {k} < {last}; {k}++) {{")
-        self.loops.lines += body
-        self.line("}")
-        self.loops.lines += [f"total_{total.name} += (double)add_{total.name};" for total in added]
-        if blocks:
-            self.line("}")
-
-
-def _bare(text: str) -> str:
-    """An expression without brackets around all of it."""
-    if not text.startswith("("):
-        return text
-    depth = 0
-    for place, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0:
-            return text[1:-1] if place == len(text) - 1 else text
-    return text
+        for kind in (REAL, DOUBLE):
+            names = {f"add_{total.name}": "0" for total in added if total.kind == kind}
+            self.loops.lines += [language.variable(kind, names)] if names else []
+        self.loops.lines += language.along(k, first, last, body, [each for t in totals for each in t.clauses()])
+        for total in added:
+            self.line(language.add(f"total_{total.name}", language.cast(DOUBLE, f"add_{total.name}")))
+        self.loops.lines += [END] if blocks else []

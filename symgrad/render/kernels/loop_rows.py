@@ -15,7 +15,8 @@ from symgrad.algebra.terms import Index, Reduce, Sum
 from symgrad.errors import UnsupportedError
 from symgrad.plan.records import Axes, Statement
 from symgrad.plan.share import reduction
-from symgrad.render.kernels.c_terms import counter, row_counters
+from symgrad.render.kernels.loop_language import PLACE, Language
+from symgrad.render.kernels.loop_terms import counter, row_counters
 
 ROW, LANES, PART, CHUNK = "row", "lanes", "part", "chunk"
 TILE, PIECE = "BLOCK", "PIECE"
@@ -28,7 +29,7 @@ class Rows:
     Attributes:
         order: the nest, outermost first.
         outer: how many of its axes give a row its place.
-        tile: the macro for a row's length where it is a part of the innermost axis; "" where it is all of it.
+        tile: the name of a row's length where it is a part of the innermost axis; "" where it is all of it.
     """
 
     order: tuple[Index, ...]
@@ -81,24 +82,22 @@ class Rows:
         found = {index.axis for index in self.around}
         return frozenset(found | {self.inner.axis}) if self.middle else frozenset(found)
 
-    def counted(self) -> list[str]:
+    def counted(self, language: Language) -> list[str]:
         """The lines that say how many rows there are."""
         count = " * ".join(f"n_{index.axis}" for index in self.around)
         if not self.tile:
-            return [f"const ptrdiff_t rows = {count or '1'};"]
-        tiles = f"(n_{self.inner.axis} + {self.tile} - 1) / {self.tile}"
-        return [
-            f"const ptrdiff_t tiles = {tiles}, rows = {count} * tiles;" if count else f"const ptrdiff_t rows = {tiles};"
-        ]
+            return [language.let(PLACE, {"rows": count or "1"})]
+        tiles = language.quotient(f"(n_{self.inner.axis} + {self.tile} - 1)", self.tile)
+        return [language.let(PLACE, {"tiles": tiles, "rows": f"{count} * tiles"} if count else {"rows": tiles})]
 
-    def found(self, axes: Sequence[str]) -> list[str]:
+    def found(self, language: Language, axes: Sequence[str]) -> list[str]:
         """The lines that find a row's place, as far as these axes are concerned, from its number."""
         if not self.tile:
-            return list(row_counters(self.around, axes, "row"))
+            return list(row_counters(language, self.around, axes, "row"))
         first = f"row % tiles * {self.tile}" if self.around else f"row * {self.tile}"
-        end = f"first + {self.tile}"
-        piece = [f"const ptrdiff_t first = {first}, last = {end} < n_{self.inner.axis} ? {end} : n_{self.inner.axis};"]
-        return [*(piece if self.inner.axis in axes else ()), *row_counters(self.around, axes, "row / tiles")]
+        last = language.least(f"first + {self.tile}", f"n_{self.inner.axis}")
+        piece = [language.let(PLACE, {"first": first, "last": last})] if self.inner.axis in axes else []
+        return [*piece, *row_counters(language, self.around, axes, language.quotient("row", "tiles"))]
 
     def place(self, statement: Statement) -> str:
         """What becomes of a sum: finished with each row, for each place of a row, in parts by rows, or by chunks."""
@@ -111,10 +110,9 @@ class Rows:
             return CHUNK
         return ROW if not self.tile and axes == {index.axis for index in self.around} else PART
 
-    def loop(self) -> str:
-        """The head of a loop over a row's places."""
-        k = counter(self.inner)
-        return f"for (ptrdiff_t {k} = {self.first}; {k} < {self.last}; {k}++)"
+    def each(self, language: Language, statement: str) -> list[str]:
+        """A statement for each of a row's places."""
+        return language.each(counter(self.inner), self.first, self.last, statement)
 
 
 def axes_of(statement: Statement) -> frozenset[str]:

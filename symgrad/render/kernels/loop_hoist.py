@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 
 from symgrad.algebra.binding import transform_children
 from symgrad.algebra.terms import Add, Entry, Index, Mul, Num, Term, walk
-from symgrad.render.kernels.c_terms import CTerms
+from symgrad.render.kernels.loop_language import DOUBLE, REAL
+from symgrad.render.kernels.loop_terms import LoopTerms
 from symgrad.render.kernels.small import centred
 
 if TYPE_CHECKING:
-    from symgrad.render.kernels.c_loops import CLoops
+    from symgrad.render.kernels.loops import Loops
 
 
 @dataclass
 class Hoist:
     """Gives what does not change along a row a variable before the row's loop, computed in double."""
 
-    loops: CLoops
+    loops: Loops
     inner: Index
-    terms: CTerms
+    terms: LoopTerms
     lines: list[str] = field(default_factory=list)
 
     def term(self, term: Term) -> Term:
@@ -60,24 +61,29 @@ class Hoist:
             return term
         if term not in self.terms.kept:
             name = f"c{len(self.terms.kept)}"
-            value = CTerms(self.loops.load, "double").text(term)
-            self.lines.append(f"const REAL {name} = (REAL)({value});")
+            self._let(name, f"({self.loops.exact(term)})")
             self.terms.kept[term] = name
         return term
 
     def _in_double(self, term: Term, array: Entry, statistic: Entry) -> Term:
         """Array - mean where the mean varies along the row too: subtracted in double, so that nothing of it is lost."""
         load = self.terms.load
-        self.terms.kept[term] = f"(REAL)({load(array, 'double')} - {load(statistic, 'double')})"
+        gap = f"({load(array, DOUBLE)} - {load(statistic, DOUBLE)})"
+        self.terms.kept[term] = self.loops.language.cast(REAL, gap)
         return term
 
     def _split(self, array: Entry, statistic: Entry) -> Term:
         """Array - mean, with the mean in two parts, so that nothing of it is lost."""
         high, low = Entry(f"high_{statistic.name}"), Entry(f"low_{statistic.name}")
         if high not in self.terms.kept:
-            place = self.loops.load(statistic, "double")
-            self.lines.append(f"const REAL high_{statistic.name} = (REAL){place};")
-            self.lines.append(f"const REAL low_{statistic.name} = (REAL)({place} - (double)high_{statistic.name});")
+            place = self.loops.load(statistic, DOUBLE)
+            self._let(high.name, place)
+            self._let(low.name, f"({place} - {self.loops.language.cast(DOUBLE, high.name)})")
             self.terms.kept[high], self.terms.kept[low] = high.name, low.name
         minus = Num(Fraction(-1))
         return Add((Add((array, Mul((minus, high)))), Mul((minus, low))))
+
+    def _let(self, name: str, value: str) -> None:
+        """A variable of the element's type for a double."""
+        language = self.loops.language
+        self.lines.append(language.let(REAL, {name: language.cast(REAL, value)}))

@@ -1,4 +1,4 @@
-"""Sweeps as C loops: rows in parallel, sums by rows and merged in a fixed order, whatever the number of threads.
+"""Sweeps as loops: rows in parallel, sums by rows and merged in a fixed order, whatever the number of threads.
 
 A row is the innermost axis. Sums that lose it are added up along the row, in blocks of the element's type
 that go into a double; what they keep for each row is merged row by row, in order. Sums that keep it are
@@ -10,24 +10,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from symgrad.algebra.terms import Entry, Index, Place
+from symgrad.algebra.terms import Entry, Index, Place, Term
 from symgrad.errors import UnsupportedError
 from symgrad.notation.layer import Layer
 from symgrad.plan.absent import kept, without
 from symgrad.plan.cost import Group, groups_of
 from symgrad.plan.records import Procedure, Statement
 from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, sweeps_of
-from symgrad.render.kernels.c_moments import RowMoments
-from symgrad.render.kernels.c_nest import Nest
-from symgrad.render.kernels.c_rows import Rows, axes_of
-from symgrad.render.kernels.c_terms import CTerms, comment, counter
+from symgrad.render.kernels.loop_language import DOUBLE, END, PLACE, REAL, Language
+from symgrad.render.kernels.loop_moments import RowMoments
+from symgrad.render.kernels.loop_nest import Nest
+from symgrad.render.kernels.loop_rows import Rows, axes_of
+from symgrad.render.kernels.loop_terms import LoopTerms, counter
 
 
 @dataclass
-class CLoops:
+class Loops:
     """Writes the loops of one procedure.
 
     Attributes:
+        language: in which they are written.
         layer: whose axes they run over.
         indices: the dimensions of everything that is read or computed, by name.
         kinds: "real" for arrays in the element's type, "wide" for arrays of doubles, "number" for scalars,
@@ -35,6 +37,7 @@ class CLoops:
         lines: what has been written.
     """
 
+    language: Language
     layer: Layer
     indices: Mapping[str, tuple[Index, ...]]
     kinds: dict[str, str]
@@ -51,9 +54,10 @@ class CLoops:
             absent = without(procedure, axis.name) if axis.variadic and rows else None
             if absent is not None:
                 indices = {name: kept(each, axis.name) for name, each in self.indices.items()}
-                other = CLoops(self.layer, indices, dict(self.kinds))
-                self.lines += [f"if (n_{axis.name} == 1) {{ /* there is no {axis.name}, or one place of it */"]
-                self.lines += [*other.loops(absent), "return 0;", "}"]
+                other = Loops(self.language, self.layer, indices, dict(self.kinds))
+                why = f"there is no {axis.name}, or one place of it"
+                self.lines += self.language.when(f"n_{axis.name} == 1", why)
+                self.lines += [*other.loops(absent), self.language.done(), END]
         return self.loops(procedure)
 
     def loops(self, procedure: Procedure) -> list[str]:
@@ -141,27 +145,22 @@ class CLoops:
 
     def _small(self, statement: Statement) -> None:
         """A small statement: once for each of its own indices, in double."""
-        terms = CTerms(self.load, "double")
-        depth = 0
-        self.lines.append(f"/* {comment(statement.formula)} */")
-        for index in statement.indices:
-            self.lines.append(
-                "    " * depth
-                + f"for (ptrdiff_t {counter(index)} = 0; {counter(index)} < n_{index.axis}; {counter(index)}++)"
-            )
-            depth += 1
-        target = self.place(statement.name, statement.indices)
-        self.lines.append("    " * depth + f"{target} = {terms.text(statement.term)};")
+        target, value = self.place(statement.name, statement.indices), self.exact(statement.term)
+        counters = [(counter(index), f"n_{index.axis}") for index in statement.indices]
+        self.lines.append(self.language.comment(statement.formula))
+        self.lines += self.language.nested(counters, self.language.set(target, value))
+
+    def exact(self, term: Term) -> str:
+        """A term in double."""
+        return LoopTerms(self.language, self.load, DOUBLE).text(term)
 
     def load(self, entry: Entry, real: str) -> str:
         """An entry's value."""
         if self.kinds[entry.name] == "number":
-            return f"({real}){entry.name}" if real == "REAL" else entry.name
+            return self.language.cast(real, entry.name) if real == REAL else entry.name
         text = self.place(entry.name, entry.indices)
-        if self.kinds[entry.name] == "label":
-            return f"({real}){text}"
-        own = "REAL" if self.kinds[entry.name] == "real" else "double"
-        return text if own == real else f"({real}){text}"
+        own = {"label": PLACE, "real": REAL}.get(self.kinds[entry.name], DOUBLE)
+        return text if real in (own, PLACE) else self.language.cast(real, text)
 
     def position(self, index: Index) -> str:
         """A place on an axis: a counter, or what a label says."""

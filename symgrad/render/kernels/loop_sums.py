@@ -13,24 +13,26 @@ from typing import TYPE_CHECKING
 from symgrad.algebra.terms import Entry
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
-from symgrad.render.kernels.c_rows import CHUNK, LANES, PART, ROW, Rows, operation
-from symgrad.render.kernels.c_terms import CTerms, row_counters
+from symgrad.render.kernels.loop_language import DOUBLE, END, REAL, Language
+from symgrad.render.kernels.loop_rows import CHUNK, LANES, PART, ROW, Rows, operation
+from symgrad.render.kernels.loop_terms import row_counters
 
 if TYPE_CHECKING:
-    from symgrad.render.kernels.c_loops import CLoops
-
-CHUNKS = 64
-"""Into how many parts rows are divided at most, where each part has sums of its own."""
-START = {"sum": "0.0", "max": "-INFINITY", "min": "INFINITY"}
+    from symgrad.render.kernels.loops import Loops
 
 
 @dataclass(frozen=True)
 class Total:
     """One reduction of a nest."""
 
-    loops: CLoops
+    loops: Loops
     rows: Rows
     statement: Statement
+
+    @property
+    def language(self) -> Language:
+        """Of the loops."""
+        return self.loops.language
 
     @property
     def name(self) -> str:
@@ -68,7 +70,12 @@ class Total:
         found = reduction(self.statement.term)
         assert found is not None
         body = found[0].body
-        return "double" if isinstance(body, Entry) and self.loops.kinds[body.name] != "local" else "REAL"
+        return DOUBLE if isinstance(body, Entry) and self.loops.kinds[body.name] != "local" else REAL
+
+    @property
+    def first(self) -> str:
+        """Its value before any element."""
+        return "0.0" if self.how == "sum" else self.language.infinity("-" if self.how == "max" else "")
 
     def scratch(self) -> str:
         """How much memory its parts need; empty for none."""
@@ -77,54 +84,51 @@ class Total:
     def start(self) -> list[str]:
         """Before a row's loops."""
         if self.place == LANES:
-            return [f"{self.rows.loop()} {self.target} = {START[self.how]};"]
+            return self.rows.each(self.language, self.language.set(self.target, self.first))
         if self.place == CHUNK:
             return []
-        kind = "double total" if self.how == "sum" else "REAL best"
-        lines = [f"{kind}_{self.name} = {START[self.how]};"]
-        return lines if self.how == "sum" else [*lines, f"int nan_{self.name} = 0;"]
+        if self.how == "sum":
+            return [self.language.variable(DOUBLE, {f"total_{self.name}": self.first})]
+        return self.language.extreme(self.name, self.how)
 
     def added(self, text: str) -> str:
         """What an element does."""
-        sign = ">" if self.how == "max" else "<"
+        language = self.language
+        wide = language.cast(DOUBLE, f"({text})")
         if self.place == CHUNK:
             place = self.loops.place("", self.statement.indices)[1:-1]
-            return f"part_{self.name}[chunk * {self.size} + {place}] += (double)({text});"
-        if self.place == LANES and self.how == "sum":
-            return f"{self.target} += (double)({text});"
+            return language.add(f"part_{self.name}[chunk * {self.size} + {place}]", wide)
         if self.place == LANES:
-            best = self.target
-            return f"{{ const double each = {text}; {best} = each {sign} {best} || each != each ? each : {best}; }}"
+            sums = self.how == "sum"
+            return language.add(self.target, wide) if sums else language.better(self.target, self.how, text, False)
         if self.how == "sum":
-            return f"add_{self.name} += {text};"
-        best, nan = f"best_{self.name}", f"nan_{self.name}"
-        return f"{{ const REAL each = {text}; {best} = each {sign} {best} ? each : {best}; {nan} |= each != each; }}"
+            return language.more(f"add_{self.name}", text)
+        return language.extreme_next(self.name, self.how, text)
 
-    def clauses(self) -> list[str]:
+    def clauses(self) -> list[tuple[str, str]]:
         """What the loop along a row has to know of it."""
         if self.in_memory:
             return []
-        if self.how == "sum":
-            return [f"reduction(+:add_{self.name})"]
-        return [f"reduction({self.how}:best_{self.name})", f"reduction(|:nan_{self.name})"]
+        return [("+", f"add_{self.name}") if self.how == "sum" else (self.how, self.name)]
 
     def finish(self) -> list[str]:
         """After a row's loops."""
         scaled = self.scaled("{0}")
         if self.place == LANES:
-            return [] if scaled == "{0}" else [f"{self.rows.loop()} {self.target} = {scaled.format(self.target)};"]
+            statement = self.language.set(self.target, scaled.format(self.target))
+            return [] if scaled == "{0}" else self.rows.each(self.language, statement)
         if self.place == CHUNK:
             return []
-        value = f"total_{self.name}" if self.how == "sum" else f"nan_{self.name} ? NAN : (double)best_{self.name}"
+        value = f"total_{self.name}" if self.how == "sum" else self.language.extreme_found(self.name)
         if self.place == ROW:
-            return [f"{self.target} = {scaled.format(value)};"]
-        return [f"part_{self.name}[row] = {value};"]
+            return [self.language.set(self.target, scaled.format(value))]
+        return [self.language.set(f"part_{self.name}[row]", value)]
 
     def scaled(self, value: str) -> str:
         """A value times the reduction's coefficient."""
         found = reduction(self.statement.term)
         assert found is not None
-        coefficient = CTerms(self.loops.load, "double").text(found[1])
+        coefficient = self.loops.exact(found[1])
         return value if coefficient == "1.0" else f"{value} * {coefficient}"
 
     def merged(self) -> list[str]:
@@ -134,26 +138,27 @@ class Total:
         lines = self._rows_merged() if self.place == PART else self._chunks_merged()
         scaled = self.scaled(f"{self.name}[i]")
         if scaled != f"{self.name}[i]":
-            lines.append(f"for (ptrdiff_t i = 0; i < {self.size}; i++) {self.name}[i] = {scaled};")
-        return [*lines, f"free(part_{self.name});"]
+            lines += self.language.each("i", "0", self.size, self.language.set(f"{self.name}[i]", scaled))
+        return [*lines, *self.language.free(f"part_{self.name}")]
 
     def _rows_merged(self) -> list[str]:
-        part, sign = f"part_{self.name}[row]", ">" if self.how == "max" else "<"
-        number = "row / tiles" if self.rows.tile else "row"
-        better = f"{part} {sign} {self.target} || {part} != {part}"
+        language, part = self.language, f"part_{self.name}[row]"
+        number = language.quotient("row", "tiles") if self.rows.tile else "row"
+        sums = self.how == "sum"
         return [
-            f"for (ptrdiff_t i = 0; i < {self.size}; i++) {self.name}[i] = {START[self.how]};",
-            "for (ptrdiff_t row = 0; row < rows; row++) {",
-            *row_counters(self.rows.around, {index.axis for index in self.statement.indices}, number),
-            f"{self.target} += {part};" if self.how == "sum" else f"{self.target} = {better} ? {part} : {self.target};",
-            "}",
+            *language.each("i", "0", self.size, language.set(f"{self.name}[i]", self.first)),
+            language.loop("row", "0", "rows"),
+            *row_counters(language, self.rows.around, {index.axis for index in self.statement.indices}, number),
+            language.add(self.target, part) if sums else language.better(self.target, self.how, part, True),
+            END,
         ]
 
     def _chunks_merged(self) -> list[str]:
+        language = self.language
         return [
-            f"for (ptrdiff_t i = 0; i < {self.size}; i++) {{",
-            "double sum = 0.0;",
-            f"for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) sum += part_{self.name}[chunk * {self.size} + i];",
-            f"{self.name}[i] = sum;",
-            "}",
+            language.loop("i", "0", self.size),
+            language.variable(DOUBLE, {"sum": "0.0"}),
+            *language.each("chunk", "0", "chunks", language.add("sum", f"part_{self.name}[chunk * {self.size} + i]")),
+            language.set(f"{self.name}[i]", "sum"),
+            END,
         ]
