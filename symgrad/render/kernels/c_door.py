@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgrad.plan.records import KernelPlan
-from symgrad.render.kernels.c_source import GIVEN, KEPT, LENGTH, Argument, CFunction
 from symgrad.render.kernels.layout import Frame, shown
+from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, Argument, LoopFunction
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.words import argument_lines, call_lines, fit, output_text, signature
@@ -25,8 +25,8 @@ class Door:
     """
 
     plan: KernelPlan
-    forward: CFunction
-    backward: CFunction
+    forward: LoopFunction
+    backward: LoopFunction
     used: set[str]
 
     @property
@@ -184,11 +184,11 @@ class Door:
             for name in names
         ]
 
-    def _shapes(self, function: CFunction) -> Shapes:
+    def _shapes(self, function: LoopFunction) -> Shapes:
         needed = frozenset(a.name.removeprefix("n_") for a in function.of(LENGTH))
         return Shapes(self.plan.layer, False, needed, self.used, "{0}.size", has_sums(self.plan))
 
-    def _call(self, function: CFunction) -> list[str]:
+    def _call(self, function: LoopFunction) -> list[str]:
         """The lines that call a C function."""
         values = [f"_at({a.name})" if a.indices is not None
                   else f"float({a.name})" if a.name in self.constants else a.name

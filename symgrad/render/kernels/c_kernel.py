@@ -6,10 +6,12 @@ from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_header import declarations, summary
+from symgrad.render.kernels.c_language import C
 from symgrad.render.kernels.c_prelude import prelude
-from symgrad.render.kernels.c_source import CFunction, c_function, indented, packed
+from symgrad.render.kernels.c_source import c_lines, indented, packed
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
 from symgrad.render.kernels.layout import shown
+from symgrad.render.kernels.loop_function import LoopFunction, loop_function
 from symgrad.render.kernels.records import CHeader, CKernel, CSource, Field, Rendered
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.words import header
@@ -40,7 +42,7 @@ def _door(plan: KernelPlan) -> Door:
         raise UnsupportedError(f"layer {plan.layer.name} has computed places, which the C backend does not do yet.")
     try:
         forward, backward = (
-            c_function(plan, p, n) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
+            loop_function(plan, p, n, C()) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
         )
     except UnsupportedError as error:
         raise UnsupportedError(f"the C backend cannot do layer {plan.layer.name} yet: it has {error}") from None
@@ -52,7 +54,7 @@ def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
     name = door.plan.layer.name
     suffixes = ["#if REAL_IS_FLOAT", f"#define NAME(function) {name}_##function##_f32", "#else",
                 f"#define NAME(function) {name}_##function##_f64", "#endif", ""]  # fmt: skip
-    code = [*suffixes, *indented([*door.forward.lines, "", *door.backward.lines])]
+    code = [*suffixes, *indented([*c_lines(door.forward), "", *c_lines(door.backward)])]
     return tuple(prelude(code)), tuple(code)
 
 
@@ -62,7 +64,7 @@ def _kernel(door: Door) -> CKernel:
     name = plan.layer.name + ("_" if plan.layer.name in MODULES else "")
     functions = (wrapper(door, name), *door.functions(), *door.inner())
     *torch_methods, compute = methods(door)
-    calls: tuple[CFunction, ...] = (door.forward, door.backward)
+    calls: tuple[LoopFunction, ...] = (door.forward, door.backward)
     return CKernel(
         header(plan, "c", "the CPU, in C"), frozenset(door.used), needs, code,
         tuple(indented([line for function in calls for line in ("", *packed(function))][1:])),

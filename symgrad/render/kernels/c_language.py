@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from symgrad.render.kernels.loop_language import DOUBLE, END, REAL, Language, reached
@@ -47,6 +48,10 @@ class C(Language):
     def comment(self, text: str) -> str:
         """Between `/*` and `*/`."""
         return f"/* {inside(text)} */"
+
+    def uncommented(self, lines: Sequence[str]) -> str:
+        """Comments may end in their line."""
+        return re.sub(r"/\*.*?\*/", "", "\n".join(lines))
 
     def let(self, kind: str, values: Mapping[str, str]) -> str:
         """`const double a = 1, b = 2;`."""

@@ -1,108 +1,22 @@
 """The C functions of a kernel: loops, and around them functions that others can call.
 
-The loops (loops.py) work on arrays in the element's type REAL and on small arrays in double. The public
-function takes what a caller has: it makes room for what only the loops need, and stores small results in
-the element's type. Its arguments are what is given, then the lengths of the axes, then what is computed.
+The public function takes what a caller has: it makes room for what only the loops need, and stores small results
+in the element's type. Its arguments are what is given, then the lengths of the axes, then what is computed.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from symgrad.algebra.terms import Index
-from symgrad.plan.records import KernelPlan, Procedure, is_full
-from symgrad.render.kernels.c_language import C
-from symgrad.render.kernels.layout import Frame
-from symgrad.render.kernels.loops import Loops
-
-GIVEN, LENGTH, RESULT, KEPT = "given", "length", "result", "kept"
+from symgrad.render.kernels.loop_function import LoopFunction, count, wide
 
 
-@dataclass(frozen=True)
-class Argument:
-    """An argument of a C function.
-
-    Attributes:
-        name: in C, and of the variable that holds it in Python.
-        type: what it is or points to: "REAL", "double", "int64_t" (labels) or "ptrdiff_t".
-        role: "given", "length", "result" (in REAL) or "kept" (for the backward pass).
-        indices: the dimensions of what it points to; None for a number.
-        what: the name of the quantity in the plan.
-    """
-
-    name: str
-    type: str
-    role: str
-    indices: Frame | None
-    what: str
-
-    @property
-    def declaration(self) -> str:
-        """As a C parameter."""
-        const = "const " if self.role == GIVEN and self.indices is not None else ""
-        return f"{const}{self.type} {'*' if self.indices is not None else ''}{self.name}"
-
-    @property
-    def code(self) -> str:
-        """As a letter of Python's struct module."""
-        return "P" if self.indices is not None else {"double": "d", "ptrdiff_t": "n"}[self.type]
+def c_lines(function: LoopFunction) -> list[str]:
+    """The text of the loops and of the public function, not yet indented."""
+    return [*_loops(function), "", *_public(function)]
 
 
-@dataclass(frozen=True)
-class CFunction:
-    """A procedure as C.
-
-    Attributes:
-        name: "forward" or "backward".
-        lines: the text of the loops and of the public function, not yet indented.
-        arguments: of the public function.
-        stored: the names of statements whose values are in memory.
-    """
-
-    name: str
-    lines: tuple[str, ...]
-    arguments: tuple[Argument, ...]
-    stored: tuple[str, ...]
-
-    def of(self, role: str) -> tuple[Argument, ...]:
-        """The arguments of a role, in order."""
-        return tuple(argument for argument in self.arguments if argument.role == role)
-
-
-def c_function(plan: KernelPlan, procedure: Procedure, name: str) -> CFunction:
-    """A procedure's C function.
-
-    Raises:
-        UnsupportedError: its loops need what this backend does not have.
-    """
-    indices, kinds = _indices(plan, procedure), _kinds(plan, procedure)
-    body = Loops(C(), plan.layer, indices, dict(kinds)).write(procedure)
-    stored = _stored(procedure, body)
-    code = _without_comments(body)
-    given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"
-             else Argument(n, _type(kinds[n]), GIVEN, indices[n], n)
-             for n in procedure.reads if re.search(rf"\b{n}\b", code)]  # fmt: skip
-    outputs = {plan.names[output] for output in plan.layer.outputs}
-    returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
-    results = [n for n in dict.fromkeys(returned) if n in stored]
-    made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
-    made += [
-        Argument(_wide(n) if n in results else n, _type(kinds[n]), KEPT, indices[n], n)
-        for n in stored
-        if n in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
-    ]
-    counts = " ".join(_count(indices[n]) for n in stored)
-    lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
-    arguments = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", f"{code} {counts}")), *made)
-    inner = [*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", code)),
-             *(Argument(n, _type(kinds[n]), KEPT, indices[n], n) for n in stored)]  # fmt: skip
-    lines = [*_loops(name, inner, body), "", *_public(name, arguments, inner)]
-    return CFunction(name, tuple(lines), arguments, tuple(stored))
-
-
-def packed(function: CFunction) -> list[str]:
+def packed(function: LoopFunction) -> list[str]:
     """A C function that takes all arguments in one record, which is one conversion for a caller in Python."""
     members = [f"{argument.declaration};" for argument in function.arguments]
     values = ", ".join(f"given->{argument.name}" for argument in function.arguments)
@@ -124,86 +38,25 @@ def indented(lines: Sequence[str]) -> list[str]:
     return found
 
 
-def _indices(plan: KernelPlan, procedure: Procedure) -> dict[str, tuple[Index, ...]]:
-    found = {name: plan.indices(name) for name in plan.names.values()}
-    found |= dict(plan.ahead)
-    found |= {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
-    return found | {statement.name: statement.indices for statement in procedure.statements}
-
-
-def _kinds(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
-    """What the names hold; scalars that are read are numbers."""
-    tensors = {plan.names[tensor.name] for tensor in plan.layer.tensors}
-    constants = {plan.names[constant.name] for constant in plan.layer.constants}
-    labels = {plan.names[name] for name in plan.layer.labels}
-    indices = _indices(plan, procedure)
-    kinds = {}
-    for name in procedure.reads:
-        is_cotangent = name.startswith("d_")
-        if name in labels:
-            kinds[name] = "label"
-        elif name in constants or (is_cotangent and not indices[name]):
-            kinds[name] = "number"
-        elif name in tensors or is_cotangent or is_full(indices[name], plan.layer):
-            kinds[name] = "real"
-        else:
-            kinds[name] = "wide"
-    for statement in procedure.statements:
-        kinds[statement.name] = "real" if statement.kind == "full-size" else "wide"
-    return kinds
-
-
-def _stored(procedure: Procedure, body: Sequence[str]) -> list[str]:
-    """The statements whose values are in memory."""
-    code = _without_comments(body)
-    return [s.name for s in procedure.statements if re.search(rf"\b{s.name}\[", code)]
-
-
-def _without_comments(body: Sequence[str]) -> str:
-    return re.sub(r"/\*.*?\*/", "", "\n".join(body))
-
-
-def _type(kind: str) -> str:
-    return {"real": "REAL", "label": "int64_t"}.get(kind, "double")
-
-
-def _wide(name: str) -> str:
-    """A small result before it is rounded to the element's type; names that end so are kept for emitted code."""
-    return f"{name}_wide_"
-
-
-def _count(indices: Frame) -> str:
-    """How many elements an array has."""
-    return " * ".join(f"n_{index.axis}" for index in indices) or "1"
-
-
-def _loops(name: str, inner: Sequence[Argument], body: Sequence[str]) -> list[str]:
+def _loops(function: LoopFunction) -> list[str]:
     """The function of the loops; none of its arrays overlaps another."""
-    parameters = ", ".join(a.declaration.replace("*", "*restrict ") for a in inner) or "void"
-    return [f"static int {name}_loops({parameters})", "{", *body, "return 0;", "}"]
+    parameters = ", ".join(a.declaration.replace("*", "*restrict ") for a in function.inner) or "void"
+    return [f"static int {function.name}_loops({parameters})", "{", *function.body, "return 0;", "}"]
 
 
-def _public(name: str, arguments: Sequence[Argument], inner: Sequence[Argument]) -> list[str]:
+def _public(function: LoopFunction) -> list[str]:
     """The function for callers."""
-    have = {(a.what, a.type): a.name for a in arguments}
-    rooms = [a for a in inner if (a.what, a.type) not in have]
-    rounded = [a for a in arguments if a.role == RESULT and a.type == "REAL" and ("double", a.what) in _pairs(inner)]
-    names = [have.get((a.what, a.type), _wide(a.name)) for a in inner]
-    call = f"{name}_loops({', '.join(names)})"
-    parameters = ", ".join(a.declaration for a in arguments) or "void"
-    lines = [f"int NAME({name})({parameters})", "{"]
+    rooms = [(a, wide(a.name)) for a in function.rooms]
+    call = f"{function.name}_loops({', '.join(function.names)})"
+    parameters = ", ".join(a.declaration for a in function.arguments) or "void"
+    lines = [f"int NAME({function.name})({parameters})", "{"]
     if not rooms:
         lines += [f"int failed = {call};"]
     else:
-        lines += [f"{a.type} *{_wide(a.name)} = malloc(sizeof({a.type}) * (size_t)({_count(a.indices or ())} + 1));"
-                  for a in rooms]  # fmt: skip
-        lines += [f"int failed = {' || '.join(f'!{_wide(a.name)}' for a in rooms)};", f"if (!failed) failed = {call};"]
-    for a in rounded:
-        source = have.get((a.what, "double"), _wide(a.what))
-        loop = f"for (ptrdiff_t i = 0; !failed && i < {_count(a.indices or ())}; i++)"
+        lines += [f"{a.type} *{name} = malloc(sizeof({a.type}) * (size_t)({count(a.indices or ())} + 1));"
+                  for a, name in rooms]  # fmt: skip
+        lines += [f"int failed = {' || '.join(f'!{name}' for _, name in rooms)};", f"if (!failed) failed = {call};"]
+    for a, source in function.rounded:
+        loop = f"for (ptrdiff_t i = 0; !failed && i < {count(a.indices or ())}; i++)"
         lines.append(f"{loop} {a.name}[i] = (REAL){source}[i];")
-    return [*lines, *(f"free({_wide(a.name)});" for a in rooms), "return failed;", "}"]
-
-
-def _pairs(arguments: Sequence[Argument]) -> set[tuple[str, str]]:
-    return {(argument.type, argument.what) for argument in arguments}
+    return [*lines, *(f"free({name});" for _, name in rooms), "return failed;", "}"]

@@ -58,6 +58,10 @@ class Language(ABC):
     def infinity(self, sign: str) -> str:
         """An infinite double; the sign is "-" or ""."""
 
+    @abstractmethod
+    def uncommented(self, lines: Sequence[str]) -> str:
+        """These lines in one text, without comments."""
+
     # statements
 
     @abstractmethod

@@ -1,0 +1,169 @@
+"""A procedure as a function of loops: what they read, compute and keep, in whatever language.
+
+The loops work on arrays in the element's type and on small arrays in double. A caller has results in the element's
+type, and what is kept for the backward pass in double.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from symgrad.algebra.terms import Index
+from symgrad.plan.records import KernelPlan, Procedure, is_full
+from symgrad.render.kernels.layout import Frame
+from symgrad.render.kernels.loop_language import Language
+from symgrad.render.kernels.loops import Loops
+
+GIVEN, LENGTH, RESULT, KEPT = "given", "length", "result", "kept"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a function of loops.
+
+    Attributes:
+        name: there, and of the variable that holds it in Python.
+        type: what it is or points to: "REAL", "double", "int64_t" (labels) or "ptrdiff_t".
+        role: "given", "length", "result" (in REAL) or "kept" (for the backward pass).
+        indices: the dimensions of what it points to; None for a number.
+        what: the name of the quantity in the plan.
+    """
+
+    name: str
+    type: str
+    role: str
+    indices: Frame | None
+    what: str
+
+    @property
+    def declaration(self) -> str:
+        """As a C parameter."""
+        const = "const " if self.role == GIVEN and self.indices is not None else ""
+        return f"{const}{self.type} {'*' if self.indices is not None else ''}{self.name}"
+
+    @property
+    def code(self) -> str:
+        """As a letter of Python's struct module."""
+        return "P" if self.indices is not None else {"double": "d", "ptrdiff_t": "n"}[self.type]
+
+
+@dataclass(frozen=True)
+class LoopFunction:
+    """A procedure as loops.
+
+    Attributes:
+        name: "forward" or "backward".
+        body: the lines of the loops, not yet indented.
+        arguments: of the function that others call: what is given, the lengths of the axes, what is computed.
+        inner: of the function of the loops, each with all that it writes.
+        stored: the names of statements whose values are in memory.
+    """
+
+    name: str
+    body: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    inner: tuple[Argument, ...]
+    stored: tuple[str, ...]
+
+    def of(self, role: str) -> tuple[Argument, ...]:
+        """The arguments of a role, in order."""
+        return tuple(argument for argument in self.arguments if argument.role == role)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the inner arguments are called by the function around: own arguments, or room that it makes."""
+        have = {(a.what, a.type): a.name for a in self.arguments}
+        return tuple(have.get((a.what, a.type), wide(a.name)) for a in self.inner)
+
+    @property
+    def rooms(self) -> tuple[Argument, ...]:
+        """The inner arguments for which the function around has to make room."""
+        have = {(a.what, a.type) for a in self.arguments}
+        return tuple(a for a in self.inner if (a.what, a.type) not in have)
+
+    @property
+    def rounded(self) -> tuple[tuple[Argument, str], ...]:
+        """The results that the loops compute in double, each with the name that holds it."""
+        doubles = {a.what for a in self.inner if a.type == "double"}
+        have = {a.what: a.name for a in self.arguments if a.type == "double"}
+        results = [a for a in self.of(RESULT) if a.what in doubles]
+        return tuple((a, have.get(a.what, wide(a.what))) for a in results)
+
+
+def loop_function(plan: KernelPlan, procedure: Procedure, name: str, language: Language) -> LoopFunction:
+    """A procedure as loops.
+
+    Raises:
+        UnsupportedError: they need what no language has yet.
+    """
+    indices, kinds = _indices(plan, procedure), _kinds(plan, procedure)
+    body = Loops(language, plan.layer, indices, dict(kinds)).write(procedure)
+    code = language.uncommented(body)
+    stored = _stored(procedure, code)
+    given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"
+             else Argument(n, _type(kinds[n]), GIVEN, indices[n], n)
+             for n in procedure.reads if re.search(rf"\b{n}\b", code)]  # fmt: skip
+    outputs = {plan.names[output] for output in plan.layer.outputs}
+    returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
+    results = [n for n in dict.fromkeys(returned) if n in stored]
+    made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
+    made += [
+        Argument(wide(n) if n in results else n, _type(kinds[n]), KEPT, indices[n], n)
+        for n in stored
+        if n in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
+    ]
+    counts = " ".join(count(indices[n]) for n in stored)
+    lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
+    arguments = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", f"{code} {counts}")), *made)
+    inner = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", code)),
+             *(Argument(n, _type(kinds[n]), KEPT, indices[n], n) for n in stored))  # fmt: skip
+    return LoopFunction(name, tuple(body), arguments, inner, tuple(stored))
+
+
+def wide(name: str) -> str:
+    """A small result before it is rounded to the element's type; names that end so are kept for emitted code."""
+    return f"{name}_wide_"
+
+
+def count(indices: Frame) -> str:
+    """How many elements an array has."""
+    return " * ".join(f"n_{index.axis}" for index in indices) or "1"
+
+
+def _indices(plan: KernelPlan, procedure: Procedure) -> dict[str, tuple[Index, ...]]:
+    found = {name: plan.indices(name) for name in plan.names.values()}
+    found |= dict(plan.ahead)
+    found |= {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
+    return found | {statement.name: statement.indices for statement in procedure.statements}
+
+
+def _kinds(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
+    """What the names hold; scalars that are read are numbers."""
+    tensors = {plan.names[tensor.name] for tensor in plan.layer.tensors}
+    constants = {plan.names[constant.name] for constant in plan.layer.constants}
+    labels = {plan.names[name] for name in plan.layer.labels}
+    indices = _indices(plan, procedure)
+    kinds = {}
+    for name in procedure.reads:
+        is_cotangent = name.startswith("d_")
+        if name in labels:
+            kinds[name] = "label"
+        elif name in constants or (is_cotangent and not indices[name]):
+            kinds[name] = "number"
+        elif name in tensors or is_cotangent or is_full(indices[name], plan.layer):
+            kinds[name] = "real"
+        else:
+            kinds[name] = "wide"
+    for statement in procedure.statements:
+        kinds[statement.name] = "real" if statement.kind == "full-size" else "wide"
+    return kinds
+
+
+def _stored(procedure: Procedure, code: str) -> list[str]:
+    """The statements whose values are in memory."""
+    return [s.name for s in procedure.statements if re.search(rf"\b{s.name}\[", code)]
+
+
+def _type(kind: str) -> str:
+    return {"real": "REAL", "label": "int64_t"}.get(kind, "double")
