@@ -10,6 +10,7 @@ from symgrad.plan.records import KernelPlan
 from symgrad.plan.shard import shard
 from symgrad.render.kernels.c_kernel import c_files
 from symgrad.render.kernels.jax_kernel import jax_kernel
+from symgrad.render.kernels.numba_kernel import numba_kernel
 from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.shard_kernel import shard_kernel
@@ -21,7 +22,9 @@ BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {
     "numpy": numpy_kernel, "torch": torch_kernel, "jax": jax_kernel,
 }  # fmt: skip
 """For each backend what makes the record that its template lays out."""
-PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {"c": c_files, "triton": triton_kernel}
+PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {
+    "c": c_files, "numba": numba_kernel, "triton": triton_kernel,
+}  # fmt: skip
 """Backends that cannot do every layer; they are used where they are named.
 
 Each makes the record of its template, or the whole file where there are others beside it."""

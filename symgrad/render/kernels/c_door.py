@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.layout import Frame, shown
@@ -28,6 +29,13 @@ class Door:
     forward: LoopFunction
     backward: LoopFunction
     used: set[str]
+
+    language: ClassVar[str] = "C"
+
+    def type_of(self, name: str) -> str:
+        """The type of what is saved under a name, as it is annotated."""
+        whole = {self.plan.names[c.name]: "int" if c.is_whole else "float" for c in self.plan.layer.constants}
+        return whole.get(name, "np.ndarray")
 
     @property
     def tensors(self) -> list[str]:
@@ -134,7 +142,9 @@ class Door:
         results = self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
         lines += [*self._call(self.forward), *call_lines(f"return {results}, Saved", kept)]
         arguments = ", ".join(["dtype", *self.tensors, *self.constants, "out"])
-        return Function("_forward", arguments, ("`forward`, for arrays that the C functions can read.",), fit(lines))
+        return Function(
+            "_forward", arguments, (f"`forward`, for arrays that the {self.language} functions can read.",), fit(lines)
+        )
 
     def _outs(self) -> list[str]:
         if len(self.outputs) == 1:
@@ -174,7 +184,12 @@ class Door:
         returned = [f"{what}={name if made.get(name) == what else f'copy_{what}_'}" for what, name in results]
         lines += call_lines("return Gradients", returned)
         arguments = ", ".join(["dtype", "saved", *(name for name, _ in self.cotangents), "out"])
-        return Function("_backward", arguments, ("`backward`, for arrays that the C functions can read.",), fit(lines))
+        return Function(
+            "_backward",
+            arguments,
+            (f"`backward`, for arrays that the {self.language} functions can read.",),
+            fit(lines),
+        )
 
     def _check_labels(self, names: Sequence[str]) -> list[str]:
         """The lines that check labels, which are places in memory for C."""

@@ -69,16 +69,11 @@ def _kernel(door: Door) -> CKernel:
         header(plan, "c", "the CPU, in C"), frozenset(door.used), needs, code,
         tuple(indented([line for function in calls for line in ("", *packed(function))][1:])),
         tuple((f"_{f.name.upper()}", "".join(a.code for a in f.arguments)) for f in calls),
-        tuple(Field(kept, _type(door, kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
+        tuple(Field(kept, door.type_of(kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
         name, functions, class_of(door), tuple(torch_methods), compute, error_text(door),
     )  # fmt: skip
-
-
-def _type(door: Door, name: str) -> str:
-    whole = {door.plan.names[c.name]: "int" if c.is_whole else "float" for c in door.plan.layer.constants}
-    return whole.get(name, "np.ndarray")
 
 
 def _source(door: Door) -> CSource:

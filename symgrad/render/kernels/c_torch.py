@@ -32,7 +32,10 @@ def methods(door: Door) -> tuple[Function, Function, Function, Function]:
 def error_text(door: Door) -> tuple[str, ...]:
     """What a second derivative is answered with, in pieces."""
     name = door.plan.layer.name
-    return f"the C kernel of {name} is differentiable once; for more: ", f"symgrad generate {name} --backend torch"
+    return (
+        f"the {door.language} kernel of {name} is differentiable once; for more: ",
+        f"symgrad generate {name} --backend torch",
+    )
 
 
 def class_of(door: Door) -> str:

@@ -10,6 +10,17 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from symgrad.render.kernels.loop_language import DOUBLE, END, PLACE, REAL, Language, bare
+from symgrad.render.kernels.words import comment
+
+OWN = frozenset(("exp", "log", "log1p", "expm1", "sigmoid", "tanh", "erf", "softplus", "relu", "sign", "square"))
+"""The functions that are inlined in loops over elements."""
+EXACT = frozenset(("sigmoid", "softplus", "relu", "sign", "square"))
+"""Those that are made of others in double."""
+NUMPY = {
+    "abs": "abs", "pow": "np.power", "erf": "math.erf", "erfc": "math.erfc", "lgamma": "math.lgamma",
+    **{name: f"np.{name.replace('a', 'arc', 1)}" for name in ("atan", "asin", "acos", "asinh", "acosh", "atanh")},
+}  # fmt: skip
+"""The names of the others in Python, where they are not np.NAME."""
 
 
 class Numba(Language):
@@ -26,8 +37,12 @@ class Numba(Language):
         return f"real({text})" if kind == REAL else text
 
     def function(self, kind: str, name: str) -> str:
-        """`exp` in REAL, `exact_exp` in double; an underscore keeps them apart from the layer's names."""
-        return f"_{name}" if kind == REAL else f"_exact_{name}"
+        """NumPy's where it serves, else one of the file's, under names that no layer has."""
+        if name in OWN and kind == REAL:
+            return f"_{name}"
+        if name in EXACT:
+            return f"_exact_{name}"
+        return NUMPY.get(name, f"np.{name}")
 
     def choice(self, condition: str, then: str, otherwise: str) -> str:
         """A function, so that both sides are computed and nothing branches."""
@@ -50,22 +65,22 @@ class Numba(Language):
         return f"{sign}np.inf"
 
     def comment(self, text: str) -> str:
-        """To the end of the line."""
-        return f"# {' '.join(text.split())}"
+        """In lines of its own."""
+        return "\n".join(comment(text))
 
     def uncommented(self, lines: Sequence[str]) -> str:
         """Comments have lines of their own."""
         return "\n".join(line for line in lines if not line.startswith("#"))
 
     def let(self, kind: str, values: Mapping[str, str]) -> str:  # noqa: ARG002
-        """`a, b = 1, 2`; one after the other where a value needs another's."""
+        """A line each."""
         lines = [f"{name} = {bare(value)}" for name, value in values.items()]
-        return "; ".join(lines)
+        return "\n".join(lines)
 
     def variable(self, kind: str, values: Mapping[str, str]) -> str:
         """Zeros in a type of their own."""
         zero = self.number(kind, "0.0")
-        return "; ".join(f"{name} = {zero if value == '0' else value}" for name, value in values.items())
+        return "\n".join(f"{name} = {zero if value == '0' else value}" for name, value in values.items())
 
     def set(self, target: str, value: str) -> str:
         """`a = b`."""
@@ -163,8 +178,7 @@ def indented(lines: Sequence[str]) -> list[str]:
     """Lines of Python, indented by the blocks that `:` or `{` opens and `}` closes; those of `{` are not Python's."""
     deep: list[bool] = []
     found = []
-    for line in lines:
-        text = line.strip()
+    for text in (each.strip() for line in lines for each in line.split("\n")):
         if text == END:
             deep.pop()
         elif text == "{":
