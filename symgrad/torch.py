@@ -2,7 +2,7 @@
 
     import symgrad.torch
     layer_norm = symgrad.torch.function("layer_norm")
-    y = layer_norm(x, w, beta)          # C on the CPU where there is a compiler, else plain torch
+    y = layer_norm(x, w, beta)          # C on the CPU where there is a compiler, or numba, else plain torch
 
 Backends are tried in the order of `WAYS`; one that cannot do the layer, or cannot run here, is passed over
 without an error, and `skipped` says why. Plain torch is last and does everything.
@@ -50,6 +50,7 @@ def _on_the_cpu(tensors: Sequence[Any]) -> bool:
 
 WAYS: tuple[Way, ...] = (
     Way("c", _on_the_cpu, lambda module: module.prepare(), 1),
+    Way("numba", _on_the_cpu, lambda module: module.prepare(), 1),
     Way("torch", lambda _: True, lambda _: None, None),
 )
 """Fastest first. A new backend is a row here, before torch."""
@@ -111,7 +112,7 @@ def function(layer: str | os.PathLike[str] | Layer, *, orders: int = 1, backends
 
     Args:
         layer: a name of the gallery, the path of an `.sg` file, or a `symgrad.Layer`.
-        orders: how many times it will be differentiated; C does it once, plain torch any number of times.
+        orders: how many times it will be differentiated; C and numba do it once, plain torch any number of times.
         backends: only these, in the order of `WAYS`; all by default.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import pytest
 
@@ -45,10 +46,22 @@ def test_elsewhere_plain_torch():
 def test_without_a_compiler_plain_torch_and_no_error(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", "no-such-compiler")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "numba", None)
     function = fastest.function("softmax")
     assert softmax_is_right(function)
     assert function.backend(torch.ones(2, 3)) == "torch"
     assert "no-such-compiler was not found" in function.skipped["c"]
+    assert "numba" in function.skipped["numba"]
+
+
+def test_without_a_compiler_numba_where_it_is_installed(monkeypatch, tmp_path):
+    pytest.importorskip("numba", reason="no numba: pip install 'symgrad[numba]'")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    function = fastest.function("relu")
+    x = torch.tensor([-1.0, 2.0], requires_grad=True)
+    assert function.backend(x) == "numba"
+    assert torch.autograd.grad(function(x).sum(), x)[0].tolist() == [0, 1]
 
 
 def test_what_c_cannot_do_plain_torch_does():

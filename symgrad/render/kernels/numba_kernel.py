@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from symgrad.errors import UnsupportedError
@@ -17,6 +18,9 @@ from symgrad.render.kernels.words import call_lines, header
 
 MODULES = frozenset(("lru_cache", "numba", "prange", "prepare"))
 """What the file imports or defines; a layer of such a name gets an underscore behind it there."""
+
+FACTORY = frozenset(("real", "small", "plain", "shared", "BLOCK", "PIECE", *MODULES))
+"""What stands around the loops."""
 
 
 class NumbaDoor(Door):
@@ -65,9 +69,21 @@ def _door(plan: KernelPlan) -> NumbaDoor:
         forward, backward = (
             loop_function(plan, p, n, Numba()) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
         )
+        _check_names(forward)
+        _check_names(backward)
     except UnsupportedError as error:
         raise UnsupportedError(f"the numba backend cannot do layer {plan.layer.name} yet: it has {error}") from None
     return NumbaDoor(plan, forward, backward, set())
+
+
+def _check_names(function: LoopFunction) -> None:
+    """Raise where a variable of the loops has the name of an array, which has no other scope in Python."""
+    text = "\n".join(function.body)
+    own = set(re.findall(r"^(\w+) =|^for (\w+) in", text, re.MULTILINE))
+    used = {name for pair in own for name in pair if name} | FACTORY
+    for argument in function.inner:
+        if argument.name in used:
+            raise UnsupportedError(f"{argument.name}, a name that the loops use for themselves")
 
 
 def _kind(argument: Argument) -> str:
