@@ -32,7 +32,7 @@ from suite.works import HUGE_PAGES, QUICK, WORKS
 HERE = Path(__file__).resolve().parent
 CONFIGURATIONS = ((1, False), (1, True), (2, False), (2, True))
 """Threads, and whether PyTorch's allocator asks for huge pages."""
-SLOW = ("symgrad torch, compiled", "article's", "JAX")
+SLOW = ("symgrad torch, compiled", "symgrad numba", "article's", "JAX")
 """Left out of a quick run: they take long to compile or to run."""
 NAMES = "these only: " + ", ".join(work.name for work in WORKS)
 BEGIN, END = "<!-- result -->", "<!-- end of result -->"

@@ -29,6 +29,10 @@ class C(Language):
         """`(c ? a : b)`."""
         return f"({condition} ? {then} : {otherwise})"
 
+    def truth(self, kind: str, condition: str) -> str:
+        """What C has for a condition, in a type."""
+        return self.cast(kind, f"({condition})")
+
     def both(self, conditions: Sequence[str]) -> str:
         """`(a) && (b)`."""
         return " && ".join(f"({condition})" for condition in conditions)

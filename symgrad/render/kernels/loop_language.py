@@ -43,6 +43,10 @@ class Language(ABC):
         """One of two values."""
 
     @abstractmethod
+    def truth(self, kind: str, condition: str) -> str:
+        """1 or 0."""
+
+    @abstractmethod
     def both(self, conditions: Sequence[str]) -> str:
         """All of these conditions."""
 
@@ -160,7 +164,7 @@ class Language(ABC):
 
 
 def bare(text: str) -> str:
-    """An expression without brackets around all of it."""
+    """An expression without a pair of brackets around all of it."""
     if not text.startswith("("):
         return text
     depth = 0

@@ -63,7 +63,7 @@ class LoopTerms:
             case Position(index):
                 return self.language.cast(self.real, counter(index))
             case Delta() | Compare():
-                return self.language.cast(self.real, f"({self.condition(term)})")
+                return self.language.truth(self.real, self.condition(term))
             case Where(condition, then, otherwise):
                 return self.language.choice(self.condition(condition), self.text(then), self.text(otherwise))
             case Add(terms):

@@ -30,7 +30,7 @@ class Numba(Language):
 
     def cast(self, kind: str, text: str) -> str:
         """`real(x)`; numbers are float64 in Python."""
-        return f"{ {REAL: 'real', DOUBLE: 'float', PLACE: 'int'}[kind] }({bare(text)})"
+        return f"{ {REAL: 'real', DOUBLE: 'float', PLACE: 'int'}[kind] }({bare(bare(text))})"
 
     def number(self, kind: str, text: str) -> str:
         """A decimal is a double as it stands."""
@@ -47,6 +47,10 @@ class Numba(Language):
     def choice(self, condition: str, then: str, otherwise: str) -> str:
         """A function, so that both sides are computed and nothing branches."""
         return f"_where({condition}, {bare(then)}, {bare(otherwise)})"
+
+    def truth(self, kind: str, condition: str) -> str:
+        """A choice; numba casts no condition to float64."""
+        return self.choice(condition, self.number(kind, "1.0"), self.number(kind, "0.0"))
 
     def both(self, conditions: Sequence[str]) -> str:
         """Without a branch."""
