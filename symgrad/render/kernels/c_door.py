@@ -128,8 +128,8 @@ class Door:
         lines += [f"read_ = {_tuple(self.tensors)}", *self._outs()]
         for argument in self.forward.arguments:
             if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
-                lines.append(f"{argument.name} = {self._room(argument, shapes)}")
-        wide = {a.what: a.name for a in self.forward.of(KEPT)}
+                lines.append(f"{argument.variable} = {self._room(argument, shapes)}")
+        wide = {a.what: a.variable for a in self.forward.of(KEPT)}
         kept = [wide.get(name, name) for name in self.plan.saved]
         results = self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
         lines += [*self._call(self.forward), *call_lines(f"return {results}, Saved", kept)]
@@ -146,7 +146,7 @@ class Door:
         shape = shapes.shape(argument.indices or ())
         if argument.role == KEPT:
             return f"np.empty({shape})" if argument.type == "double" else f"_empty({shape}, dtype)"
-        given = "out" if len(self.outputs) == 1 else f"out_{argument.name}_"
+        given = "out" if len(self.outputs) == 1 else f"out_{argument.variable}_"
         return f'_result("out", {given}, {shape}, dtype, read_)'
 
     def _inner_backward(self) -> Function:
@@ -158,7 +158,7 @@ class Door:
             lines += shapes.unpack(name, indices, check=False) if new else []
         for name, indices in self.cotangents:
             lines += shapes.unpack(name, indices, check=True) if indices else [f"{name} = float({name})"]
-        lines += self._check_labels([a.name for a in self.backward.arguments if a.type == "int64_t"])
+        lines += self._check_labels([a.variable for a in self.backward.arguments if a.type == "int64_t"])
         lines.append(f"{unpacked([f'out_{what}_' for what, _ in results])} = _several(out, {len(results)})")
         made = {name: what for what, name in reversed(results) if name in self.backward.stored}
         copied = [(what, name) for what, name in results if made.get(name) != what]
@@ -190,8 +190,8 @@ class Door:
 
     def _call(self, function: CFunction) -> list[str]:
         """The lines that call a C function."""
-        values = [f"_at({a.name})" if a.indices is not None
-                  else f"float({a.name})" if a.name in self.constants else a.name
+        values = [f"_at({a.variable})" if a.indices is not None
+                  else f"float({a.variable})" if a.variable in self.constants else a.variable
                   for a in function.arguments]  # fmt: skip
         return call_lines(f'_call(dtype, "{function.name}", _{function.name.upper()}.pack', values, ")")
 

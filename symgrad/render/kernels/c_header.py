@@ -64,15 +64,15 @@ def _about(door: Door, function: CFunction, argument: Argument) -> str:
         return f"{place}, computed for the backward pass{size}"
     if argument.role == RESULT:
         return f"{place}, computed{size}"
-    kept = function.name == "backward" and argument.name in door.plan.saved
-    wide = any(a.name == argument.name or a.what == argument.name for a in door.forward.of(KEPT))
-    given = "a constant" if argument.name in door.constants else "given"
-    if argument.name in door.labels:
-        axis = door.plan.layer.labels[next(n for n, python in door.plan.names.items() if python == argument.name)]
+    kept = function.name == "backward" and argument.what in door.plan.saved
+    wide = any(a.what == argument.what and a.type == argument.type for a in door.forward.of(KEPT))
+    given = "a constant" if argument.what in door.constants else "given"
+    if argument.what in door.labels:
+        axis = door.plan.layer.labels[next(n for n, python in door.plan.names.items() if python == argument.what)]
         return f"{place}, labels: whole numbers from 0 to n_{axis} - 1{size}"
     if kept and wide:
         given = "what the forward pass computed for it"
-    elif kept and argument.name not in door.constants:
+    elif kept and argument.what not in door.constants:
         given = "as in the forward pass"
     elif argument.role == GIVEN and argument.what.startswith("d_"):
         given = f"the gradient of {argument.what[2:]}"

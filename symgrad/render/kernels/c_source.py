@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, Procedure, is_full
 from symgrad.render.kernels.c_loops import CLoops
+from symgrad.render.kernels.c_names import final_names, marked, marked_procedure, plain, unmarked
+from symgrad.render.kernels.c_prelude import defined
 from symgrad.render.kernels.layout import Frame
 
 GIVEN, LENGTH, RESULT, KEPT = "given", "length", "result", "kept"
@@ -24,11 +26,12 @@ class Argument:
     """An argument of a C function.
 
     Attributes:
-        name: in C, and of the variable that holds it in Python.
+        name: in C.
         type: what it is or points to: "REAL", "double", "int64_t" (labels) or "ptrdiff_t".
         role: "given", "length", "result" (in REAL) or "kept" (for the backward pass).
         indices: the dimensions of what it points to; None for a number.
         what: the name of the quantity in the plan.
+        variable: what holds it in Python.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Argument:
     role: str
     indices: Frame | None
     what: str
+    variable: str = ""
 
     @property
     def declaration(self) -> str:
@@ -76,29 +80,44 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str) -> CFunction:
     Raises:
         UnsupportedError: its loops need what this backend does not have.
     """
-    indices, kinds = _indices(plan, procedure), _kinds(plan, procedure)
-    body = CLoops(plan.layer, indices, dict(kinds)).write(procedure)
-    stored = _stored(procedure, body)
+    indices = {marked(n): found for n, found in _indices(plan, procedure).items()}
+    kinds = {marked(n): kind for n, kind in _kinds(plan, procedure).items()}
+    body = CLoops(plan.layer, indices, dict(kinds)).write(marked_procedure(procedure))
     code = _without_comments(body)
+    stored = [n for n in (marked(s.name) for s in procedure.statements) if re.search(rf"\b{n}\[", code)]
+    arguments = _arguments(plan, procedure, name, (indices, kinds, stored, code))
+    inner = [*(a for a in arguments if a.role in (GIVEN, LENGTH) and re.search(rf"\b{a.name}\b", code)),
+             *(Argument(n, _type(kinds[n]), KEPT, indices[n], n) for n in stored)]  # fmt: skip
+    lines = [*_loops(name, inner, body), "", *_public(name, arguments, inner)]
+    names = final_names(_without_comments(lines), defined())
+    final = tuple(replace(a, name=unmarked([a.name], names)[0], variable=plain(a.name), what=plain(a.what))
+                  for a in arguments)  # fmt: skip
+    return CFunction(name, tuple(unmarked(lines, names)), final, tuple(plain(n) for n in stored))
+
+
+def _arguments(
+    plan: KernelPlan,
+    procedure: Procedure,
+    name: str,
+    found: tuple[dict[str, tuple[Index, ...]], dict[str, str], list[str], str],
+) -> tuple[Argument, ...]:
+    """The arguments of the public function, with marked names."""
+    indices, kinds, stored, code = found
     given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"
              else Argument(n, _type(kinds[n]), GIVEN, indices[n], n)
-             for n in procedure.reads if re.search(rf"\b{n}\b", code)]  # fmt: skip
+             for n in map(marked, procedure.reads) if re.search(rf"\b{n}\b", code)]  # fmt: skip
     outputs = {plan.names[output] for output in plan.layer.outputs}
     returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
-    results = [n for n in dict.fromkeys(returned) if n in stored]
+    results = [n for n in dict.fromkeys(map(marked, returned)) if n in stored]
     made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
     made += [
         Argument(_wide(n) if n in results else n, _type(kinds[n]), KEPT, indices[n], n)
         for n in stored
-        if n in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
+        if plain(n) in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
     ]
-    counts = " ".join(_count(indices[n]) for n in stored)
+    text = f"{code} {' '.join(_count(indices[n]) for n in stored)}"
     lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
-    arguments = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", f"{code} {counts}")), *made)
-    inner = [*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", code)),
-             *(Argument(n, _type(kinds[n]), KEPT, indices[n], n) for n in stored)]  # fmt: skip
-    lines = [*_loops(name, inner, body), "", *_public(name, arguments, inner)]
-    return CFunction(name, tuple(lines), arguments, tuple(stored))
+    return (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", text)), *made)
 
 
 def packed(function: CFunction) -> list[str]:
@@ -152,12 +171,6 @@ def _kinds(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
     return kinds
 
 
-def _stored(procedure: Procedure, body: Sequence[str]) -> list[str]:
-    """The statements whose values are in memory."""
-    code = _without_comments(body)
-    return [s.name for s in procedure.statements if re.search(rf"\b{s.name}\[", code)]
-
-
 def _without_comments(body: Sequence[str]) -> str:
     return re.sub(r"/\*.*?\*/", "", "\n".join(body))
 
@@ -199,8 +212,8 @@ def _public(name: str, arguments: Sequence[Argument], inner: Sequence[Argument])
         lines += [f"int failed = {' || '.join(f'!{_wide(a.name)}' for a in rooms)};", f"if (!failed) failed = {call};"]
     for a in rounded:
         source = have.get((a.what, "double"), _wide(a.what))
-        loop = f"for (ptrdiff_t i = 0; !failed && i < {_count(a.indices or ())}; i++)"
-        lines.append(f"{loop} {a.name}[i] = (REAL){source}[i];")
+        loop = f"for (ptrdiff_t at = 0; !failed && at < {_count(a.indices or ())}; at++)"
+        lines.append(f"{loop} {a.name}[at] = (REAL){source}[at];")
     return [*lines, *(f"free({_wide(a.name)});" for a in rooms), "return failed;", "}"]
 
 
