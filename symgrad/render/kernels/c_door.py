@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgrad.plan.records import KernelPlan
-from symgrad.render.kernels.c_source import GIVEN, KEPT, LENGTH, Argument, CFunction
+from symgrad.render.kernels.c_source import GIVEN, KEPT, LENGTH, RESULT, Argument, CFunction
 from symgrad.render.kernels.layout import Frame, shown
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.shapes import Shapes, has_sums
@@ -145,7 +145,7 @@ class Door:
         """Where a result of the forward pass goes."""
         shape = shapes.shape(argument.indices or ())
         if argument.role == KEPT:
-            return f"np.empty({shape})" if argument.type == "double" else f"_empty({shape}, dtype)"
+            return f"np.empty({shape})" if argument.type == "double" else f'_result("", None, {shape}, dtype, ())'
         given = "out" if len(self.outputs) == 1 else f"out_{argument.variable}_"
         return f'_result("out", {given}, {shape}, dtype, read_)'
 
@@ -190,10 +190,15 @@ class Door:
 
     def _call(self, function: CFunction) -> list[str]:
         """The lines that call a C function."""
-        values = [f"_at({a.variable})" if a.indices is not None
-                  else f"float({a.variable})" if a.variable in self.constants else a.variable
-                  for a in function.arguments]  # fmt: skip
+        values = [self._value(argument) for argument in function.arguments]
         return call_lines(f'_call(dtype, "{function.name}", _{function.name.upper()}.pack', values, ")")
+
+    def _value(self, argument: Argument) -> str:
+        """An argument in Python: what was made here can be written to, which its address is found by fastest."""
+        if argument.indices is None:
+            return f"float({argument.variable})" if argument.variable in self.constants else argument.variable
+        is_new = argument.role in (RESULT, KEPT)
+        return f"_address(_memory({argument.variable}))" if is_new else f"_at({argument.variable})"
 
 
 def unpacked(names: Sequence[str]) -> str:
