@@ -37,6 +37,7 @@ from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, P
 from symgrad.plan.share import reduction
 from symgrad.primitives import POWER, PRIMITIVES
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
+from symgrad.render.kernels.means import averaged
 from symgrad.render.kernels.places import PlaceLines
 from symgrad.render.kernels.products import (
     grouped,
@@ -81,6 +82,7 @@ class Dialect:
         expanded: an expression `{0}`, repeated to the shape `{1}`; `{2}` is the expression without brackets.
         copied: an array that must not be the same one as `{0}`.
         held: an expression through which no derivative goes.
+        recentres: whether there may be no wider type for means: what is left without them is centred again.
     """
 
     smalls: Callable[[KernelPlan, str], Smalls]
@@ -91,6 +93,7 @@ class Dialect:
     expanded: str
     copied: str
     held: str
+    recentres: bool = False
 
 
 TORCH = Dialect(
@@ -203,9 +206,7 @@ class TorchLines:
             return self._coefficient(term, frame)
         found = centred(term, self.smalls.kinds)
         if found is not None:
-            self.used.add("centre")
-            array, statistic = (self.smalls.placed(item, frame) for item in found)
-            return raw(f"_centre({array}, {statistic})")
+            return raw(self._centred(*found, frame))
         match term:
             case Entry() | Delta() | Compare() | Position():
                 return term
@@ -220,6 +221,16 @@ class TorchLines:
             case Call(function, arguments):
                 return Call(function, tuple(self._ready(argument, frame) for argument in arguments))
         raise SymgradError(f"torch kernels have no {type(term).__name__}; add a case to render/kernels/torch_lines.py")
+
+    def _centred(self, array: Entry, statistic: Entry, frame: Frame) -> str:
+        """An array minus a wider statistic, or one that should be wider."""
+        self.used.add("centre")
+        texts = ", ".join(self.smalls.placed(item, frame) for item in (array, statistic))
+        bound = averaged(self.plan, array, statistic) if self.dialect.recentres else None
+        if bound is None:
+            return f"_centre({texts})"
+        self.used.add("deviations")
+        return f"_deviations({texts}, {axes_text(frame, bound) or None})"
 
     def _where(self, condition: Term, then: Term, otherwise: Term) -> Term:
         """A choice; of two numbers, in the kernel's dtype."""
