@@ -18,8 +18,8 @@ from symgrad.render.kernels.torch_kernel import torch_kernel
 from symgrad.render.kernels.triton_launch import Launches, packed
 from symgrad.render.kernels.words import header
 
-IMPORTS = ("import contextlib", "import math", "from typing import NamedTuple", "", "import torch", "import triton",
-           "import triton.language as tl")  # fmt: skip
+IMPORTS = ("import contextlib", "import math", "import os", "from typing import NamedTuple", "",
+           "import torch", "import triton", "import triton.language as tl")  # fmt: skip
 TEMPLATE = "torch/kernel.py.jinja"
 WORDS = frozenset(
     (
@@ -53,11 +53,25 @@ WORDS = frozenset(
             "its_mean",
             "its_squares",
         ),
-        *("ROWS", "BLOCK", "PARTS", "tl", "triton", "libdevice", "torch", "math", "kernel", "dtype", "dtypes"),
+        *(
+            "ROWS",
+            "BLOCK",
+            "PARTS",
+            "tl",
+            "triton",
+            "libdevice",
+            "torch",
+            "math",
+            "os",
+            "contextlib",
+            "kernel",
+            "dtype",
+            "dtypes",
+        ),
     )
 )
 """The names that the kernels use for themselves."""
-PATTERN = re.compile(r"(part|all|size|i|n|shape)_\w+|_\w*|\w+_(ptr|low|wide)|\w+_stride_\w+")
+PATTERN = re.compile(r"(part|all|each|size|i|n|shape)_\w+|_\w*|\w+_(ptr|low|wide)|\w+_stride_\w+")
 """And their forms."""
 
 
