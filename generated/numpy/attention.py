@@ -38,13 +38,14 @@ class Gradients(NamedTuple):
     v: np.ndarray  # d_v[b..., m, e]
 
 
-def forward(q, k, v):
+def forward(q, k, v, *, out=None):
     """Compute y[b..., n, e], and what `backward` needs.
 
     Args:
         q[b..., n, d]: input.
         k[b..., m, d]: input.
         v[b..., m, e]: input.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     q, k, v = _arrays(q=q, k=k, v=v)
     _check_dimensions("q[b..., n, d]", q, 2, more=True)
@@ -81,11 +82,15 @@ def forward(q, k, v):
         v.reshape(*shape_b, n_m, n_e),
         p.reshape(*shape_b, n_n, n_m),
     )
-    return y.reshape(*shape_b, n_n, n_e), saved
+    return _into(out, y.reshape(*shape_b, n_n, n_e)), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b..., n, e], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b..., n, e], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None) if out is None else out
     q, k, v, p = saved
     *shape_b, n_n, n_d = q.shape
     n_b = math.prod(shape_b)
@@ -114,9 +119,9 @@ def backward(saved, d_y):
     d_v = p.swapaxes(-1, -2) @ d_y
 
     return Gradients(
-        q=d_q.reshape(*shape_b, n_n, n_d),
-        k=d_k.reshape(*shape_b, n_m, n_d),
-        v=d_v.reshape(*shape_b, n_m, n_e),
+        q=_into(out.q, d_q.reshape(*shape_b, n_n, n_d)),
+        k=_into(out.k, d_k.reshape(*shape_b, n_m, n_d)),
+        v=_into(out.v, d_v.reshape(*shape_b, n_m, n_e)),
     )
 
 
@@ -145,12 +150,27 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
+
+
 def _dot(left, right, axes):
     """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
     axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 
@@ -167,6 +187,14 @@ def _sum(array, axes):
 def _centre(array, mean, out=None):
     """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
     high = mean.astype(array.dtype)
-    low = (mean - high).astype(array.dtype)
-    out = np.subtract(array, high, out=out)
-    return np.subtract(out, low, out=out) if low.any() else out
+    return _less(np.subtract(array, high, out=out), mean - high)
+
+
+def _less(array, rest):
+    """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
+    shape = (1,) * (array.ndim - rest.ndim) + rest.shape
+    few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
+    size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
+    if (np.abs(rest) > size * (np.finfo(array.dtype).eps / 4)).any():
+        array -= rest.astype(array.dtype)
+    return array
