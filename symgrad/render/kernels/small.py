@@ -26,10 +26,11 @@ from symgrad.algebra.terms import (
     power,
     walk,
 )
+from symgrad.errors import UnsupportedError
 from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, condition, infix
 from symgrad.plan.records import KernelPlan, Statement
-from symgrad.primitives import POWER, PRIMITIVES
+from symgrad.primitives import POWER
 from symgrad.render.kernels.layout import Frame, einsum_text, place
 
 PYTHON, OWN, WIDE, LABEL = "python", "own", "wide", "label"
@@ -159,13 +160,25 @@ class Smalls:
         return (name if where.order is None else self.permute(name, where.order)) + where.suffix
 
 
+OF_NUMBERS = {
+    "sigmoid": "(0.5 * (1 + math.tanh(0.5 * {0})))",
+    "softplus": "(max({0}, 0.0) + math.log1p(math.exp(-abs({0}))))",
+    "relu": "max({0}, 0.0)",
+    "abs": "abs({0})",
+    "sign": "(({0} > 0) - ({0} < 0))",
+}
+"""Functions of Python's numbers that its math module does not have."""
+
+
 def _python_call(function: str, arguments: str) -> str:
-    """A function of a float."""
+    """A function of a float, without a library."""
     if function == "pi" or (function, arguments) == ("log", "0"):
         return "math.pi" if function == "pi" else "-math.inf"
-    if function in ("exp", "log", "sqrt", POWER) or (function in PRIMITIVES and hasattr(math, function)):
+    if function in OF_NUMBERS:
+        return OF_NUMBERS[function].format(_bracketed(arguments))
+    if function in ("exp", "log", "sqrt", POWER) or hasattr(math, function):
         return f"math.{function}({arguments})"
-    return f"float({PRIMITIVES[function].numpy.format(arguments)})"
+    raise UnsupportedError(f"{function} of a constant is not computed by kernels: make {arguments} an input.")
 
 
 PLAIN = Spelling(
