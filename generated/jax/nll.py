@@ -103,8 +103,9 @@ def _check_labels(what, labels, length):
     """Raise unless labels are places of an axis; while they are traced their values are not known."""
     if labels.size and not isinstance(labels, jax.core.Tracer):
         known = jax.device_get(labels)  # a NumPy array, on which nothing is traced
-        if known.min() < 0 or known.max() >= length:
-            raise ValueError(f"{what} must lie between 0 and {length - 1}, not between {known.min()} and {known.max()}.")
+        least, most = known.min(), known.max()
+        if least < 0 or most >= length:
+            raise ValueError(f"{what} must lie between 0 and {length - 1}, not between {least} and {most}.")
 
 
 def _check_dimensions(what, array, least, more=False):
