@@ -187,10 +187,10 @@ class TorchLines:
                 lines += [f"    {line}" for line in inner]
         return lines
 
-    def _lines(self, statement: Statement, places: dict[str, str]) -> list[str]:
+    def _lines(self, statement: Statement, places: dict[str, str] | None = None) -> list[str]:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
         if statement.kind in (GATHER, SCATTER):
-            lines = self._placed(statement, places)
+            lines = self._placed(statement, {} if places is None else places)
             return [*comment(statement.formula), *(part for line in lines for part in fitted(line))]
         if statement.kind == REDUCTION:
             text = self._reduction(statement)
