@@ -111,8 +111,6 @@ def _gradients(d_y, x, window, stride, dtype):
     #     p]), 1, 0) * d_y[b, c, i, j] * sum[k, l](where(h == stride*i + k, 1, 0) * where(w ==
     #     stride*j + l, 1, 0)) / sum[n, p](where(x[b, c, stride*i + n, stride*j + p] == max[q,
     #     r](x[b, c, stride*i + q, stride*j + r]), 1, 0)))
-    at_h = stride * torch.arange(n_i, device=x.device)[:, None] + torch.arange(n_k, device=x.device)
-    at_w = stride * torch.arange(n_j, device=x.device)[:, None] + torch.arange(n_l, device=x.device)
     d_x = _added(_added(d_x_at, 2, at_h, n_h), 3, at_w, n_w)
 
     return d_x

@@ -149,15 +149,19 @@ class TorchLines:
         return self._all(self.procedure.statements)
 
     def _all(self, statements: Iterable[Statement]) -> list[str]:
-        """The lines of statements; the mean of a given array and the array minus its mean are computed together."""
+        """The lines of statements; the mean of a given array and the array minus its mean are computed together.
+
+        Places that several arrays are gathered at are computed once.
+        """
         lines: list[str] = []
+        places: dict[str, str] = {}
         waiting = list(statements)
         while waiting:
             statement = waiting.pop(0)
             together = self._with_rest(statement, waiting[0]) if waiting else []
             if together:
                 waiting.pop(0)
-            lines += together or self._lines(statement)
+            lines += together or self._lines(statement, places)
         return lines
 
     def _with_rest(self, mean: Statement, shifted: Statement) -> list[str]:
@@ -183,10 +187,11 @@ class TorchLines:
                 lines += [f"    {line}" for line in inner]
         return lines
 
-    def _lines(self, statement: Statement) -> list[str]:
+    def _lines(self, statement: Statement, places: dict[str, str] | None = None) -> list[str]:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
         if statement.kind in (GATHER, SCATTER):
-            return [*comment(statement.formula), *(part for line in self._placed(statement) for part in fitted(line))]
+            lines = self._placed(statement, {} if places is None else places)
+            return [*comment(statement.formula), *(part for line in lines for part in fitted(line))]
         if statement.kind == REDUCTION:
             text = self._reduction(statement)
         elif statement.kind == FULL:
@@ -200,9 +205,9 @@ class TorchLines:
         lines = [part for line in assignment(statement.name, text) for part in fitted(line)]
         return [*comment(statement.formula), *lines]
 
-    def _placed(self, statement: Statement) -> list[str]:
+    def _placed(self, statement: Statement, places: dict[str, str]) -> list[str]:
         """Entries at computed places, or what is added up there."""
-        writer = PlaceLines(self.smalls, self.used)
+        writer = PlaceLines(self.smalls, self.used, places)
         kinds = [self.smalls.kinds.get(node.name) for node in walk(statement.term) if isinstance(node, Entry)]
         self.smalls.kinds[statement.name] = WIDE if WIDE in kinds else OWN
         return writer.gather(statement) if statement.kind == GATHER else writer.scatter(statement)
