@@ -93,7 +93,8 @@ class Dialect:
         expanded: an expression `{0}`, repeated to the shape `{1}`; `{2}` is the expression without brackets.
         copied: an array that must not be the same one as `{0}`.
         held: an expression through which no derivative goes.
-        recentres: whether there may be no wider type for means: what is left without them is centred again.
+        recentres: whether there may be no wider type for means: every sum asks for it, and what is left without
+            a mean is centred again.
     """
 
     smalls: Callable[[KernelPlan, str], Smalls]
@@ -327,10 +328,11 @@ class TorchLines:
             mean = mean_of(statement.term)
             given = isinstance(total.body, Entry) and total.body.name in self.given
             given = isinstance(total.body, Entry) and total.body.name in self.given
-            inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",) if given else ())
-            if not given and statement.name in self.wide:
+            in_wide = given or self.dialect.recentres
+            inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",) if in_wide else ())
+            if not in_wide and statement.name in self.wide:
                 inside += ".to(wide)"
-            elif not given:
+            elif not in_wide:
                 self.smalls.kinds[statement.name] = OWN
             coefficient = mul(*mean[1]) if mean is not None else coefficient
         return self.smalls.text(scaled(raw(inside), coefficient), ())

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from symgrad.errors import UnsupportedError
 from symgrad.plan.build import with_names
-from symgrad.plan.records import KernelPlan, Procedure, Statement
+from symgrad.plan.records import KernelPlan, Procedure, Statement, is_full
 from symgrad.render.kernels.records import Function, JitFunction, TritonKernel
 from symgrad.render.kernels.templates import block
 from symgrad.render.kernels.torch_kernel import torch_kernel
@@ -146,15 +146,10 @@ def _forward(plan: KernelPlan, used: set[str]) -> tuple[Function, list[JitFuncti
     launches = Launches(plan, plan.forward, f"{layer.name}_forward", used)
     outputs = [plan.names[name] for name in layer.outputs]
     real = [n for n in tensors if n not in launches.known.labels]
-    first = next((n for n in real if n in launches.strided and _is_largest(launches, n)), real[0])
+    first = next((n for n in real if is_full(launches.known.indices[n], layer)), real[0])
     returned = [*outputs, *plan.statistics, *(n for n, _ in plan.ahead)]
     function = launches.function("_forward", [*tensors, *constants], dict.fromkeys(outputs, f"{first}.dtype"), returned)
     return function, launches.kernels
-
-
-def _is_largest(launches: Launches, name: str) -> bool:
-    sizes = [len(indices) for indices in launches.known.indices.values()]
-    return len(launches.known.indices[name]) == max(sizes)
 
 
 def _backward(plan: KernelPlan, used: set[str]) -> tuple[Function, list[JitFunction]]:
