@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -47,7 +47,18 @@ from symgrad.render.kernels.products import (
     scaled,
     transposed,
 )
-from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, centred, fraction_text, raw, split_product
+from symgrad.render.kernels.small import (
+    OWN,
+    PYTHON,
+    WIDE,
+    Smalls,
+    centred,
+    fraction_text,
+    mean_and_rest,
+    raw,
+    split_product,
+)
+from symgrad.render.kernels.wide import wide_names
 from symgrad.render.kernels.words import assignment, comment, fitted
 
 
@@ -112,6 +123,8 @@ class TorchLines:
         like: a full-size array, after which others are made where all have one free shape.
         used: the helper functions that the lines call.
         dialect: PyTorch's, or that of a library with arrays like its tensors.
+        is_forward: whether it is a part of the forward pass, through which nothing is differentiated.
+        is_narrow: whether sums of computed values, which lie around 0, stay in the kernel's own dtype.
     """
 
     plan: KernelPlan
@@ -120,22 +133,49 @@ class TorchLines:
     like: str
     used: set[str]
     dialect: Dialect = TORCH
+    is_forward: bool = False
+    is_narrow: bool = False
 
     def __post_init__(self) -> None:
         self.layer = self.plan.layer
         self.smalls = self.dialect.smalls(self.plan, self.like)
         self.smalls.kinds.update(self.kinds)
+        self.given = {self.plan.names[tensor.name] for tensor in self.layer.tensors}
+        self.wide = wide_names(self.plan)
 
     def write(self) -> list[str]:
         """All lines."""
-        return [line for statement in self.procedure.statements for line in self._lines(statement)]
+        return self._all(self.procedure.statements)
 
-    def write_as_needed(self) -> list[str]:
-        """All lines, each computed only where a gradient is asked for that needs it."""
-        results = [what for what, _ in self.procedure.results]
+    def _all(self, statements: Iterable[Statement]) -> list[str]:
+        """The lines of statements; the mean of a given array and the array minus its mean are computed together."""
+        lines: list[str] = []
+        waiting = list(statements)
+        while waiting:
+            statement = waiting.pop(0)
+            together = self._centred(statement, waiting[0]) if waiting else []
+            if together:
+                waiting.pop(0)
+            lines += together or self._lines(statement)
+        return lines
+
+    def _centred(self, mean: Statement, shifted: Statement) -> list[str]:
+        """The lines of both statements, where they are a mean and what lies around it; else none."""
+        found = mean_and_rest(mean, shifted, self.given)
+        if found is None or not self.is_narrow or is_whole(self.layer) or is_full(mean.indices, self.layer):
+            return []
+        self.used.update(["centred", "centre"])
+        self.smalls.kinds.update({mean.name: WIDE, shifted.name: OWN})
+        axes = [str(place) for place, index in enumerate(shifted.indices) if index in found[1]]
+        line = f"{mean.name}, {shifted.name} = _centred({found[0].name}, {tuple_text(axes)}, wide)"
+        return [*comment(mean.formula), *comment(shifted.formula), line]
+
+    def write_as_needed(self, results: Sequence[str] = ()) -> list[str]:
+        """All lines, each computed only where one of the gradients `results` is asked for that needs it."""
+        results = results or [what for what, _ in self.procedure.results]
         lines = []
         for needed_by, group in groupby(self.procedure.statements, key=lambda statement: statement.needed_by):
-            inner = [line for statement in group for line in self._lines(statement)]
+            inner = self._all(group)
             if set(needed_by) == set(results):
                 lines += inner
             else:
@@ -264,7 +304,7 @@ class TorchLines:
         result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
-            if statement.is_shift and self.procedure is not self.plan.forward:
+            if statement.is_shift and not (self.is_forward or self.procedure is self.plan.forward):
                 inside = self.dialect.held.format(inside)
             self.smalls.kinds[statement.name] = OWN
         elif isinstance(total, Sum) and is_contraction(total, result, self.layer):
@@ -272,7 +312,13 @@ class TorchLines:
             self.smalls.kinds[statement.name] = OWN
         else:
             mean = mean_of(statement.term)
-            inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",))
+            given = not self.is_narrow or (isinstance(total.body, Entry) and total.body.name in self.given)
+            given = not self.is_narrow or (isinstance(total.body, Entry) and total.body.name in self.given)
+            inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",) if given else ())
+            if not given and statement.name in self.wide:
+                inside += ".to(wide)"
+            elif not given:
+                self.smalls.kinds[statement.name] = OWN
             coefficient = mul(*mean[1]) if mean is not None else coefficient
         return self.smalls.text(scaled(raw(inside), coefficient), ())
 
