@@ -19,7 +19,7 @@ import math
 
 import torch
 
-BLOCK = 65536
+BLOCK = 131072
 """How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 

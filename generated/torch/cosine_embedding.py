@@ -16,7 +16,7 @@ Generated from the layer cosine_embedding and the template torch/kernel.py.jinja
 
 import torch
 
-BLOCK = 65536
+BLOCK = 131072
 """How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 
