@@ -121,10 +121,9 @@ class NumpyLines:
             self.buffers.owned[statement.name] = statement.indices
 
     def _reduction(self, statement: Statement) -> None:
-        found = reduction(statement.term)
+        found, result = reduction(statement.term), statement.indices
         assert found is not None
         total, coefficient = found
-        result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
             self.smalls.kinds[statement.name] = OWN
@@ -233,8 +232,7 @@ class NumpyLines:
         operands: list[tuple[Operand, tuple[Index, ...]]] = []
         for factor in factors:
             base, times = (factor.base, 2) if _is_square(factor) and isinstance(factor, Pow) else (factor, 1)
-            operands.append(self._operand(base, frame))
-            operands.extend(operands[-1:] * (times - 1))
+            operands.extend([self._operand(base, frame)] * times)
         subscripts = einsum_text([indices for _, indices in operands], result)
         texts = ", ".join(operand.text for operand, _ in operands)
         for operand, indices in operands:
