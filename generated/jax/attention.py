@@ -47,7 +47,7 @@ def attention(q, k, v):
 def _forward(q, k, v):
     """Compute y[b..., n, e], and the statistics p."""
     result = q.dtype
-    dtype, _ = _dtypes(q, k, v)
+    dtype, wide = _dtypes(q, k, v)
     *shape_b, n_n, n_d = q.shape
     n_b = math.prod(shape_b)
     n_m = k.shape[-2]
@@ -63,9 +63,9 @@ def _forward(q, k, v):
     # exp_s[b, n, m] = exp(s[b, n, m] - max_s[b, n])
     exp_s = jnp.exp(s - max_s[:, :, None])
     # sum_exp_s[b, n] = sum[m](exp(s[b, n, m] - max_s[b, n]))
-    sum_exp_s = exp_s.sum(2)
+    sum_exp_s = exp_s.sum(2, dtype=wide)
     # p[b, n, m] = exp(s[b, n, m]) / sum[m](exp(s[b, n, m]))
-    p = exp_s * (1 / sum_exp_s)[:, :, None]
+    p = exp_s * (1 / sum_exp_s).astype(dtype)[:, :, None]
     # y[b, n, e] = sum[m](p[b, n, m] * v[b, m, e])
     y = p @ v
 
@@ -85,7 +85,7 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(q, k, v, p, dot_q, dot_k, dot_v):
     """Compute the tangents of y, p: linear in those of the inputs."""
-    dtype, _ = _dtypes(q, k, v, dot_q, dot_k, dot_v)
+    dtype, wide = _dtypes(q, k, v, dot_q, dot_k, dot_v)
     *shape_b, n_n, n_d = q.shape
     n_b = math.prod(shape_b)
     n_m = k.shape[-2]
@@ -108,9 +108,9 @@ def _tangents(q, k, v, p, dot_q, dot_k, dot_v):
     #     + sum[d](q[b, n, d] * dot_k[b, m, d]) / sqrt(size[d])
     dot_s = sum_k_dot_q * (1 / math.sqrt(n_d)) + sum_q_dot_k * (1 / math.sqrt(n_d))
     # sum_dot_s_p[b, n] = sum[m](dot_s[b, n, m] * p[b, n, m])
-    sum_dot_s_p = (dot_s * p).sum(2)
+    sum_dot_s_p = (dot_s * p).sum(2, dtype=wide)
     # dot_p[b, n, m] = p[b, n, m] * (dot_s[b, n, m] - sum[m](dot_s[b, n, m] * p[b, n, m]))
-    dot_p = p * (dot_s - sum_dot_s_p[:, :, None])
+    dot_p = p * _centre(dot_s, sum_dot_s_p[:, :, None])
     # sum_v_dot_p[b, n, e] = sum[m](v[b, m, e] * dot_p[b, n, m])
     sum_v_dot_p = dot_p @ v
     # dot_y[b, n, e] = sum[m](p[b, n, m] * dot_v[b, m, e]) + sum[m](v[b, m, e] * dot_p[b, n, m])
@@ -148,3 +148,11 @@ def _dtypes(*arrays):
     dtype = jnp.result_type(jnp.float32, *given)
     half = jnp.float16 in given or jnp.bfloat16 in given
     return dtype, dtype if half else jnp.promote_types(dtype, jnp.result_type(float))
+
+
+def _centre(array, mean):
+    """array - mean; a wider mean is split in two, so that nothing of it is lost."""
+    if mean.dtype == array.dtype:
+        return array - mean
+    high = mean.astype(array.dtype)
+    return (array - high) - (mean - high).astype(array.dtype)

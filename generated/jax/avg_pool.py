@@ -43,7 +43,7 @@ def avg_pool(x, *, window=2, stride=2):
 def _forward(x, window, stride):
     """Compute y[b, c, i, j]."""
     result = x.dtype
-    dtype, _ = _dtypes(x)
+    dtype, wide = _dtypes(x)
     n_b, n_c, n_h, n_w = x.shape
     n_k = window
     n_l = window
@@ -56,7 +56,7 @@ def _forward(x, window, stride):
     at_h = stride * jnp.arange(n_i)[:, None] + jnp.arange(n_k)
     x_at = _entries(_entries(x, 3, at_w), 2, at_h)
     # y[b, c, i, j] = mean[k, l](x[b, c, stride*i + k, stride*j + l])
-    y = x_at.mean((3, 5))
+    y = x_at.mean((3, 5), dtype=wide)
 
     return y.astype(result)
 
@@ -74,7 +74,7 @@ def _forward_jvp(window, stride, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(1, 2))
 def _tangents(dot_x, window, stride):
     """Compute the tangents of y: linear in those of the inputs."""
-    dtype, _ = _dtypes(dot_x)
+    dtype, wide = _dtypes(dot_x)
     n_b, n_c, n_h, n_w = dot_x.shape
     n_k = window
     n_l = window
@@ -87,7 +87,7 @@ def _tangents(dot_x, window, stride):
     at_h = stride * jnp.arange(n_i)[:, None] + jnp.arange(n_k)
     dot_x_at = _entries(_entries(dot_x, 3, at_w), 2, at_h)
     # dot_y[b, c, i, j] = sum[k, l](dot_x[b, c, stride*i + k, stride*j + l]) / (size[k] * size[l])
-    dot_y = dot_x_at.sum((3, 5)) / (n_k * n_l)
+    dot_y = dot_x_at.sum((3, 5), dtype=wide) / (n_k * n_l)
 
     return dot_y
 

@@ -63,13 +63,13 @@ def _forward(x, w, beta, t, eps):
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
     x_minus_mu = _deviations(x, mu[:, None], (0, 2))
     # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
-    var = jnp.square(x_minus_mu).mean((0, 2))
+    var = jnp.square(x_minus_mu).mean((0, 2), dtype=wide)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-    y = x_minus_mu * (w / jnp.sqrt(var + eps))[:, None] + beta[:, None]
+    y = x_minus_mu * (w / jnp.sqrt(var + eps)).astype(dtype)[:, None] + beta[:, None]
     # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
     z = jax.nn.sigmoid(y)
     # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
-    L = jnp.square(z - t).mean()
+    L = jnp.square(z - t).mean(dtype=wide)
 
     return L.astype(result), mu, var
 
@@ -87,7 +87,7 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(9,))
 def _tangents(x, w, beta, t, mu, var, dot_x, dot_w, dot_beta, eps):
     """Compute the tangents of L, mu, var: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, w, beta, t, dot_x, dot_w, dot_beta)
+    dtype, wide = _dtypes(x, w, beta, t, dot_x, dot_w, dot_beta)
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_s, n_c, n_k)
@@ -107,9 +107,9 @@ def _tangents(x, w, beta, t, mu, var, dot_x, dot_w, dot_beta, eps):
     # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
     z = jax.nn.sigmoid(y)
     # dot_var[c] = 2 * sum[s, k](dot_x[s, c, k] * (x[s, c, k] - mu[c])) / (size[s] * size[k])
-    dot_var = 2 * (dot_x * x_minus_mu).sum((0, 2)) / (n_s * n_k)
+    dot_var = 2 * (dot_x * x_minus_mu).sum((0, 2), dtype=wide) / (n_s * n_k)
     # dot_mu[c] = sum[s, k](dot_x[s, c, k]) / (size[s] * size[k])
-    dot_mu = dot_x.sum((0, 2)) / (n_s * n_k)
+    dot_mu = dot_x.sum((0, 2), dtype=wide) / (n_s * n_k)
     # dot_y[s, c, k] = w[c] * dot_x[s, c, k] / sqrt(var[c] + eps)
     #     + dot_w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + dot_beta[c]
     #     - w[c] * dot_mu[c] / sqrt(var[c] + eps)
@@ -123,7 +123,7 @@ def _tangents(x, w, beta, t, mu, var, dot_x, dot_w, dot_beta, eps):
     # dot_z[s, c, k] = z[s, c, k] * dot_y[s, c, k] * (1 - z[s, c, k])
     dot_z = z * dot_y * (1 - z)
     # dot_L = 2 * sum[s, c, k](dot_z[s, c, k] * (z[s, c, k] - t[s, c, k])) / (size[s] * size[c] * size[k])
-    dot_L = 2 * (dot_z * (z - t)).sum() / (n_s * n_c * n_k)
+    dot_L = 2 * (dot_z * (z - t)).sum(dtype=wide) / (n_s * n_c * n_k)
 
     return dot_L, dot_mu, dot_var
 

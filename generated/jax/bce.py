@@ -37,7 +37,7 @@ def bce(p, t):
 def _forward(p, t):
     """Compute L."""
     result = p.dtype
-    dtype, _ = _dtypes(p, t)
+    dtype, wide = _dtypes(p, t)
     p = p.astype(dtype)
     t = t.astype(dtype)
 
@@ -66,7 +66,7 @@ def _forward(p, t):
                 ) / 2,
             ),
         )
-    ).mean()
+    ).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -84,7 +84,7 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(p, t, dot_p):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(p, t, dot_p)
+    dtype, wide = _dtypes(p, t, dot_p)
     p = p.astype(dtype)
     t = t.astype(dtype)
     dot_p = dot_p.astype(dtype)
@@ -106,7 +106,7 @@ def _tangents(p, t, dot_p):
             -(1 - t) / (2 * jnp.where((~(-100 < jnp.log1p(-p))) & (~(jnp.log1p(-p) < -100)), 1 - p, 1)),
             0,
         )
-    )).mean()
+    )).mean(dtype=wide)
 
     return dot_L
 

@@ -45,22 +45,22 @@ def cosine_embedding(x, y, t, *, margin=0, eps=1e-12):
 def _forward(x, y, t, margin, eps):
     """Compute L, and the statistics c."""
     result = x.dtype
-    dtype, _ = _dtypes(x, y, t)
+    dtype, wide = _dtypes(x, y, t)
     n_b, n_d = x.shape
     x = x.astype(dtype)
     y = y.astype(dtype)
     t = t.astype(dtype)
 
     # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = (x * y).sum(1)
+    sum_x_y = (x * y).sum(1, dtype=wide)
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = jnp.square(x).sum(1)
+    sum_x_squared = jnp.square(x).sum(1, dtype=wide)
     # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = jnp.square(y).sum(1)
+    sum_y_squared = jnp.square(y).sum(1, dtype=wide)
     # c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
     c = sum_x_y / jnp.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
     # L = mean[b](where(0 < t[b], 1 - c[b], where(margin <= c[b], c[b] - margin, 0)))
-    L = jnp.where(0 < t, 1 - c, jnp.where(margin <= c, c - margin, 0)).mean()
+    L = jnp.where(0 < t, 1 - c, jnp.where(margin <= c, c - margin, 0)).mean(dtype=wide)
 
     return L.astype(result), c
 
@@ -78,7 +78,7 @@ def _forward_jvp(margin, eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(6, 7))
 def _tangents(x, y, t, c, dot_x, dot_y, margin, eps):
     """Compute the tangents of L, c: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, y, t, dot_x, dot_y)
+    dtype, wide = _dtypes(x, y, t, dot_x, dot_y)
     n_b, n_d = x.shape
     x = x.astype(dtype)
     y = y.astype(dtype)
@@ -87,22 +87,22 @@ def _tangents(x, y, t, c, dot_x, dot_y, margin, eps):
     dot_y = dot_y.astype(dtype)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = jnp.square(x).sum(1)
+    sum_x_squared = jnp.square(x).sum(1, dtype=wide)
     # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = jnp.square(y).sum(1)
+    sum_y_squared = jnp.square(y).sum(1, dtype=wide)
     # sum_dot_x_y[b] = sum[d](dot_x[b, d] * y[b, d])
-    sum_dot_x_y = (dot_x * y).sum(1)
+    sum_dot_x_y = (dot_x * y).sum(1, dtype=wide)
     # root[b] = 1 / sqrt(sum[d](x[b, d]**2) * sum[d](y[b, d]**2) + eps * sum[d](x[b, d]**2) + eps *
     #     sum[d](y[b, d]**2) + eps**2)
     root = 1 / jnp.sqrt(sum_x_squared * sum_y_squared + eps * sum_x_squared + eps * sum_y_squared + eps**2)
     # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = (x * y).sum(1)
+    sum_x_y = (x * y).sum(1, dtype=wide)
     # sum_dot_x_x[b] = sum[d](dot_x[b, d] * x[b, d])
-    sum_dot_x_x = (dot_x * x).sum(1)
+    sum_dot_x_x = (dot_x * x).sum(1, dtype=wide)
     # sum_dot_y_x[b] = sum[d](dot_y[b, d] * x[b, d])
-    sum_dot_y_x = (dot_y * x).sum(1)
+    sum_dot_y_x = (dot_y * x).sum(1, dtype=wide)
     # sum_dot_y_y[b] = sum[d](dot_y[b, d] * y[b, d])
-    sum_dot_y_y = (dot_y * y).sum(1)
+    sum_dot_y_y = (dot_y * y).sum(1, dtype=wide)
     # dot_c[b] = sqrt(sum[i](x[b, i]**2) * sum[i](y[b, i]**2) + eps * sum[i](x[b, i]**2) + eps *
     #     sum[i](y[b, i]**2) + eps**2) * sum[d](dot_x[b, d] * y[b, d]) / ((sum[i](x[b, i]**2) + eps)
     #     * (sum[i](y[b, i]**2) + eps))
@@ -130,7 +130,7 @@ def _tangents(x, y, t, c, dot_x, dot_y, margin, eps):
     dot_L = (dot_c * (
         -(0 < t).astype(dtype)
         + (1 - (0 < t).astype(dtype)) * (margin <= c).astype(dtype)
-    )).mean()
+    )).mean(dtype=wide)
 
     return dot_L, dot_c
 

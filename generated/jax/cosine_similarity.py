@@ -46,14 +46,14 @@ def cosine_similarity(x, y, *, eps=1e-8):
 def _forward(x, y, eps):
     """Compute c[b...], and the statistics r, s."""
     result = x.dtype
-    dtype, _ = _dtypes(x, y)
+    dtype, wide = _dtypes(x, y)
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_d)
     y = y.astype(dtype).reshape(n_b, n_d)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = jnp.square(x).sum(1)
+    sum_x_squared = jnp.square(x).sum(1, dtype=wide)
     # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
     #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
     r = jnp.sqrt(jnp.where(
@@ -62,7 +62,7 @@ def _forward(x, y, eps):
         jnp.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
     ))
     # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = jnp.square(y).sum(1)
+    sum_y_squared = jnp.square(y).sum(1, dtype=wide)
     # s[b] = sqrt(where(eps**2 < sum[d](y[b, d]**2), sum[d](y[b, d]**2), where(sum[d](y[b, d]**2) <
     #     eps**2, eps**2, (sum[d](y[b, d]**2) + eps**2) / 2)))
     s = jnp.sqrt(jnp.where(
@@ -71,7 +71,7 @@ def _forward(x, y, eps):
         jnp.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
     ))
     # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = (x * y).sum(1)
+    sum_x_y = (x * y).sum(1, dtype=wide)
     # c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
     c = sum_x_y / (r * s)
 
@@ -91,7 +91,7 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(6,))
 def _tangents(x, y, r, s, dot_x, dot_y, eps):
     """Compute the tangents of c, r, s: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, y, dot_x, dot_y)
+    dtype, wide = _dtypes(x, y, dot_x, dot_y)
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_d)
@@ -100,18 +100,18 @@ def _tangents(x, y, r, s, dot_x, dot_y, eps):
     dot_y = dot_y.astype(dtype).reshape(n_b, n_d)
 
     # sum_y_dot_x[b] = sum[d](y[b, d] * dot_x[b, d])
-    sum_y_dot_x = (y * dot_x).sum(1)
+    sum_y_dot_x = (y * dot_x).sum(1, dtype=wide)
     # sum_x_dot_y[b] = sum[d](x[b, d] * dot_y[b, d])
-    sum_x_dot_y = (x * dot_y).sum(1)
+    sum_x_dot_y = (x * dot_y).sum(1, dtype=wide)
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = jnp.square(x).sum(1)
+    sum_x_squared = jnp.square(x).sum(1, dtype=wide)
     # total[b] = sum[d](dot_x[b, d] * where(eps**2 < sum[d](x[b, d]**2), 2 * x[b, d],
     #     where(sum[d](x[b, d]**2) < eps**2, 0, x[b, d])))
     total = (dot_x * jnp.where(
         eps**2 < sum_x_squared[:, None],
         x * 2,
         jnp.where(sum_x_squared[:, None] < eps**2, 0, x),
-    )).sum(1)
+    )).sum(1, dtype=wide)
     # dot_r[b] = sum[d](dot_x[b, d] * where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d],
     #     where(sum[i](x[b, i]**2) < eps**2, 0, x[b, d]))) / (2 * sqrt(where(eps**2 < sum[i](x[b,
     #     i]**2), sum[i](x[b, i]**2), where(sum[i](x[b, i]**2) < eps**2, eps**2, sum[i](x[b, i]**2)
@@ -125,16 +125,16 @@ def _tangents(x, y, r, s, dot_x, dot_y, eps):
         )))
     )
     # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = (x * y).sum(1)
+    sum_x_y = (x * y).sum(1, dtype=wide)
     # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = jnp.square(y).sum(1)
+    sum_y_squared = jnp.square(y).sum(1, dtype=wide)
     # total_2[b] = sum[d](dot_y[b, d] * where(eps**2 < sum[d](y[b, d]**2), 2 * y[b, d],
     #     where(sum[d](y[b, d]**2) < eps**2, 0, y[b, d])))
     total_2 = (dot_y * jnp.where(
         eps**2 < sum_y_squared[:, None],
         y * 2,
         jnp.where(sum_y_squared[:, None] < eps**2, 0, y),
-    )).sum(1)
+    )).sum(1, dtype=wide)
     # dot_s[b] = sum[d](dot_y[b, d] * where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d],
     #     where(sum[i](y[b, i]**2) < eps**2, 0, y[b, d]))) / (2 * sqrt(where(eps**2 < sum[i](y[b,
     #     i]**2), sum[i](y[b, i]**2), where(sum[i](y[b, i]**2) < eps**2, eps**2, sum[i](y[b, i]**2)

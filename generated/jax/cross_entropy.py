@@ -49,11 +49,11 @@ def _forward(x, q):
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1).to(wide)
+    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + jnp.log(sum_exp_x)
     # L = -sum[b, k, v](q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k])
-    L = -(q * _centre(x, z[:, None, :])).sum() / (n_b * n_k)
+    L = -(q * _centre(x, z[:, None, :])).sum(dtype=wide) / (n_b * n_k)
 
     return L.astype(result), z
 
@@ -79,13 +79,13 @@ def _tangents(x, q, z, dot_x):
     dot_x = dot_x.astype(dtype).reshape(n_b, n_v, n_k)
 
     # sum_q_dot_x = sum[b, v, k](q[b, v, k] * dot_x[b, v, k])
-    sum_q_dot_x = (q * dot_x).sum()
+    sum_q_dot_x = (q * dot_x).sum(dtype=wide)
     # dot_z[b, k] = sum[v](dot_x[b, v, k] * exp(x[b, v, k] - z[b, k]))
-    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1)
+    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1, dtype=wide)
     # sum_q[b, k] = sum[v](q[b, v, k])
     sum_q = q.sum(1, dtype=wide)
     # sum_dot_z_sum_q = sum[b, k](dot_z[b, k] * sum[v](q[b, v, k]))
-    sum_dot_z_sum_q = (dot_z * sum_q).sum()
+    sum_dot_z_sum_q = (dot_z * sum_q).sum(dtype=wide)
     # dot_L = -sum[b, v, k](q[b, v, k] * dot_x[b, v, k]) / (size[b] * size[k])
     #     + sum[b, k](dot_z[b, k] * sum[v](q[b, v, k])) / (size[b] * size[k])
     dot_L = -sum_q_dot_x / (n_b * n_k) + sum_dot_z_sum_q / (n_b * n_k)

@@ -51,13 +51,13 @@ def _forward(x, t):
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1).to(wide)
+    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + jnp.log(sum_exp_x)
     # x_at[b, k] = x[b, t[b, k], k]
     x_at = _entries_at(x, jnp.arange(n_b)[:, None], t, jnp.arange(n_k))
     # L = mean[b, k](z[b, k] - x[b, t[b, k], k])
-    L = (z - x_at).mean()
+    L = (z - x_at).mean(dtype=wide)
 
     return L.astype(result), z
 
@@ -75,7 +75,7 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(x, t, z, dot_x):
     """Compute the tangents of L, z: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, dot_x)
+    dtype, wide = _dtypes(x, dot_x)
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_b, n_v, n_k)
@@ -85,11 +85,11 @@ def _tangents(x, t, z, dot_x):
     # dot_x_at[b, k] = dot_x[b, t[b, k], k]
     dot_x_at = _entries_at(dot_x, jnp.arange(n_b)[:, None], t, jnp.arange(n_k))
     # sum_dot_x_at = sum[b, k](dot_x[b, t[b, k], k])
-    sum_dot_x_at = dot_x_at.sum()
+    sum_dot_x_at = dot_x_at.sum(dtype=wide)
     # dot_z[b, k] = sum[v](dot_x[b, v, k] * exp(x[b, v, k] - z[b, k]))
-    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1)
+    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1, dtype=wide)
     # sum_dot_z = sum[b, k](dot_z[b, k])
-    sum_dot_z = dot_z.sum()
+    sum_dot_z = dot_z.sum(dtype=wide)
     # dot_L = -sum[b, k](dot_x[b, t[b, k], k]) / (size[b] * size[k])
     #     + sum[b, k](dot_z[b, k]) / (size[b] * size[k])
     dot_L = -sum_dot_x_at / (n_b * n_k) + sum_dot_z / (n_b * n_k)

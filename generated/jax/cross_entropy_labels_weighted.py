@@ -60,7 +60,7 @@ def _forward(x, t, w, smoothing):
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1).to(wide)
+    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + jnp.log(sum_exp_x)
     # w_at[b, k] = w[t[b, k]]
@@ -72,11 +72,11 @@ def _forward(x, t, w, smoothing):
     # n[b, k] = -w[t[b, k]] * y[b, t[b, k], k]
     n = -w_at * y_at
     # s[b, k] = -mean[v](w[v] * y[b, v, k])
-    s = -(y * w[:, None]).mean(1)
+    s = -(y * w[:, None]).mean(1, dtype=wide)
     # total = sum[b, k]((1 - smoothing) * n[b, k] + smoothing * s[b, k])
-    total = (n * (1 - smoothing) + s * smoothing).sum()
+    total = (n * (1 - smoothing) + s * smoothing).sum(dtype=wide)
     # sum_w_at = sum[b, k](w[t[b, k]])
-    sum_w_at = w_at.sum()
+    sum_w_at = w_at.sum(dtype=wide)
     # L = sum[b, k]((1 - smoothing) * n[b, k] + smoothing * s[b, k]) / sum[b, k](w[t[b, k]])
     L = total / sum_w_at
 
@@ -96,7 +96,7 @@ def _forward_jvp(smoothing, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(5,))
 def _tangents(x, t, w, z, dot_x, smoothing):
     """Compute the tangents of L, z: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, w, dot_x)
+    dtype, wide = _dtypes(x, w, dot_x)
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_b, n_v, n_k)
@@ -107,21 +107,21 @@ def _tangents(x, t, w, z, dot_x, smoothing):
     # w_at[b, k] = w[t[b, k]]
     w_at = _entries(w, 0, t)
     # sum_w_at = sum[b, k](w[t[b, k]])
-    sum_w_at = w_at.sum()
+    sum_w_at = w_at.sum(dtype=wide)
     # dot_z[b, k] = sum[v](dot_x[b, v, k] * exp(x[b, v, k] - z[b, k]))
-    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1)
+    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1, dtype=wide)
     # dot_y[b, v, k] = dot_x[b, v, k] - dot_z[b, k]
-    dot_y = dot_x - dot_z[:, None, :]
+    dot_y = _centre(dot_x, dot_z[:, None, :])
     # dot_y_at[b, k] = dot_y[b, t[b, k], k]
     dot_y_at = _entries_at(dot_y, jnp.arange(n_b)[:, None], t, jnp.arange(n_k))
     # dot_n[b, k] = -w[t[b, k]] * dot_y[b, t[b, k], k]
     dot_n = -w_at * dot_y_at
     # sum_dot_n = sum[b, k](dot_n[b, k])
-    sum_dot_n = dot_n.sum()
+    sum_dot_n = dot_n.sum(dtype=wide)
     # dot_s[b, k] = -mean[v](w[v] * dot_y[b, v, k])
-    dot_s = -(dot_y * w[:, None]).mean(1)
+    dot_s = -(dot_y * w[:, None]).mean(1, dtype=wide)
     # sum_dot_s = sum[b, k](dot_s[b, k])
-    sum_dot_s = dot_s.sum()
+    sum_dot_s = dot_s.sum(dtype=wide)
     # dot_L = (1 - smoothing) * sum[b, k](dot_n[b, k]) / sum[i, j](w[t[i, j]])
     #     + smoothing * sum[b, k](dot_s[b, k]) / sum[i, j](w[t[i, j]])
     dot_L = (1 - smoothing) * sum_dot_n / sum_w_at + smoothing * sum_dot_s / sum_w_at

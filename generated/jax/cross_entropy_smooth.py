@@ -53,13 +53,13 @@ def _forward(x, q, smoothing):
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1).to(wide)
+    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + jnp.log(sum_exp_x)
     # p[b, v, k] = (1 - smoothing) * q[b, v, k] + smoothing / size[v]
     p = q * (1 - smoothing) + (smoothing / n_v)
     # L = -sum[b, k, v](p[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k])
-    L = -(p * _centre(x, z[:, None, :])).sum() / (n_b * n_k)
+    L = -(p * _centre(x, z[:, None, :])).sum(dtype=wide) / (n_b * n_k)
 
     return L.astype(result), z
 
@@ -77,7 +77,7 @@ def _forward_jvp(smoothing, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(4,))
 def _tangents(x, q, z, dot_x, smoothing):
     """Compute the tangents of L, z: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, q, dot_x)
+    dtype, wide = _dtypes(x, q, dot_x)
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_b, n_v, n_k)
@@ -87,13 +87,13 @@ def _tangents(x, q, z, dot_x, smoothing):
     # p[b, v, k] = (1 - smoothing) * q[b, v, k] + smoothing / size[v]
     p = q * (1 - smoothing) + (smoothing / n_v)
     # sum_p_dot_x = sum[b, v, k](p[b, v, k] * dot_x[b, v, k])
-    sum_p_dot_x = (p * dot_x).sum()
+    sum_p_dot_x = (p * dot_x).sum(dtype=wide)
     # dot_z[b, k] = sum[v](dot_x[b, v, k] * exp(x[b, v, k] - z[b, k]))
-    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1)
+    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1, dtype=wide)
     # sum_p[b, k] = sum[v](p[b, v, k])
-    sum_p = p.sum(1)
+    sum_p = p.sum(1, dtype=wide)
     # sum_dot_z_sum_p = sum[b, k](dot_z[b, k] * sum[v](p[b, v, k]))
-    sum_dot_z_sum_p = (dot_z * sum_p).sum()
+    sum_dot_z_sum_p = (dot_z * sum_p).sum(dtype=wide)
     # dot_L = -sum[b, v, k](p[b, v, k] * dot_x[b, v, k]) / (size[b] * size[k])
     #     + sum[b, k](dot_z[b, k] * sum[v](p[b, v, k])) / (size[b] * size[k])
     dot_L = -sum_p_dot_x / (n_b * n_k) + sum_dot_z_sum_p / (n_b * n_k)

@@ -52,11 +52,11 @@ def _forward(x, q, w):
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1).to(wide)
+    sum_exp_x = jnp.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + jnp.log(sum_exp_x)
     # L = -sum[b, k, v](w[v] * q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k])
-    L = -(q * w[:, None] * _centre(x, z[:, None, :])).sum() / (n_b * n_k)
+    L = -(q * w[:, None] * _centre(x, z[:, None, :])).sum(dtype=wide) / (n_b * n_k)
 
     return L.astype(result), z
 
@@ -74,7 +74,7 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(x, q, w, z, dot_x):
     """Compute the tangents of L, z: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, q, w, dot_x)
+    dtype, wide = _dtypes(x, q, w, dot_x)
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_b, n_v, n_k)
@@ -83,13 +83,13 @@ def _tangents(x, q, w, z, dot_x):
     dot_x = dot_x.astype(dtype).reshape(n_b, n_v, n_k)
 
     # sum_w_q_dot_x = sum[b, v, k](w[v] * q[b, v, k] * dot_x[b, v, k])
-    sum_w_q_dot_x = (q * w[:, None] * dot_x).sum()
+    sum_w_q_dot_x = (q * w[:, None] * dot_x).sum(dtype=wide)
     # dot_z[b, k] = sum[v](dot_x[b, v, k] * exp(x[b, v, k] - z[b, k]))
-    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1)
+    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None, :]))).sum(1, dtype=wide)
     # sum_w_q[b, k] = sum[v](w[v] * q[b, v, k])
-    sum_w_q = (q * w[:, None]).sum(1)
+    sum_w_q = (q * w[:, None]).sum(1, dtype=wide)
     # sum_dot_z_sum_w_q = sum[b, k](dot_z[b, k] * sum[v](w[v] * q[b, v, k]))
-    sum_dot_z_sum_w_q = (dot_z * sum_w_q).sum()
+    sum_dot_z_sum_w_q = (dot_z * sum_w_q).sum(dtype=wide)
     # dot_L = -sum[b, v, k](w[v] * q[b, v, k] * dot_x[b, v, k]) / (size[b] * size[k])
     #     + sum[b, k](dot_z[b, k] * sum[v](w[v] * q[b, v, k])) / (size[b] * size[k])
     dot_L = -sum_w_q_dot_x / (n_b * n_k) + sum_dot_z_sum_w_q / (n_b * n_k)

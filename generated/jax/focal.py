@@ -42,7 +42,7 @@ def focal(x, t, *, alpha=0.25, gamma=2):
 def _forward(x, t, alpha, gamma):
     """Compute L."""
     result = x.dtype
-    dtype, _ = _dtypes(x, t)
+    dtype, wide = _dtypes(x, t)
     x = x.astype(dtype)
     t = t.astype(dtype)
 
@@ -51,7 +51,7 @@ def _forward(x, t, alpha, gamma):
     # s[i] = (2 * t[i] - 1) * x[i]
     s = (t * 2 - 1) * x
     # L = mean[i](a[i] * exp(-gamma * softplus(s[i])) * softplus(-s[i]))
-    L = (a * jnp.exp(jax.nn.softplus(s) * (-gamma)) * jax.nn.softplus(-s)).mean()
+    L = (a * jnp.exp(jax.nn.softplus(s) * (-gamma)) * jax.nn.softplus(-s)).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -69,7 +69,7 @@ def _forward_jvp(alpha, gamma, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(3, 4))
 def _tangents(x, t, dot_x, alpha, gamma):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, t, dot_x)
+    dtype, wide = _dtypes(x, t, dot_x)
     x = x.astype(dtype)
     t = t.astype(dtype)
     dot_x = dot_x.astype(dtype)
@@ -91,7 +91,7 @@ def _tangents(x, t, dot_x, alpha, gamma):
     dot_L = (dot_s * (
         -a * gamma * exp_gamma_softplus_s * jax.nn.sigmoid(s) * jax.nn.softplus(s_2)
         - a * exp_gamma_softplus_s * jax.nn.sigmoid(s_2)
-    )).mean()
+    )).mean(dtype=wide)
 
     return dot_L
 

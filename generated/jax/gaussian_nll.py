@@ -42,7 +42,7 @@ def gaussian_nll(mu, var, t, *, eps=1e-6):
 def _forward(mu, var, t, eps):
     """Compute L."""
     result = mu.dtype
-    dtype, _ = _dtypes(mu, var, t)
+    dtype, wide = _dtypes(mu, var, t)
     mu = mu.astype(dtype)
     var = var.astype(dtype)
     t = t.astype(dtype)
@@ -50,7 +50,7 @@ def _forward(mu, var, t, eps):
     # v[i] = where(var[i] < eps, eps, var[i])
     v = jnp.where(var < eps, eps, var)
     # L = mean[i](log(v[i]) + (mu[i] - t[i])**2 / v[i]) / 2
-    L = (jnp.log(v) + jnp.square(mu - t) / v).mean() / 2
+    L = (jnp.log(v) + jnp.square(mu - t) / v).mean(dtype=wide) / 2
 
     return L.astype(result)
 
@@ -68,7 +68,7 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(5,))
 def _tangents(mu, var, t, dot_mu, dot_var, eps):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(mu, var, t, dot_mu, dot_var)
+    dtype, wide = _dtypes(mu, var, t, dot_mu, dot_var)
     n_i = mu.size
     mu = mu.astype(dtype)
     var = var.astype(dtype)
@@ -81,11 +81,11 @@ def _tangents(mu, var, t, dot_mu, dot_var, eps):
     # mu_minus_t[i] = mu[i] - t[i]
     mu_minus_t = mu - t
     # total = sum[i](dot_mu[i] * (mu[i] - t[i]) / v[i])
-    total = (dot_mu * mu_minus_t / v).sum()
+    total = (dot_mu * mu_minus_t / v).sum(dtype=wide)
     # dot_v[i] = dot_var[i] * where(var[i] < eps, 0, 1)
     dot_v = dot_var * (-((var < eps).astype(dtype) != 0).astype(dtype) + 1)
     # total_2 = sum[i](dot_v[i] * (1 / v[i] - (mu[i] - t[i])**2 / v[i]**2))
-    total_2 = (dot_v * (1 / v - jnp.square(mu_minus_t) / v**2)).sum()
+    total_2 = (dot_v * (1 / v - jnp.square(mu_minus_t) / v**2)).sum(dtype=wide)
     # dot_L = mean[i](dot_mu[i] * (mu[i] - t[i]) / v[i])
     #     + mean[i](dot_v[i] * (1 / v[i] - (mu[i] - t[i])**2 / v[i]**2)) / 2
     dot_L = total / n_i + total_2 / (2 * n_i)

@@ -58,9 +58,12 @@ def _forward(x, w, beta, eps):
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
     x_minus_mu = _deviations(x, mu[:, :, None, None], (2, 3))
     # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
-    var = jnp.square(x_minus_mu).mean((2, 3))
+    var = jnp.square(x_minus_mu).mean((2, 3), dtype=wide)
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
-    y = x_minus_mu * w[:, :, None] * (1 / jnp.sqrt(var + eps))[:, :, None, None] + beta[:, :, None]
+    y = (
+        x_minus_mu * w[:, :, None] * (1 / jnp.sqrt(var + eps)).astype(dtype)[:, :, None, None]
+        + beta[:, :, None]
+    )
 
     return y.reshape(n_s, n_g, n_c, *shape_k).astype(result), mu, var
 
@@ -78,7 +81,7 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(7,))
 def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     """Compute the tangents of y, mu, var: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, w, dot_x, dot_w, dot_beta)
+    dtype, wide = _dtypes(x, w, dot_x, dot_w, dot_beta)
     n_s, n_g, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_s, n_g, n_c, n_k)
@@ -88,11 +91,11 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     dot_beta = dot_beta.astype(dtype)
 
     # dot_mu[s, g] = sum[c, k](dot_x[s, g, c, k]) / (size[c] * size[k])
-    dot_mu = dot_x.sum((2, 3)) / (n_c * n_k)
+    dot_mu = dot_x.sum((2, 3), dtype=wide) / (n_c * n_k)
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
     x_minus_mu = _deviations(x, mu[:, :, None, None], (2, 3))
     # dot_var[s, g] = 2 * sum[c, k](dot_x[s, g, c, k] * (x[s, g, c, k] - mu[s, g])) / (size[c] * size[k])
-    dot_var = 2 * (dot_x * x_minus_mu).sum((2, 3)) / (n_c * n_k)
+    dot_var = 2 * (dot_x * x_minus_mu).sum((2, 3), dtype=wide) / (n_c * n_k)
     # rsqrt_var[s, g] = 1 / sqrt(var[s, g] + eps)
     rsqrt_var = 1 / jnp.sqrt(var + eps)
     # dot_y[s, g, c, k] = w[g, c] * dot_x[s, g, c, k] / sqrt(var[s, g] + eps)

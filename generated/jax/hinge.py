@@ -40,14 +40,14 @@ def hinge(x, t, *, margin=1):
 def _forward(x, t, margin):
     """Compute L."""
     result = x.dtype
-    dtype, _ = _dtypes(x, t)
+    dtype, wide = _dtypes(x, t)
     x = x.astype(dtype)
     t = t.astype(dtype)
 
     # h[i] = margin - t[i] * x[i]
     h = margin - t * x
     # L = mean[i](where(0 <= h[i], h[i], 0))
-    L = jnp.where(0 <= h, h, 0).mean()
+    L = jnp.where(0 <= h, h, 0).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -65,7 +65,7 @@ def _forward_jvp(margin, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(3,))
 def _tangents(x, t, dot_x, margin):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, t, dot_x)
+    dtype, wide = _dtypes(x, t, dot_x)
     x = x.astype(dtype)
     t = t.astype(dtype)
     dot_x = dot_x.astype(dtype)
@@ -75,7 +75,7 @@ def _tangents(x, t, dot_x, margin):
     # dot_h[i] = -t[i] * dot_x[i]
     dot_h = -t * dot_x
     # dot_L = mean[i](where(0 <= h[i], dot_h[i], 0))
-    dot_L = jnp.where(0 <= h, dot_h, 0).mean()
+    dot_L = jnp.where(0 <= h, dot_h, 0).mean(dtype=wide)
 
     return dot_L
 

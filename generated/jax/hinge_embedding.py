@@ -39,12 +39,12 @@ def hinge_embedding(x, t, *, margin=1):
 def _forward(x, t, margin):
     """Compute L."""
     result = x.dtype
-    dtype, _ = _dtypes(x, t)
+    dtype, wide = _dtypes(x, t)
     x = x.astype(dtype)
     t = t.astype(dtype)
 
     # L = mean[i](where(0 < t[i], x[i], where(x[i] <= margin, margin - x[i], 0)))
-    L = jnp.where(0 < t, x, jnp.where(x <= margin, margin - x, 0)).mean()
+    L = jnp.where(0 < t, x, jnp.where(x <= margin, margin - x, 0)).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -62,14 +62,17 @@ def _forward_jvp(margin, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(3,))
 def _tangents(x, t, dot_x, margin):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, t, dot_x)
+    dtype, wide = _dtypes(x, t, dot_x)
     x = x.astype(dtype)
     t = t.astype(dtype)
     dot_x = dot_x.astype(dtype)
 
     # dot_L = mean[i](dot_x[i] * (where(0 < t[i], 1, 0) - (1 - where(0 < t[i], 1, 0)) * where(x[i]
     #     <= margin, 1, 0)))
-    dot_L = (dot_x * ((0 < t).astype(dtype) - (1 - (0 < t).astype(dtype)) * (x <= margin).astype(dtype))).mean()
+    dot_L = (dot_x * (
+        (0 < t).astype(dtype)
+        - (1 - (0 < t).astype(dtype)) * (x <= margin).astype(dtype)
+    )).mean(dtype=wide)
 
     return dot_L
 

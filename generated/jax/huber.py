@@ -40,14 +40,14 @@ def huber(z, t, *, delta=1):
 def _forward(z, t, delta):
     """Compute L."""
     result = z.dtype
-    dtype, _ = _dtypes(z, t)
+    dtype, wide = _dtypes(z, t)
     z = z.astype(dtype)
     t = t.astype(dtype)
 
     # e[i] = z[i] - t[i]
     e = z - t
     # L = mean[i](where(abs(e[i]) < delta, e[i]**2 / 2, delta * (abs(e[i]) - delta / 2)))
-    L = jnp.where(jnp.abs(e) < delta, jnp.square(e) / 2, (jnp.abs(e) - (delta / 2)) * delta).mean()
+    L = jnp.where(jnp.abs(e) < delta, jnp.square(e) / 2, (jnp.abs(e) - (delta / 2)) * delta).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -65,7 +65,7 @@ def _forward_jvp(delta, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(3,))
 def _tangents(z, t, dot_z, delta):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(z, t, dot_z)
+    dtype, wide = _dtypes(z, t, dot_z)
     z = z.astype(dtype)
     t = t.astype(dtype)
     dot_z = dot_z.astype(dtype)
@@ -79,7 +79,7 @@ def _tangents(z, t, dot_z, delta):
     dot_L = (dot_e * (
         jnp.where(jnp.abs(e) < delta, e, 0)
         + jnp.where(~(jnp.abs(e) < delta), jnp.sign(e) * delta, 0)
-    )).mean()
+    )).mean(dtype=wide)
 
     return dot_L
 

@@ -58,9 +58,9 @@ def _forward(x, w, beta, eps):
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
     x_minus_mu = _deviations(x, mu[:, :, None], 2)
     # var[s, c] = mean[k]((x[s, c, k] - mu[s, c])**2)
-    var = jnp.square(x_minus_mu).mean(2)
+    var = jnp.square(x_minus_mu).mean(2, dtype=wide)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[s, c]) / sqrt(var[s, c] + eps) + beta[c]
-    y = x_minus_mu * (w / jnp.sqrt(var + eps))[:, :, None] + beta[:, None]
+    y = x_minus_mu * (w / jnp.sqrt(var + eps)).astype(dtype)[:, :, None] + beta[:, None]
 
     return y.reshape(n_s, n_c, *shape_k).astype(result), mu, var
 
@@ -78,7 +78,7 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(7,))
 def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     """Compute the tangents of y, mu, var: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, w, dot_x, dot_w, dot_beta)
+    dtype, wide = _dtypes(x, w, dot_x, dot_w, dot_beta)
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_s, n_c, n_k)
@@ -88,11 +88,11 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     dot_beta = dot_beta.astype(dtype)
 
     # dot_mu[s, c] = mean[k](dot_x[s, c, k])
-    dot_mu = dot_x.mean(2)
+    dot_mu = dot_x.mean(2, dtype=wide)
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
     x_minus_mu = _deviations(x, mu[:, :, None], 2)
     # dot_var[s, c] = 2 * mean[k](dot_x[s, c, k] * (x[s, c, k] - mu[s, c]))
-    dot_var = 2 * (dot_x * x_minus_mu).mean(2)
+    dot_var = 2 * (dot_x * x_minus_mu).mean(2, dtype=wide)
     # rsqrt_var[s, c] = 1 / sqrt(var[s, c] + eps)
     rsqrt_var = 1 / jnp.sqrt(var + eps)
     # dot_y[s, c, k] = w[c] * dot_x[s, c, k] / sqrt(var[s, c] + eps)

@@ -38,14 +38,14 @@ def kl_div(x, t):
 def _forward(x, t):
     """Compute L."""
     result = x.dtype
-    dtype, _ = _dtypes(x, t)
+    dtype, wide = _dtypes(x, t)
     n_b, *shape_v = x.shape
     n_v = math.prod(shape_v)
     x = x.astype(dtype).reshape(n_b, n_v)
     t = t.astype(dtype).reshape(n_b, n_v)
 
     # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b]
-    L = (jnp.where(0 < t, t * jnp.log(jnp.where(0 < t, t, 1)), 0) - t * x).sum() / n_b
+    L = (jnp.where(0 < t, t * jnp.log(jnp.where(0 < t, t, 1)), 0) - t * x).sum(dtype=wide) / n_b
 
     return L.astype(result)
 
@@ -63,14 +63,14 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(t, dot_x):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(t, dot_x)
+    dtype, wide = _dtypes(t, dot_x)
     n_b, *shape_v = t.shape
     n_v = math.prod(shape_v)
     t = t.astype(dtype).reshape(n_b, n_v)
     dot_x = dot_x.astype(dtype).reshape(n_b, n_v)
 
     # dot_L = -sum[b, v](t[b, v] * dot_x[b, v]) / size[b]
-    dot_L = -(t * dot_x).sum() / n_b
+    dot_L = -(t * dot_x).sum(dtype=wide) / n_b
 
     return dot_L
 

@@ -42,13 +42,13 @@ def l2_normalize(x, *, eps=1e-12):
 def _forward(x, eps):
     """Compute y[b..., d], and the statistics r."""
     result = x.dtype
-    dtype, _ = _dtypes(x)
+    dtype, wide = _dtypes(x)
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_d)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = jnp.square(x).sum(1)
+    sum_x_squared = jnp.square(x).sum(1, dtype=wide)
     # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
     #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
     r = jnp.sqrt(jnp.where(
@@ -57,7 +57,7 @@ def _forward(x, eps):
         jnp.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
     ))
     # y[b, d] = x[b, d] / r[b]
-    y = x * (1 / r)[:, None]
+    y = x * (1 / r).astype(dtype)[:, None]
 
     return y.reshape(*shape_b, n_d).astype(result), r
 
@@ -75,21 +75,21 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(3,))
 def _tangents(x, r, dot_x, eps):
     """Compute the tangents of y, r: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, dot_x)
+    dtype, wide = _dtypes(x, dot_x)
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_d)
     dot_x = dot_x.astype(dtype).reshape(n_b, n_d)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = jnp.square(x).sum(1)
+    sum_x_squared = jnp.square(x).sum(1, dtype=wide)
     # total[b] = sum[d](dot_x[b, d] * where(eps**2 < sum[d](x[b, d]**2), 2 * x[b, d],
     #     where(sum[d](x[b, d]**2) < eps**2, 0, x[b, d])))
     total = (dot_x * jnp.where(
         eps**2 < sum_x_squared[:, None],
         x * 2,
         jnp.where(sum_x_squared[:, None] < eps**2, 0, x),
-    )).sum(1)
+    )).sum(1, dtype=wide)
     # dot_r[b] = sum[d](dot_x[b, d] * where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d],
     #     where(sum[i](x[b, i]**2) < eps**2, 0, x[b, d]))) / (2 * sqrt(where(eps**2 < sum[i](x[b,
     #     i]**2), sum[i](x[b, i]**2), where(sum[i](x[b, i]**2) < eps**2, eps**2, sum[i](x[b, i]**2)

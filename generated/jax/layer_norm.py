@@ -58,9 +58,9 @@ def _forward(x, w, beta, eps):
     # x_minus_mu[b, d] = x[b, d] - mu[b]
     x_minus_mu = _deviations(x, mu[:, None], 1)
     # var[b] = mean[d]((x[b, d] - mu[b])**2)
-    var = jnp.square(x_minus_mu).mean(1)
+    var = jnp.square(x_minus_mu).mean(1, dtype=wide)
     # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
-    y = x_minus_mu * w * (1 / jnp.sqrt(var + eps))[:, None] + beta
+    y = x_minus_mu * w * (1 / jnp.sqrt(var + eps)).astype(dtype)[:, None] + beta
 
     return y.reshape(*shape_b, n_d).astype(result), mu, var
 
@@ -78,7 +78,7 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(7,))
 def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     """Compute the tangents of y, mu, var: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, w, dot_x, dot_w, dot_beta)
+    dtype, wide = _dtypes(x, w, dot_x, dot_w, dot_beta)
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_d)
@@ -88,11 +88,11 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     dot_beta = dot_beta.astype(dtype)
 
     # dot_mu[b] = mean[d](dot_x[b, d])
-    dot_mu = dot_x.mean(1)
+    dot_mu = dot_x.mean(1, dtype=wide)
     # x_minus_mu[b, d] = x[b, d] - mu[b]
     x_minus_mu = _deviations(x, mu[:, None], 1)
     # dot_var[b] = 2 * mean[d](dot_x[b, d] * (x[b, d] - mu[b]))
-    dot_var = 2 * (dot_x * x_minus_mu).mean(1)
+    dot_var = 2 * (dot_x * x_minus_mu).mean(1, dtype=wide)
     # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
     rsqrt_var = 1 / jnp.sqrt(var + eps)
     # dot_y[b, d] = w[d] * dot_x[b, d] / sqrt(var[b] + eps)

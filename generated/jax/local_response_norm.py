@@ -46,7 +46,7 @@ def local_response_norm(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2):
 def _forward(x, alpha, beta, bias, radius):
     """Compute y[b, c, p...], and the statistics s."""
     result = x.dtype
-    dtype, _ = _dtypes(x)
+    dtype, wide = _dtypes(x)
     n_b, n_c, *shape_p = x.shape
     n_p = math.prod(shape_p)
     n_k = 2 * radius + 1
@@ -56,7 +56,7 @@ def _forward(x, alpha, beta, bias, radius):
     at_c = jnp.arange(n_c)[:, None] + jnp.arange(n_k) - radius
     x_at = _entries(x, 1, at_c, outside=True)
     # sum_x_at_squared[b, c, p] = sum[k](pad(x[b, c + k - radius, p])**2)
-    sum_x_at_squared = jnp.square(x_at).sum(2)
+    sum_x_at_squared = jnp.square(x_at).sum(2, dtype=wide)
     # s[b, c, p] = bias + alpha * mean[k](pad(x[b, c + k - radius, p])**2)
     s = bias + sum_x_at_squared * (alpha / n_k)
     # y[b, c, p] = x[b, c, p] / pow(s[b, c, p], beta)

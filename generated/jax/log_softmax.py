@@ -46,7 +46,7 @@ def _forward(x):
     # max_x[b] = max[v](x[b, v])
     max_x = x.max(1)
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-    sum_exp_x = jnp.exp(x - max_x[:, None]).sum(1).to(wide)
+    sum_exp_x = jnp.exp(x - max_x[:, None]).sum(1, dtype=wide)
     # z[b] = log(sum[v](exp(x[b, v])))
     z = max_x + jnp.log(sum_exp_x)
     # y[b, v] = x[b, v] - z[b]
@@ -68,16 +68,16 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(x, z, dot_x):
     """Compute the tangents of y, z: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, dot_x)
+    dtype, wide = _dtypes(x, dot_x)
     *shape_b, n_v = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_v)
     dot_x = dot_x.astype(dtype).reshape(n_b, n_v)
 
     # dot_z[b] = sum[v](dot_x[b, v] * exp(x[b, v])) / sum[i](exp(x[b, i]))
-    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None]))).sum(1)
+    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None]))).sum(1, dtype=wide)
     # dot_y[b, v] = dot_x[b, v] - dot_z[b]
-    dot_y = dot_x - dot_z[:, None]
+    dot_y = _centre(dot_x, dot_z[:, None])
 
     return dot_y.reshape(*shape_b, n_v), dot_z
 

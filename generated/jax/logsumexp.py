@@ -44,7 +44,7 @@ def _forward(x):
     # max_x[b] = max[v](x[b, v])
     max_x = x.max(1)
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-    sum_exp_x = jnp.exp(x - max_x[:, None]).sum(1).to(wide)
+    sum_exp_x = jnp.exp(x - max_x[:, None]).sum(1, dtype=wide)
     # z[b] = log(sum[v](exp(x[b, v])))
     z = max_x + jnp.log(sum_exp_x)
 
@@ -72,7 +72,7 @@ def _tangents(x, z, dot_x):
     z = z.astype(wide).reshape(n_b)
 
     # dot_z[b] = sum[v](dot_x[b, v] * exp(x[b, v])) / sum[i](exp(x[b, i]))
-    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None]))).sum(1)
+    dot_z = (dot_x * jnp.exp(_centre(x, z[:, None]))).sum(1, dtype=wide)
 
     return dot_z.reshape(shape_b)
 

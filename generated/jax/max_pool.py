@@ -74,7 +74,7 @@ def _forward_jvp(window, stride, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(2, 3))
 def _tangents(x, dot_x, window, stride):
     """Compute the tangents of y: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, dot_x)
+    dtype, wide = _dtypes(x, dot_x)
     n_b, n_c, n_h, n_w = x.shape
     n_k = window
     n_l = window
@@ -91,13 +91,17 @@ def _tangents(x, dot_x, window, stride):
     max_x_at = x_at.max((3, 5))
     # sum_x_at_is_max_x_at[b, c, i, j] = sum[k, l](where(x[b, c, stride*i + k, stride*j + l] ==
     #     max[k, l](x[b, c, stride*i + k, stride*j + l]), 1, 0))
-    sum_x_at_is_max_x_at = (x_at == max_x_at[:, :, :, None, :, None]).astype(dtype).sum((3, 5))
+    sum_x_at_is_max_x_at = (x_at == max_x_at[:, :, :, None, :, None]).astype(dtype).sum((3, 5), dtype=wide)
     # dot_x_at[b, c, i, k, j, l] = dot_x[b, c, stride*i + k, stride*j + l]
     dot_x_at = _entries(_entries(dot_x, 3, at_w), 2, at_h)
     # sum_dot_x_at_masked[b, c, i, j] = sum[k, l](where(x[b, c, stride*i + k, stride*j + l] ==
     #     max[k, l](x[b, c, stride*i + k, stride*j + l]), dot_x[b, c, stride*i + k, stride*j + l],
     #     0))
-    sum_dot_x_at_masked = jnp.where(x_at == max_x_at[:, :, :, None, :, None], dot_x_at, 0).sum((3, 5))
+    sum_dot_x_at_masked = jnp.where(
+        x_at == max_x_at[:, :, :, None, :, None],
+        dot_x_at,
+        0,
+    ).sum((3, 5), dtype=wide)
     # dot_y[b, c, i, j] = sum[k, l](dot_x[b, c, stride*i + k, stride*j + l] * where(x[b, c, stride*i
     #     + k, stride*j + l] == max[m, n](x[b, c, stride*i + m, stride*j + n]), 1, 0)) / sum[m,
     #     n](where(x[b, c, stride*i + m, stride*j + n] == max[p, q](x[b, c, stride*i + p, stride*j +

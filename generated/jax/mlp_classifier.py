@@ -83,13 +83,13 @@ def _forward(x, w1, b1, g, beta, w2, b2, q, eps):
     # u[b, h] = sum[i](x[b, i] * w1[h, i]) + b1[h]
     u = sum_x_w1 + b1
     # mu[b] = mean[h](u[b, h])
-    mu = u.mean(1).to(wide)
+    mu = u.mean(1, dtype=wide)
     # u_minus_mu[b, h] = u[b, h] - mu[b]
     u_minus_mu = _deviations(u, mu[:, None], 1)
     # var[b] = mean[h]((u[b, h] - mu[b])**2)
-    var = jnp.square(u_minus_mu).mean(1)
+    var = jnp.square(u_minus_mu).mean(1, dtype=wide)
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
-    n = u_minus_mu * g * (1 / jnp.sqrt(var + eps))[:, None] + beta
+    n = u_minus_mu * g * (1 / jnp.sqrt(var + eps)).astype(dtype)[:, None] + beta
     # a[b, h] = n[b, h] * (1 + erf(n[b, h] / sqrt(2))) / 2
     a = n * (1 + jax.scipy.special.erf(n * (1 / math.sqrt(2)))) / 2
     # sum_a_w2[b, v] = sum[h](a[b, h] * w2[v, h])
@@ -99,11 +99,11 @@ def _forward(x, w1, b1, g, beta, w2, b2, q, eps):
     # max_z[b] = max[v](z[b, v])
     max_z = z.max(1)
     # sum_exp_z[b] = sum[v](exp(z[b, v] - max_z[b]))
-    sum_exp_z = jnp.exp(z - max_z[:, None]).sum(1).to(wide)
+    sum_exp_z = jnp.exp(z - max_z[:, None]).sum(1, dtype=wide)
     # L_z[b] = log(sum[v](exp(z[b, v])))
     L_z = max_z + jnp.log(sum_exp_z)
     # L = -sum[b, v](q[b, v] * (z[b, v] - L_z[b])) / size[b]
-    L = -(q * _centre(z, L_z[:, None])).sum() / n_b
+    L = -(q * _centre(z, L_z[:, None])).sum(dtype=wide) / n_b
 
     return L.astype(result), u, mu, var, z, L_z
 
@@ -173,9 +173,9 @@ def _tangents(
     # dot_u[b, h] = sum[i](w1[h, i] * dot_x[b, i]) + sum[i](x[b, i] * dot_w1[h, i]) + dot_b1[h]
     dot_u = sum_w1_dot_x + sum_x_dot_w1 + dot_b1
     # dot_var[b] = 2 * mean[h](dot_u[b, h] * (u[b, h] - mu[b]))
-    dot_var = 2 * (dot_u * u_minus_mu).mean(1)
+    dot_var = 2 * (dot_u * u_minus_mu).mean(1, dtype=wide)
     # dot_mu[b] = mean[h](dot_u[b, h])
-    dot_mu = dot_u.mean(1)
+    dot_mu = dot_u.mean(1, dtype=wide)
     # dot_n[b, h] = dot_g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + dot_beta[h]
     #     + g[h] * dot_u[b, h] / sqrt(var[b] + eps) - g[h] * dot_mu[b] / sqrt(var[b] + eps)
     #     - g[h] * dot_var[b] * (u[b, h] - mu[b]) / (2 * (var[b] + eps)**(3/2))
@@ -198,13 +198,13 @@ def _tangents(
     # dot_z[b, v] = sum[h](a[b, h] * dot_w2[v, h]) + dot_b2[v] + sum[h](w2[v, h] * dot_a[b, h])
     dot_z = sum_a_dot_w2 + dot_b2 + sum_w2_dot_a
     # sum_q_dot_z = sum[b, v](q[b, v] * dot_z[b, v])
-    sum_q_dot_z = (q * dot_z).sum()
+    sum_q_dot_z = (q * dot_z).sum(dtype=wide)
     # dot_L_z[b] = sum[v](dot_z[b, v] * exp(z[b, v])) / sum[i](exp(z[b, i]))
-    dot_L_z = (dot_z * jnp.exp(_centre(z, L_z[:, None]))).sum(1)
+    dot_L_z = (dot_z * jnp.exp(_centre(z, L_z[:, None]))).sum(1, dtype=wide)
     # sum_q[b] = sum[v](q[b, v])
     sum_q = q.sum(1, dtype=wide)
     # sum_z_sum_q = sum[b](dot_L_z[b] * sum[v](q[b, v]))
-    sum_z_sum_q = (dot_L_z * sum_q).sum()
+    sum_z_sum_q = (dot_L_z * sum_q).sum(dtype=wide)
     # dot_L = -sum[b, v](q[b, v] * dot_z[b, v]) / size[b] + mean[b](dot_L_z[b] * sum[v](q[b, v]))
     dot_L = -sum_q_dot_z / n_b + sum_z_sum_q / n_b
 

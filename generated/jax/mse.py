@@ -35,12 +35,12 @@ def mse(z, t):
 def _forward(z, t):
     """Compute L."""
     result = z.dtype
-    dtype, _ = _dtypes(z, t)
+    dtype, wide = _dtypes(z, t)
     z = z.astype(dtype)
     t = t.astype(dtype)
 
     # L = mean[i]((z[i] - t[i])**2)
-    L = jnp.square(z - t).mean()
+    L = jnp.square(z - t).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -58,13 +58,13 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(z, t, dot_z):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(z, t, dot_z)
+    dtype, wide = _dtypes(z, t, dot_z)
     z = z.astype(dtype)
     t = t.astype(dtype)
     dot_z = dot_z.astype(dtype)
 
     # dot_L = 2 * mean[i](dot_z[i] * (z[i] - t[i]))
-    dot_L = 2 * (dot_z * (z - t)).mean()
+    dot_L = 2 * (dot_z * (z - t)).mean(dtype=wide)
 
     return dot_L
 

@@ -40,7 +40,7 @@ def nll(x, t):
 def _forward(x, t):
     """Compute L."""
     result = x.dtype
-    dtype, _ = _dtypes(x)
+    dtype, wide = _dtypes(x)
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.astype(dtype).reshape(n_b, n_v, n_k)
@@ -49,7 +49,7 @@ def _forward(x, t):
     # x_at[b, k] = x[b, t[b, k], k]
     x_at = _entries_at(x, jnp.arange(n_b)[:, None], t, jnp.arange(n_k))
     # L = -mean[b, k](x[b, t[b, k], k])
-    L = -x_at.mean()
+    L = -x_at.mean(dtype=wide)
 
     return L.astype(result)
 
@@ -67,7 +67,7 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(t, dot_x):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(dot_x)
+    dtype, wide = _dtypes(dot_x)
     n_b, *shape_k = t.shape
     n_k = math.prod(shape_k)
     n_v = dot_x.shape[1]
@@ -77,7 +77,7 @@ def _tangents(t, dot_x):
     # dot_x_at[b, k] = dot_x[b, t[b, k], k]
     dot_x_at = _entries_at(dot_x, jnp.arange(n_b)[:, None], t, jnp.arange(n_k))
     # dot_L = -sum[b, k](dot_x[b, t[b, k], k]) / (size[b] * size[k])
-    dot_L = -dot_x_at.sum() / (n_b * n_k)
+    dot_L = -dot_x_at.sum(dtype=wide) / (n_b * n_k)
 
     return dot_L
 

@@ -35,12 +35,12 @@ def poisson_nll(x, t):
 def _forward(x, t):
     """Compute L."""
     result = x.dtype
-    dtype, _ = _dtypes(x, t)
+    dtype, wide = _dtypes(x, t)
     x = x.astype(dtype)
     t = t.astype(dtype)
 
     # L = mean[i](exp(x[i]) - t[i] * x[i])
-    L = (jnp.exp(x) - t * x).mean()
+    L = (jnp.exp(x) - t * x).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -58,13 +58,13 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(x, t, dot_x):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, t, dot_x)
+    dtype, wide = _dtypes(x, t, dot_x)
     x = x.astype(dtype)
     t = t.astype(dtype)
     dot_x = dot_x.astype(dtype)
 
     # dot_L = mean[i](dot_x[i] * (exp(x[i]) - t[i]))
-    dot_L = (dot_x * (jnp.exp(x) - t)).mean()
+    dot_L = (dot_x * (jnp.exp(x) - t)).mean(dtype=wide)
 
     return dot_L
 

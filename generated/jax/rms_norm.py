@@ -43,16 +43,16 @@ def rms_norm(x, w, *, eps=1e-6):
 def _forward(x, w, eps):
     """Compute y[b..., d], and the statistics ms."""
     result = x.dtype
-    dtype, _ = _dtypes(x, w)
+    dtype, wide = _dtypes(x, w)
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_d)
     w = w.astype(dtype)
 
     # ms[b] = mean[d](x[b, d]**2)
-    ms = jnp.square(x).mean(1)
+    ms = jnp.square(x).mean(1, dtype=wide)
     # y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
-    y = x * w * (1 / jnp.sqrt(ms + eps))[:, None]
+    y = x * w * (1 / jnp.sqrt(ms + eps)).astype(dtype)[:, None]
 
     return y.reshape(*shape_b, n_d).astype(result), ms
 
@@ -70,7 +70,7 @@ def _forward_jvp(eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(5,))
 def _tangents(x, w, ms, dot_x, dot_w, eps):
     """Compute the tangents of y, ms: linear in those of the inputs."""
-    dtype, _ = _dtypes(x, w, dot_x, dot_w)
+    dtype, wide = _dtypes(x, w, dot_x, dot_w)
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_d)
@@ -79,7 +79,7 @@ def _tangents(x, w, ms, dot_x, dot_w, eps):
     dot_w = dot_w.astype(dtype)
 
     # dot_ms[b] = 2 * mean[d](x[b, d] * dot_x[b, d])
-    dot_ms = 2 * (x * dot_x).mean(1)
+    dot_ms = 2 * (x * dot_x).mean(1, dtype=wide)
     # rsqrt_ms[b] = 1 / sqrt(ms[b] + eps)
     rsqrt_ms = 1 / jnp.sqrt(ms + eps)
     # dot_y[b, d] = w[d] * dot_x[b, d] / sqrt(ms[b] + eps) + x[b, d] * dot_w[d] / sqrt(ms[b] + eps)

@@ -40,14 +40,14 @@ def smooth_l1(z, t, *, beta=1):
 def _forward(z, t, beta):
     """Compute L."""
     result = z.dtype
-    dtype, _ = _dtypes(z, t)
+    dtype, wide = _dtypes(z, t)
     z = z.astype(dtype)
     t = t.astype(dtype)
 
     # e[i] = z[i] - t[i]
     e = z - t
     # L = mean[i](where(abs(e[i]) < beta, e[i]**2 / (2 * beta), abs(e[i]) - beta / 2))
-    L = jnp.where(jnp.abs(e) < beta, jnp.square(e) * (1 / (2 * beta)), jnp.abs(e) - (beta / 2)).mean()
+    L = jnp.where(jnp.abs(e) < beta, jnp.square(e) * (1 / (2 * beta)), jnp.abs(e) - (beta / 2)).mean(dtype=wide)
 
     return L.astype(result)
 
@@ -65,7 +65,7 @@ def _forward_jvp(beta, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(3,))
 def _tangents(z, t, dot_z, beta):
     """Compute the tangents of L: linear in those of the inputs."""
-    dtype, _ = _dtypes(z, t, dot_z)
+    dtype, wide = _dtypes(z, t, dot_z)
     z = z.astype(dtype)
     t = t.astype(dtype)
     dot_z = dot_z.astype(dtype)
@@ -79,7 +79,7 @@ def _tangents(z, t, dot_z, beta):
     dot_L = (dot_e * (
         jnp.where(jnp.abs(e) < beta, e * (1 / beta), 0)
         + jnp.where(~(jnp.abs(e) < beta), jnp.sign(e), 0)
-    )).mean()
+    )).mean(dtype=wide)
 
     return dot_L
 

@@ -36,7 +36,7 @@ def softmax(x):
 def _forward(x):
     """Compute y[b..., v]."""
     result = x.dtype
-    dtype, _ = _dtypes(x)
+    dtype, wide = _dtypes(x)
     *shape_b, n_v = x.shape
     n_b = math.prod(shape_b)
     x = x.astype(dtype).reshape(n_b, n_v)
@@ -46,9 +46,9 @@ def _forward(x):
     # exp_x[b, v] = exp(x[b, v] - max_x[b])
     exp_x = jnp.exp(x - max_x[:, None])
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-    sum_exp_x = exp_x.sum(1)
+    sum_exp_x = exp_x.sum(1, dtype=wide)
     # y[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))
-    y = exp_x * (1 / sum_exp_x)[:, None]
+    y = exp_x * (1 / sum_exp_x).astype(dtype)[:, None]
 
     return y.reshape(*shape_b, n_v).astype(result)
 
@@ -66,16 +66,16 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(y, dot_x):
     """Compute the tangents of y: linear in those of the inputs."""
-    dtype, _ = _dtypes(dot_x)
+    dtype, wide = _dtypes(dot_x)
     *shape_b, n_v = dot_x.shape
     n_b = math.prod(shape_b)
     dot_x = dot_x.astype(dtype).reshape(n_b, n_v)
     y = y.astype(dtype).reshape(n_b, n_v)
 
     # sum_dot_x_y[b] = sum[v](dot_x[b, v] * y[b, v])
-    sum_dot_x_y = (dot_x * y).sum(1)
+    sum_dot_x_y = (dot_x * y).sum(1, dtype=wide)
     # dot_y[b, v] = y[b, v] * (dot_x[b, v] - sum[v](dot_x[b, v] * y[b, v]))
-    dot_y = y * (dot_x - sum_dot_x_y[:, None])
+    dot_y = y * _centre(dot_x, sum_dot_x_y[:, None])
 
     return dot_y.reshape(*shape_b, n_v)
 
@@ -103,3 +103,11 @@ def _dtypes(*arrays):
     dtype = jnp.result_type(jnp.float32, *given)
     half = jnp.float16 in given or jnp.bfloat16 in given
     return dtype, dtype if half else jnp.promote_types(dtype, jnp.result_type(float))
+
+
+def _centre(array, mean):
+    """array - mean; a wider mean is split in two, so that nothing of it is lost."""
+    if mean.dtype == array.dtype:
+        return array - mean
+    high = mean.astype(array.dtype)
+    return (array - high) - (mean - high).astype(array.dtype)

@@ -88,7 +88,7 @@ def transformer_block(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e
 def _forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps):
     """Compute y[b, n, d], and the statistics ms, q, k, v, p, o, u, m_ms, gate, up."""
     result = x.dtype
-    dtype, _ = _dtypes(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down)
+    dtype, wide = _dtypes(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down)
     n_b, n_n, n_d = x.shape
     n_h = wq.shape[0]
     n_e = wq.shape[1]
@@ -105,9 +105,9 @@ def _forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps):
     w_down = w_down.astype(dtype)
 
     # ms[b, n] = mean[d](x[b, n, d]**2)
-    ms = jnp.square(x).mean(2)
+    ms = jnp.square(x).mean(2, dtype=wide)
     # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-    a = x * g1 * (1 / jnp.sqrt(ms + eps))[:, :, None]
+    a = x * g1 * (1 / jnp.sqrt(ms + eps)).astype(dtype)[:, :, None]
     # q[b, h, n, e] = sum[d](a[b, n, d] * wq[h, e, d])
     q = jnp.einsum("bnd,hed->bhne", a, wq)
     # k[b, h, n, e] = sum[d](a[b, n, d] * wk[h, e, d])
@@ -123,14 +123,14 @@ def _forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps):
     # max_s_masked[b, n, h] = max[j](where(j <= n, o_s[b, h, n, j], log(0)))
     max_s_masked = s_masked.max(1)
     # sum_exp_s_masked[b, n, h] = sum[j](exp(where(j <= n, o_s[b, h, n, j], log(0)) - max_s_masked[b, n, h]))
-    sum_exp_s_masked = jnp.exp(s_masked - max_s_masked[:, None, :, :]).sum(1)
+    sum_exp_s_masked = jnp.exp(s_masked - max_s_masked[:, None, :, :]).sum(1, dtype=wide)
     # p[b, h, n, k] = where(k <= n, exp(o_s[b, h, n, k]), 0) / sum[j](where(j <= n, exp(o_s[b, h, n, j]), 0))
     p = (
         jnp.exp(
             jnp.where(jnp.arange(n_n) <= jnp.arange(n_n)[:, None], o_s, (-math.inf))
             - (max_s_masked.transpose(0, 2, 1))[:, :, :, None]
         )
-        * (1 / sum_exp_s_masked.transpose(0, 2, 1))[:, :, :, None]
+        * (1 / sum_exp_s_masked.transpose(0, 2, 1)).astype(dtype)[:, :, :, None]
     )
     # v[b, h, n, e] = sum[d](a[b, n, d] * wv[h, e, d])
     v = jnp.einsum("bnd,hed->bhne", a, wv)
@@ -141,9 +141,9 @@ def _forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps):
     # u[b, n, d] = x[b, n, d] + sum[h, e](o[b, h, n, e] * wo[d, h, e])
     u = x + sum_o_wo
     # m_ms[b, n] = mean[d](u[b, n, d]**2)
-    m_ms = jnp.square(u).mean(2)
+    m_ms = jnp.square(u).mean(2, dtype=wide)
     # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
-    m = u * g2 * (1 / jnp.sqrt(m_ms + eps))[:, :, None]
+    m = u * g2 * (1 / jnp.sqrt(m_ms + eps)).astype(dtype)[:, :, None]
     # gate[b, n, f] = sum[d](m[b, n, d] * w_gate[f, d])
     gate = m @ w_gate.T
     # up[b, n, f] = sum[d](m[b, n, d] * w_up[f, d])
@@ -195,7 +195,7 @@ def _tangents(
     eps,
 ):
     """Compute the tangents of y, ms, q, k, v, p, o, u, m_ms, gate, up: linear in those of the inputs."""
-    dtype, _ = _dtypes(
+    dtype, wide = _dtypes(
         x,
         g1,
         wq,
@@ -251,7 +251,7 @@ def _tangents(
     up = up.astype(dtype)
 
     # dot_ms[b, n] = 2 * mean[d](x[b, n, d] * dot_x[b, n, d])
-    dot_ms = 2 * (x * dot_x).mean(2)
+    dot_ms = 2 * (x * dot_x).mean(2, dtype=wide)
     # sum_o_dot_wo[b, n, d] = sum[h, e](o[b, h, n, e] * dot_wo[d, h, e])
     sum_o_dot_wo = jnp.einsum("bhne,dhe->bnd", o, dot_wo)
     # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
@@ -303,9 +303,9 @@ def _tangents(
         + sum_q_dot_k.transpose(0, 3, 2, 1) * (1 / math.sqrt(n_e))
     )
     # sum_s_p[b, n, h] = sum[i](dot_o_s[b, h, n, i] * p[b, h, n, i])
-    sum_s_p = (dot_o_s * p).sum(3).mT
+    sum_s_p = (dot_o_s * p).sum(3, dtype=wide).mT
     # dot_p[b, h, n, k] = p[b, h, n, k] * (dot_o_s[b, h, n, k] - sum[i](dot_o_s[b, h, n, i] * p[b, h, n, i]))
-    dot_p = p * (dot_o_s - (sum_s_p.transpose(0, 2, 1))[:, :, :, None])
+    dot_p = p * _centre(dot_o_s, sum_s_p.transpose(0, 2, 1)[:, :, :, None])
     # sum_v_p[b, n, h, e] = sum[k](v[b, h, k, e] * dot_p[b, h, n, k])
     sum_v_p = jnp.einsum("bhke,bhnk->bnhe", v, dot_p)
     # dot_o[b, h, n, e] = sum[i](p[b, h, n, i] * dot_v[b, h, i, e])
@@ -317,7 +317,7 @@ def _tangents(
     #     + sum[h, e](wo[d, h, e] * dot_o[b, h, n, e])
     dot_u = dot_x + sum_o_dot_wo + sum_wo_dot_o
     # dot_m_ms[b, n] = 2 * mean[d](u[b, n, d] * dot_u[b, n, d])
-    dot_m_ms = 2 * (u * dot_u).mean(2)
+    dot_m_ms = 2 * (u * dot_u).mean(2, dtype=wide)
     # sigmoid_gate[b, n, f] = sigmoid(gate[b, n, f])
     sigmoid_gate = jax.nn.sigmoid(gate)
     # s[b, n, f] = gate[b, n, f] * sigmoid(gate[b, n, f]) * up[b, n, f]
@@ -405,3 +405,11 @@ def _dtypes(*arrays):
     dtype = jnp.result_type(jnp.float32, *given)
     half = jnp.float16 in given or jnp.bfloat16 in given
     return dtype, dtype if half else jnp.promote_types(dtype, jnp.result_type(float))
+
+
+def _centre(array, mean):
+    """array - mean; a wider mean is split in two, so that nothing of it is lost."""
+    if mean.dtype == array.dtype:
+        return array - mean
+    high = mean.astype(array.dtype)
+    return (array - high) - (mean - high).astype(array.dtype)

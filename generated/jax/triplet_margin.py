@@ -48,7 +48,7 @@ def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
 def _forward(a, p, n, margin, eps):
     """Compute L, and the statistics near, far."""
     result = a.dtype
-    dtype, _ = _dtypes(a, p, n)
+    dtype, wide = _dtypes(a, p, n)
     *shape_b, n_d = a.shape
     n_b = math.prod(shape_b)
     a = a.astype(dtype).reshape(n_b, n_d)
@@ -56,17 +56,17 @@ def _forward(a, p, n, margin, eps):
     n = n.astype(dtype).reshape(n_b, n_d)
 
     # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    sum_a_minus_p_squared = jnp.square(a - p + eps).sum(1)
+    sum_a_minus_p_squared = jnp.square(a - p + eps).sum(1, dtype=wide)
     # near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
     near = jnp.sqrt(sum_a_minus_p_squared)
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    sum_a_minus_n_squared = jnp.square(a - n + eps).sum(1)
+    sum_a_minus_n_squared = jnp.square(a - n + eps).sum(1, dtype=wide)
     # far[b] = sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
     far = jnp.sqrt(sum_a_minus_n_squared)
     # h[b] = margin + near[b] - far[b]
     h = margin + near - far
     # L = mean[b](where(0 <= h[b], h[b], 0))
-    L = jnp.where(0 <= h, h, 0).mean()
+    L = jnp.where(0 <= h, h, 0).mean(dtype=wide)
 
     return L.astype(result), near, far
 
@@ -84,7 +84,7 @@ def _forward_jvp(margin, eps, primals, tangents):
 @partial(jax.checkpoint, static_argnums=(8, 9))
 def _tangents(a, p, n, near, far, dot_a, dot_p, dot_n, margin, eps):
     """Compute the tangents of L, near, far: linear in those of the inputs."""
-    dtype, _ = _dtypes(a, p, n, dot_a, dot_p, dot_n)
+    dtype, wide = _dtypes(a, p, n, dot_a, dot_p, dot_n)
     *shape_b, n_d = a.shape
     n_b = math.prod(shape_b)
     a = a.astype(dtype).reshape(n_b, n_d)
@@ -99,33 +99,33 @@ def _tangents(a, p, n, near, far, dot_a, dot_p, dot_n, margin, eps):
     # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
     a_minus_p = a - p + eps
     # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    sum_a_minus_p_squared = jnp.square(a_minus_p).sum(1)
+    sum_a_minus_p_squared = jnp.square(a_minus_p).sum(1, dtype=wide)
     # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
     root = 1 / jnp.sqrt(sum_a_minus_p_squared)
     # sum_dot_a_a_minus_p[b] = sum[d](dot_a[b, d] * (a[b, d] - p[b, d] + eps))
-    sum_dot_a_a_minus_p = (dot_a * a_minus_p).sum(1)
+    sum_dot_a_a_minus_p = (dot_a * a_minus_p).sum(1, dtype=wide)
     # sum_dot_p_a_minus_p[b] = sum[d](dot_p[b, d] * (a[b, d] - p[b, d] + eps))
-    sum_dot_p_a_minus_p = (dot_p * a_minus_p).sum(1)
+    sum_dot_p_a_minus_p = (dot_p * a_minus_p).sum(1, dtype=wide)
     # dot_near[b] = sum[d](dot_a[b, d] * (a[b, d] - p[b, d] + eps)) / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
     #     - sum[d](dot_p[b, d] * (a[b, d] - p[b, d] + eps)) / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
     dot_near = root * sum_dot_a_a_minus_p - root * sum_dot_p_a_minus_p
     # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
     a_minus_n = a - n + eps
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    sum_a_minus_n_squared = jnp.square(a_minus_n).sum(1)
+    sum_a_minus_n_squared = jnp.square(a_minus_n).sum(1, dtype=wide)
     # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
     root_2 = 1 / jnp.sqrt(sum_a_minus_n_squared)
     # sum_dot_a_a_minus_n[b] = sum[d](dot_a[b, d] * (a[b, d] - n[b, d] + eps))
-    sum_dot_a_a_minus_n = (dot_a * a_minus_n).sum(1)
+    sum_dot_a_a_minus_n = (dot_a * a_minus_n).sum(1, dtype=wide)
     # sum_dot_n_a_minus_n[b] = sum[d](dot_n[b, d] * (a[b, d] - n[b, d] + eps))
-    sum_dot_n_a_minus_n = (dot_n * a_minus_n).sum(1)
+    sum_dot_n_a_minus_n = (dot_n * a_minus_n).sum(1, dtype=wide)
     # dot_far[b] = sum[d](dot_a[b, d] * (a[b, d] - n[b, d] + eps)) / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
     #     - sum[d](dot_n[b, d] * (a[b, d] - n[b, d] + eps)) / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
     dot_far = root_2 * sum_dot_a_a_minus_n - root_2 * sum_dot_n_a_minus_n
     # dot_h[b] = dot_near[b] - dot_far[b]
     dot_h = dot_near - dot_far
     # dot_L = mean[b](where(0 <= h[b], dot_h[b], 0))
-    dot_L = jnp.where(0 <= h, dot_h, 0).mean()
+    dot_L = jnp.where(0 <= h, dot_h, 0).mean(dtype=wide)
 
     return dot_L, dot_near, dot_far
 

@@ -40,18 +40,18 @@ def weight_norm(v, g):
 def _forward(v, g):
     """Compute w[o, i...], and the statistics r."""
     result = v.dtype
-    dtype, _ = _dtypes(v, g)
+    dtype, wide = _dtypes(v, g)
     n_o, *shape_i = v.shape
     n_i = math.prod(shape_i)
     v = v.astype(dtype).reshape(n_o, n_i)
     g = g.astype(dtype)
 
     # sum_v_squared[o] = sum[i](v[o, i]**2)
-    sum_v_squared = jnp.square(v).sum(1)
+    sum_v_squared = jnp.square(v).sum(1, dtype=wide)
     # r[o] = sqrt(sum[i](v[o, i]**2))
     r = jnp.sqrt(sum_v_squared)
     # w[o, i] = g[o] * v[o, i] / r[o]
-    w = v * (g / r)[:, None]
+    w = v * (g / r).astype(dtype)[:, None]
 
     return w.reshape(n_o, *shape_i).astype(result), r
 
@@ -69,7 +69,7 @@ def _forward_jvp(primals, tangents):
 @jax.checkpoint
 def _tangents(v, g, r, dot_v, dot_g):
     """Compute the tangents of w, r: linear in those of the inputs."""
-    dtype, _ = _dtypes(v, g, dot_v, dot_g)
+    dtype, wide = _dtypes(v, g, dot_v, dot_g)
     n_o, *shape_i = v.shape
     n_i = math.prod(shape_i)
     v = v.astype(dtype).reshape(n_o, n_i)
@@ -78,9 +78,9 @@ def _tangents(v, g, r, dot_v, dot_g):
     dot_g = dot_g.astype(dtype)
 
     # sum_v_squared[o] = sum[i](v[o, i]**2)
-    sum_v_squared = jnp.square(v).sum(1)
+    sum_v_squared = jnp.square(v).sum(1, dtype=wide)
     # sum_v_dot_v[o] = sum[i](v[o, i] * dot_v[o, i])
-    sum_v_dot_v = (v * dot_v).sum(1)
+    sum_v_dot_v = (v * dot_v).sum(1, dtype=wide)
     # dot_r[o] = sum[i](v[o, i] * dot_v[o, i]) / sqrt(sum[k](v[o, k]**2))
     dot_r = sum_v_dot_v / jnp.sqrt(sum_v_squared)
     # dot_w[o, i] = g[o] * dot_v[o, i] / r[o] + v[o, i] * dot_g[o] / r[o]

@@ -106,7 +106,7 @@ def backward(saved, d_y, out=None):
     # d_p[b, n, m] = sum[e](v[b, m, e] * d_y[b, n, e])
     d_p = d_y @ v.swapaxes(-1, -2)
     # sum_p_d_p[b, n] = sum[i](p[b, n, i] * d_p[b, n, i])
-    sum_p_d_p = _dot(p, d_p, 2)
+    sum_p_d_p = np.einsum("bni,bni->bn", p, d_p, dtype=np.float64)
     # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[i](p[b, n, i] * d_p[b, n, i]))
     d_s = _centre(d_p, sum_p_d_p[:, :, None], out=d_p)
     d_s *= p
@@ -158,19 +158,6 @@ def _into(out, result):
     if not np.may_share_memory(out, result):  # it was computed elsewhere
         out[...] = result
     return out
-
-
-def _dot(left, right, axes):
-    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
-    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
-        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
-        return rows.sum(axis=axes[:-1], dtype=np.float64)
-    if math.prod(left.shape[axis] for axis in axes) <= 128:
-        every = list(range(left.ndim))
-        rest = [axis for axis in every if axis not in axes]
-        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
-    return _sum(left * right, axes)
 
 
 def _sum(array, axes):

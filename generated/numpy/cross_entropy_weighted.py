@@ -79,7 +79,7 @@ def _forward_block(x, q, w, buffers):
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
     x_minus_max_x = np.subtract(x, max_x[:, None, :], out=buffer_1)
     exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + np.log(sum_exp_x)
     # L = -sum[b, k, v](w[v] * q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k]), of this block

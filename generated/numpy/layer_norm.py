@@ -136,7 +136,7 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     buffer_1, buffer_2 = _buffers(buffers, 2, x)
 
     # x_minus_mu[b, d] = x[b, d] - mu[b]
-    x_minus_mu = _centre(x, mu[:, None], out=buffer_1)
+    x_minus_mu = _around(x, mu[:, None], out=buffer_1)
     # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
     x_minus_mu_rsqrt_var = np.multiply(x_minus_mu, rsqrt_var.astype(dtype)[:, None], out=buffer_2)
     d_w = _dot(x_minus_mu_rsqrt_var, d_y, 0)
@@ -276,8 +276,18 @@ def _sum(array, axes):
     return array.sum(axis=axes, dtype=np.float64)
 
 
-def _centre(array, mean, out=None):
-    """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
+def _less(array, rest):
+    """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
+    shape = (1,) * (array.ndim - rest.ndim) + rest.shape
+    few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
+    size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
+    if (np.abs(rest) > size * (np.finfo(array.dtype).eps / 4)).any():
+        array -= rest.astype(array.dtype)
+    return array
+
+
+def _around(array, mean, out=None):
+    """array - mean, with the array's own mean in double precision, of which float32 loses nothing."""
     high = mean.astype(array.dtype)
     return _less(np.subtract(array, high, out=out), mean - high)
 

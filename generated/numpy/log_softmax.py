@@ -66,7 +66,7 @@ def _forward_block(x, buffers, y):
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
     x_minus_max_x = np.subtract(x, max_x[:, None], out=buffer_1)
     exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
     # z[b] = log(sum[v](exp(x[b, v])))
     z = max_x + np.log(sum_exp_x)
     # y[b, v] = x[b, v] - z[b]

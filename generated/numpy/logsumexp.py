@@ -66,7 +66,7 @@ def _forward_block(x, buffers):
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
     x_minus_max_x = np.subtract(x, max_x[:, None], out=buffer_1)
     exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
 
     return max_x, sum_exp_x
 
@@ -184,16 +184,6 @@ def _into(out, result):
     if not np.may_share_memory(out, result):  # it was computed elsewhere
         out[...] = result
     return out
-
-
-def _sum(array, axes):
-    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
-    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
-        array, axes = array.sum(axis=-1), axes[:-1]
-    elif math.prod(array.shape[axis] for axis in axes) <= 128:
-        return array.sum(axis=axes).astype(np.float64)
-    return array.sum(axis=axes, dtype=np.float64)
 
 
 def _centre(array, mean, out=None):

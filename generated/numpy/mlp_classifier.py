@@ -90,9 +90,9 @@ def forward(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     # u[b, h] = sum[i](x[b, i] * w1[h, i]) + b1[h]
     u = np.add(sum_x_w1, b1, out=sum_x_w1)
     # mu[b] = mean[h](u[b, h])
-    mu = _sum(u, 1) / n_h
+    mu = u.mean(axis=1, dtype=np.float64)
     # u_minus_mu[b, h] = u[b, h] - mu[b]
-    u_minus_mu = _centre(u, mu[:, None])
+    u_minus_mu = _around(u, mu[:, None])
     # var[b] = mean[h]((u[b, h] - mu[b])**2)
     var = _dot(u_minus_mu, u_minus_mu, 1) / n_h
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
@@ -114,7 +114,7 @@ def forward(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     # sum_exp_z[b] = sum[v](exp(z[b, v] - max_z[b]))
     z_minus_max_z = z - max_z[:, None]
     exp_z_minus_max_z = np.exp(z_minus_max_z, out=z_minus_max_z)
-    sum_exp_z = _sum(exp_z_minus_max_z, 1)
+    sum_exp_z = exp_z_minus_max_z.sum(axis=1, dtype=np.float64)
     # L_z[b] = log(sum[v](exp(z[b, v])))
     L_z = max_z + np.log(sum_exp_z)
     # L = -sum[b, v](q[b, v] * (z[b, v] - L_z[b])) / size[b]
@@ -141,7 +141,7 @@ def backward(saved, d_L=1.0, out=None):
     # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
     # u_minus_mu[b, h] = u[b, h] - mu[b]
-    u_minus_mu = _centre(u, mu[:, None])
+    u_minus_mu = _around(u, mu[:, None])
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
     n = u_minus_mu * g
     n *= rsqrt_var.astype(dtype)[:, None]
@@ -280,6 +280,22 @@ def _sum(array, axes):
 
 def _centre(array, mean, out=None):
     """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
+    high = mean.astype(array.dtype)
+    return _less(np.subtract(array, high, out=out), mean - high)
+
+
+def _less(array, rest):
+    """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
+    shape = (1,) * (array.ndim - rest.ndim) + rest.shape
+    few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
+    size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
+    if (np.abs(rest) > size * (np.finfo(array.dtype).eps / 4)).any():
+        array -= rest.astype(array.dtype)
+    return array
+
+
+def _around(array, mean, out=None):
+    """array - mean, with the array's own mean in double precision, of which float32 loses nothing."""
     high = mean.astype(array.dtype)
     return _less(np.subtract(array, high, out=out), mean - high)
 

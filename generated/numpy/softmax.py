@@ -97,7 +97,7 @@ def backward(saved, d_y, out=None):
 def _backward_block(y, d_y, buffers, d_x):
     """Compute d_x of a block of b."""
     # sum_y_d_y[b] = sum[v](y[b, v] * d_y[b, v])
-    sum_y_d_y = _dot(y, d_y, 1)
+    sum_y_d_y = np.einsum("bv,bv->b", y, d_y, dtype=np.float64)
     # d_x[b, v] = y[b, v] * (d_y[b, v] - sum[v](y[b, v] * d_y[b, v]))
     d_x = _centre(d_y, sum_y_d_y[:, None], out=d_x)
     d_x *= y
@@ -184,19 +184,6 @@ def _into(out, result):
     if not np.may_share_memory(out, result):  # it was computed elsewhere
         out[...] = result
     return out
-
-
-def _dot(left, right, axes):
-    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
-    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
-        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
-        return rows.sum(axis=axes[:-1], dtype=np.float64)
-    if math.prod(left.shape[axis] for axis in axes) <= 128:
-        every = list(range(left.ndim))
-        rest = [axis for axis in every if axis not in axes]
-        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
-    return _sum(left * right, axes)
 
 
 def _sum(array, axes):

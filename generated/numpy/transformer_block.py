@@ -258,7 +258,7 @@ def backward(saved, d_y, out=None):
     # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
     d_p = d_o @ v.swapaxes(-1, -2)
     # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-    sum_p_d_p = _dot(p, d_p, 3).swapaxes(-1, -2)
+    sum_p_d_p = np.einsum("bhnk,bhnk->bnh", p, d_p, dtype=np.float64)
     # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
     d_o_s = _centre(d_p, sum_p_d_p.transpose(0, 2, 1)[:, :, :, None])
     d_o_s *= p

@@ -175,11 +175,12 @@ class _Value:
 
     def _centred(self, array: Entry, statistic: Entry) -> str:
         """An array minus its mean, where the mean is split so that nothing of it is lost."""
-        self.writer.used.add("centre")
+        how = "around" if self.writer.smalls.is_mean(statistic, array) else "centre"
+        self.writer.used.add(how)
         operand = self.writer.temporary(array, self.frame)
         self.writer.buffers.read(statistic.name)
         shift = self.writer.smalls.placed(statistic, self.frame)
-        return self._function("_centre({0}{1})", f"{operand.text}, {shift}", operand)
+        return self._function(f"_{how}({{0}}{{1}})", f"{operand.text}, {shift}", operand)
 
     def product(self, term: Mul) -> str:
         """Factors, one after the other; the coefficients early."""

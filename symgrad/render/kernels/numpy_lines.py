@@ -23,6 +23,7 @@ from symgrad.render.kernels.products import (
     transposed,
 )
 from symgrad.render.kernels.small import LABEL, OWN, PYTHON, WIDE, mean_and_rest, raw
+from symgrad.render.kernels.wide import wide_names
 from symgrad.render.kernels.words import comment, fitted
 
 
@@ -50,6 +51,7 @@ class NumpyLines:
         self.layer = self.plan.layer
         self.smalls = smalls_for(self.plan)
         self.given = {self.plan.names[tensor.name] for tensor in self.layer.tensors}
+        self.wide = wide_names(self.plan)
         self.buffers = Buffers.of(self.procedure, self.kept)
         self.full = FullWriter(
             self.smalls, self.buffers, self.lines, self.like if is_whole(self.layer) else "", self.used, set()
@@ -119,10 +121,9 @@ class NumpyLines:
             self.buffers.owned[statement.name] = statement.indices
 
     def _reduction(self, statement: Statement) -> None:
-        found = reduction(statement.term)
+        found, result = reduction(statement.term), statement.indices
         assert found is not None
         total, coefficient = found
-        result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
             self.smalls.kinds[statement.name] = OWN
@@ -131,7 +132,7 @@ class NumpyLines:
             self.smalls.kinds[statement.name] = OWN
         else:
             mean = mean_of(statement.term)
-            inside, is_method = self._total(total, result, "mean" if mean else "sum")
+            inside, is_method = self._total(statement.name, total, result, "mean" if mean else "sum")
             coefficient = mul(*mean[1]) if mean is not None and is_method else coefficient
         self.lines.append(f"{statement.name} = {self._scaled(inside, coefficient)}")
         if is_full(result, self.layer):
@@ -158,10 +159,10 @@ class NumpyLines:
 
     def _in_order(self, text: str, frame: Frame, total: Binder, result: Frame) -> str:
         """A reduced array with its dimensions in the order of its statement."""
-        left = tuple(index for index in frame if index not in total.indices)
-        return transposed(text, tuple(left.index(index) for index in result), "transpose", "swapaxes(-1, -2)")
+        left = [index for index in frame if index not in total.indices]
+        return transposed(text, tuple(map(left.index, result)), "transpose", "swapaxes(-1, -2)")
 
-    def _total(self, total: Binder, result: Frame, method: str) -> tuple[str, bool]:
+    def _total(self, name: str, total: Binder, result: Frame, method: str) -> tuple[str, bool]:
         """The expression of a sum, and whether it is a method that can take the mean as well."""
         factors = total.body.factors if isinstance(total.body, Mul) else (total.body,)
         frame = self._frame(total, result)
@@ -170,7 +171,9 @@ class NumpyLines:
             return self._sum(total, frame, result, method), True
         if is_full(result, self.layer):
             return self._statistic(factors, frame, result), False
-        if isinstance(total.body, Entry) and total.body.name in self.given:
+        if name in self.wide and not simple:
+            return self._statistic(factors, frame, result), False
+        if simple and (name in self.wide or (isinstance(total.body, Entry) and total.body.name in self.given)):
             return self._sum(total, frame, result, method), True
         return self._in_order(self._rows(total.body, factors, frame, total), frame, total, result), False
 
@@ -229,8 +232,7 @@ class NumpyLines:
         operands: list[tuple[Operand, tuple[Index, ...]]] = []
         for factor in factors:
             base, times = (factor.base, 2) if _is_square(factor) and isinstance(factor, Pow) else (factor, 1)
-            operands.append(self._operand(base, frame))
-            operands.extend(operands[-1:] * (times - 1))
+            operands.extend([self._operand(base, frame)] * times)
         subscripts = einsum_text([indices for _, indices in operands], result)
         texts = ", ".join(operand.text for operand, _ in operands)
         for operand, indices in operands:

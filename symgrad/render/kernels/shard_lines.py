@@ -37,10 +37,11 @@ class ShardLines(TorchLines):
         """All lines."""
         return [line for step in self.steps for line in self._step(step)]
 
-    def write_as_needed(self, results: Sequence[str]) -> list[str]:
-        """All lines, each computed only where one of the gradients `results` is asked for that needs it."""
+    def write_as_needed(self, results: Sequence[str] = ()) -> list[str]:
+        """All lines, each computed only where a gradient is asked for that needs it."""
+        results = [what for what, _ in self.procedure.results]
         lines = []
-        for needed_by, group in groupby(self.steps, key=lambda step: _needed_by(step, list(results))):
+        for needed_by, group in groupby(self.steps, key=lambda step: _needed_by(step, results)):
             inner = [line for step in group for line in self._step(step)]
             if needed_by == tuple(results):
                 lines += inner

@@ -49,6 +49,7 @@ class Writer:
         like: a full-size array, after which others are made.
         wanted: the results of which each may be unwanted; none where all are computed always.
         used: the helper functions that the lines call.
+        in_blocks: whether blocks are made where they can be, and sums of computed values are not widened.
     """
 
     plan: KernelPlan
@@ -58,10 +59,11 @@ class Writer:
     like: str
     wanted: tuple[str, ...]
     used: set[str]
+    in_blocks: bool
 
     def write(self, kinds: Mapping[str, str]) -> Written:
         """The lines of the procedure; `kinds` says what the names hold that it reads."""
-        often = any(self.procedure is each for each in (self.plan.forward, self.plan.backward))
+        often = self.in_blocks and any(self.procedure is each for each in (self.plan.forward, self.plan.backward))
         blocks = blocks_for(self.plan, self.procedure) if often else None
         if blocks is None:
             writer = self._writer(self.procedure, kinds, self.like)
@@ -83,7 +85,7 @@ class Writer:
 
     def _writer(self, procedure: Procedure, kinds: Mapping[str, str], like: str) -> TorchLines:
         is_forward = self.procedure is self.plan.forward
-        return TorchLines(self.plan, procedure, kinds, like, self.used, is_forward=is_forward)
+        return TorchLines(self.plan, procedure, kinds, like, self.used, is_forward=is_forward, is_narrow=self.in_blocks)
 
     def _lines(self, writer: TorchLines) -> list[str]:
         return writer.write_as_needed(self.wanted) if len(self.wanted) > 1 else writer.write()

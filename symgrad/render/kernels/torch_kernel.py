@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from symgrad.plan.records import KernelPlan, Procedure, is_full
 from symgrad.render.kernels.layout import Frame, is_whole, shown
 from symgrad.render.kernels.numpy_lines import kinds_of
-from symgrad.render.kernels.prologue import first_full
+from symgrad.render.kernels.prologue import Casts, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
-from symgrad.render.kernels.small import LABEL, OWN, WIDE
-from symgrad.render.kernels.torch_blocks import Writer, Written
+from symgrad.render.kernels.small import OWN, WIDE
+from symgrad.render.kernels.torch_blocks import Writer
 from symgrad.render.kernels.words import (
     argument_lines,
     call_lines,
@@ -29,13 +29,21 @@ from symgrad.render.kernels.words import (
     whole_lines,
 )
 
+CASTS = Casts("{0}.to({1})", "{0}.long()", "{0}.numel()")
 
-def torch_kernel(plan: KernelPlan) -> TorchKernel:
-    """The text of a torch kernel, ready to be laid out."""
+
+def torch_kernel(plan: KernelPlan, in_blocks: bool = True) -> TorchKernel:
+    """The text of a torch kernel, ready to be laid out.
+
+    Args:
+        plan: of the layer.
+        in_blocks: whether a CPU computes it block by block, and small values keep no more digits than they
+            need; else each procedure is one piece, with all sums in the wider type.
+    """
     used: set[str] = set()
-    (forward, *blocks), kinds = _forward(plan, used)
-    first, *inside = _gradients(plan, kinds, used)
-    gradients = (first, *(_from_statistic(plan, name, p, kinds, used) for name, p in plan.from_statistics))
+    (forward, *blocks), kinds = _forward(plan, used, in_blocks)
+    first, *inside = _gradients(plan, kinds, used, in_blocks)
+    gradients = (first, *(_from_statistic(plan, name, p, kinds, used, in_blocks) for name, p in plan.from_statistics))
     wrapper, backward = _wrapper(plan, used), _backward(plan, gradients)
     used.update(["plus"] if plan.from_statistics else [])
     functions = (*blocks, first, *inside, *gradients[1:])
@@ -90,44 +98,13 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     return Function(plan.layer.name, signature(plan), doc, fit(lines))
 
 
-def _prologue(
-    plan: KernelPlan, written: Written, arrays: Sequence[tuple[str, Frame]], kinds: Mapping[str, str], used: set[str]
-) -> tuple[list[str], Shapes]:
-    """The lines that unpack lengths and bring arrays into the kernel's dtypes and a flat shape."""
-    text = "\n".join(written.lines)
-    needed = frozenset(axis.name for axis in plan.layer.axes if re.search(rf"\bn_{axis.name}\b", text))
-    shapes = Shapes(plan.layer, is_whole(plan.layer), needed, used, "{0}.numel()")
-    lines = []
-    for name, indices in arrays:
-        if any(index.axis not in shapes.known for index in indices):
-            lines += shapes.unpack(name, indices, check=False)
-    lines += shapes.lengths(check=False)
-    for name, indices in arrays:
-        if kinds[name] == LABEL:
-            lines.append(
-                f"{name} = {name}.long()" + "".join(shapes.flatten([(name, indices)])).partition(f" = {name}")[2]
-            )
-        elif name in written.cast:
-            lines += shapes.flatten([(name, indices)])
-        elif is_full(indices, plan.layer) or not {name, name.removeprefix("d_")} & set(plan.statistics):
-            lines.append(_brought(name, indices, shapes, "dtype" if kinds[name] == OWN else "wide"))
-    return lines, shapes
-
-
-def _brought(name: str, indices: Frame, shapes: Shapes, cast: str) -> str:
-    """`x = x.to(dtype).reshape(n_s, n_c, n_k)`."""
-    flat = shapes.flatten([(name, indices)])
-    merged = flat[0].split(" = ", 1)[1].removeprefix(name) if flat else ""
-    return f"{name} = {name}.to({cast}){merged}"
-
-
-def _forward(plan: KernelPlan, used: set[str]) -> tuple[list[Function], dict[str, str]]:
+def _forward(plan: KernelPlan, used: set[str], in_blocks: bool) -> tuple[list[Function], dict[str, str]]:
     """The method, and the function of a block; what is kept of each name."""
     tensors = _tensors(plan)
     first = first_full(plan, tensors)
     kinds = kinds_of(plan)
-    written = Writer(plan, plan.forward, "_forward_block", dict(tensors), first, (), used).write(kinds)
-    lines, shapes = _prologue(plan, written, tensors, kinds, used)
+    written = Writer(plan, plan.forward, "_forward_block", dict(tensors), first, (), used, in_blocks).write(kinds)
+    lines, shapes = prologue(plan, written.lines, tensors, kinds, used, CASTS, written.cast)
     dtypes = f"{_dtype_names([*lines, *written.lines])} = _dtypes({', '.join(n for n, _ in tensors)})"
     results = [
         f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)" for name in plan.layer.outputs
@@ -135,7 +112,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> tuple[list[Function], dict[str
     returned = ", ".join([*results, *plan.statistics])
     lines = [f"result = {first}.dtype", dtypes, *lines, "", *written.lines, "", f"return {returned}"]
     arguments = ", ".join([*(n for n, _ in tensors), *_constants(plan)])
-    kept = {name: written.kinds[name] for name in (*plan.saved, *plan.statistics)}
+    kept = {name: written.kinds[name] for name in (*plan.saved, *plan.statistics) if name in written.kinds}
     return [Function("forward", arguments, (), fit(lines)), *written.blocks], kinds | kept
 
 
@@ -186,40 +163,39 @@ def _reads(plan: KernelPlan, procedure: Procedure) -> list[str]:
     return [*cotangents, *(n for n in plan.saved if n in {*names, *extra, *whole})]
 
 
-def _gradients(plan: KernelPlan, kinds: Mapping[str, str], used: set[str]) -> list[Function]:
+def _gradients(plan: KernelPlan, kinds: Mapping[str, str], used: set[str], in_blocks: bool) -> list[Function]:
     """The function that computes the gradients from the outputs' cotangents, and that of a block."""
     cotangents = {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
     given = ", ".join(shown(name, indices, plan.layer) for name, indices in cotangents.items())
     text = f"The gradients of the inputs from {given}."
-    return _function(plan, plan.backward, "_gradients", cotangents, text, kinds, used)
+    return _function(plan, plan.backward, "_gradients", cotangents, text, kinds, used, in_blocks)
 
 
 def _from_statistic(
-    plan: KernelPlan, name: str, procedure: Procedure, kinds: Mapping[str, str], used: set[str]
+    plan: KernelPlan, name: str, procedure: Procedure, kinds: Mapping[str, str], used: set[str], in_blocks: bool
 ) -> Function:
     """The function that computes the gradients from one statistic's cotangent."""
     text = f"The gradients of the inputs from d_{name}, which only derivatives of the backward pass bring in."
-    return _function(plan, procedure, f"_gradients_from_{name}", {f"d_{name}": plan.indices(name)}, text, kinds, used)[
-        0
-    ]
+    cotangents = {f"d_{name}": plan.indices(name)}
+    return _function(plan, procedure, f"_gradients_from_{name}", cotangents, text, kinds, used, in_blocks)[0]
 
 
 def _function(
     plan: KernelPlan, procedure: Procedure, name: str, cotangents: dict[str, Frame], doc: str,
-    known: Mapping[str, str], used: set[str],
+    known: Mapping[str, str], used: set[str], in_blocks: bool,
 ) -> list[Function]:  # fmt: skip
     """One function of gradients, and that of a block; of several results each has a flag that says if it is wanted."""
     reads, constants = _reads(plan, procedure), set(_constants(plan))
     arrays = [(n, cotangents[n] if n in cotangents else plan.indices(n)) for n in reads if n not in constants]
     arrays.sort(key=lambda pair: pair[0] in cotangents)
     given = {n: OWN if is_full(i, plan.layer) else WIDE for n, i in cotangents.items()}
-    kinds = {**known, **given, **{f"d_{n}": known[n] for n in plan.statistics if f"d_{n}" in cotangents}}
+    same = {f"d_{n}": known[n] for n in plan.statistics if f"d_{n}" in cotangents and n in known}
+    kinds = {**known, **given, **same}
     wanted = tuple(what for what, _ in procedure.results)
-    written = Writer(plan, procedure, f"{name}_block", dict(arrays), first_full(plan, arrays), wanted, used).write(
-        kinds
-    )
+    first = first_full(plan, arrays)
+    written = Writer(plan, procedure, f"{name}_block", dict(arrays), first, wanted, used, in_blocks).write(kinds)
     body = written.lines
-    lines, shapes = _prologue(plan, written, arrays, kinds, used)
+    lines, shapes = prologue(plan, body, arrays, kinds, used, CASTS, written.cast)
     results = [shapes.restored(result, plan.layer.entry(what).indices) for what, result in procedure.results]
     if len(wanted) > 1:
         lines.insert(0, f"{', '.join(f'need_{what}' for what in wanted)} = needs")

@@ -93,8 +93,7 @@ class Dialect:
         expanded: an expression `{0}`, repeated to the shape `{1}`; `{2}` is the expression without brackets.
         copied: an array that must not be the same one as `{0}`.
         held: an expression through which no derivative goes.
-        recentres: whether there may be no wider type for means: every sum asks for it, and what is left without
-            a mean is centred again.
+        recentres: whether there may be no wider type for means: what is left without them is centred again.
     """
 
     smalls: Callable[[KernelPlan, str], Smalls]
@@ -128,6 +127,7 @@ class TorchLines:
         used: the helper functions that the lines call.
         dialect: PyTorch's, or that of a library with arrays like its tensors.
         is_forward: whether it is a part of the forward pass, through which nothing is differentiated.
+        is_narrow: whether sums of computed values, which lie around 0, stay in the kernel's own dtype.
     """
 
     plan: KernelPlan
@@ -137,6 +137,7 @@ class TorchLines:
     used: set[str]
     dialect: Dialect = TORCH
     is_forward: bool = False
+    is_narrow: bool = False
 
     def __post_init__(self) -> None:
         self.layer = self.plan.layer
@@ -168,7 +169,7 @@ class TorchLines:
     def _with_rest(self, mean: Statement, shifted: Statement) -> list[str]:
         """The lines of both statements, where they are a mean and what lies around it; else none."""
         found = mean_and_rest(mean, shifted, self.given)
-        if found is None or self.dialect.recentres or is_whole(self.layer) or is_full(mean.indices, self.layer):
+        if found is None or not self.is_narrow or is_whole(self.layer) or is_full(mean.indices, self.layer):
             return []
         self.used.update(["centred", "centre"])
         self.smalls.kinds.update({mean.name: WIDE, shifted.name: OWN})
@@ -176,8 +177,9 @@ class TorchLines:
         line = f"{mean.name}, {shifted.name} = _centred({found[0].name}, {tuple_text(axes)}, wide)"
         return [*comment(mean.formula), *comment(shifted.formula), line]
 
-    def write_as_needed(self, results: Sequence[str]) -> list[str]:
+    def write_as_needed(self, results: Sequence[str] = ()) -> list[str]:
         """All lines, each computed only where one of the gradients `results` is asked for that needs it."""
+        results = results or [what for what, _ in self.procedure.results]
         lines = []
         for needed_by, group in groupby(self.procedure.statements, key=lambda statement: statement.needed_by):
             inner = self._all(group)
@@ -318,7 +320,7 @@ class TorchLines:
         result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
-            if statement.is_shift and not self.is_forward:
+            if statement.is_shift and not (self.is_forward or self.procedure is self.plan.forward):
                 inside = self.dialect.held.format(inside)
             self.smalls.kinds[statement.name] = OWN
         elif isinstance(total, Sum) and is_contraction(total, result, self.layer):
@@ -326,9 +328,7 @@ class TorchLines:
             self.smalls.kinds[statement.name] = OWN
         else:
             mean = mean_of(statement.term)
-            given = isinstance(total.body, Entry) and total.body.name in self.given
-            given = isinstance(total.body, Entry) and total.body.name in self.given
-            in_wide = given or self.dialect.recentres
+            in_wide = not self.is_narrow or (isinstance(total.body, Entry) and total.body.name in self.given)
             inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",) if in_wide else ())
             if not in_wide and statement.name in self.wide:
                 inside += ".to(wide)"

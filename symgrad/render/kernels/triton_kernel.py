@@ -95,7 +95,8 @@ def triton_kernel(plan: KernelPlan) -> TritonKernel:
     saved = tuple(n for n in plan.names.values() if n in {*plan.saved, *whole.saved})
     ahead = tuple(name for name, _ in plan.ahead)
     made = torch_kernel(
-        replace(whole, saved=(*saved, *ahead), statistics=(*whole.statistics, *ahead), ahead=plan.ahead)
+        replace(whole, saved=(*saved, *ahead), statistics=(*whole.statistics, *ahead), ahead=plan.ahead),
+        in_blocks=False,
     )
     setup = made.setup.lines
     if ahead:
