@@ -58,7 +58,7 @@ def run(*command: object, **more: object) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_compiles_without_a_warning(name, compiler, tmp_path):
     path = written(name, tmp_path)
-    for flags in ((), ("-DREAL=double", "-DREAL_IS_FLOAT=0")):
+    for flags in ((), ("-DREAL=double", "-DREAL_IS_FLOAT=0"), ("-DLAST=1",)):
         run(compiler, *STRICT, *flags, "-O1", "-c", path, "-o", tmp_path / "made.o")
     run(compiler, *STRICT, "-fno-openmp", "-Wno-unknown-pragmas", "-fsyntax-only", path)
 

@@ -23,6 +23,9 @@ def summary(door: Door) -> tuple[str, ...]:
 
 def declarations(door: Door) -> Iterator[str]:
     """Each function with its comment, once for float and once for double."""
+    if door.axes:
+        first, second, third = door.axes
+        yield f"/* With -DLAST=1 arrays [{first}, {second}, {third}] lie as [{first}, {third}, {second}]. */"
     for function in (door.forward, door.backward):
         if function is not door.forward:
             yield ""

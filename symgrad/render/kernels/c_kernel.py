@@ -9,6 +9,7 @@ from symgrad.render.kernels.c_header import declarations, summary
 from symgrad.render.kernels.c_prelude import prelude
 from symgrad.render.kernels.c_source import CFunction, c_function, indented, packed
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
+from symgrad.render.kernels.c_turn import Axes, turned_axes
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.records import CHeader, CKernel, CSource, Field, Rendered
 from symgrad.render.kernels.templates import fill
@@ -26,7 +27,7 @@ def c_files(plan: KernelPlan) -> Rendered:
         UnsupportedError: the layer needs what this backend does not have.
     """
     name, source = plan.layer.name, f"layer {plan.layer.name}, template c/kernel"
-    door = _door(plan)
+    door = _with_second_layout(plan)
     beside = tuple(
         Rendered(f"c/{name}.{end}", fill(f"c/kernel.{end}.jinja", record), f"{source}.{end}.jinja")
         for end, record in (("c", _source(door)), ("h", _header(door)))
@@ -39,12 +40,27 @@ def _door(plan: KernelPlan) -> Door:
     if plan.layer.fits:
         raise UnsupportedError(f"layer {plan.layer.name} has computed places, which the C backend does not do yet.")
     try:
-        forward, backward = (
-            c_function(plan, p, n) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
-        )
+        return _door_for(plan, None)
     except UnsupportedError as error:
         raise UnsupportedError(f"the C backend cannot do layer {plan.layer.name} yet: it has {error}") from None
-    return Door(plan, forward, backward, set())
+
+
+def _with_second_layout(plan: KernelPlan) -> Door:
+    """The layer with loops for its second layout as well, where it has one that the loops can do."""
+    axes, door = turned_axes(plan), _door(plan)
+    if axes is None:
+        return door
+    try:
+        return _door_for(plan, axes)
+    except UnsupportedError:
+        return door
+
+
+def _door_for(plan: KernelPlan, axes: Axes | None) -> Door:
+    forward, backward = (
+        c_function(plan, p, n, axes) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
+    )
+    return Door(plan, forward, backward, {"turned"} if axes else set(), axes)
 
 
 def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -52,6 +68,13 @@ def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
     name = door.plan.layer.name
     suffixes = ["#if REAL_IS_FLOAT", f"#define NAME(function) {name}_##function##_f32", "#else",
                 f"#define NAME(function) {name}_##function##_f64", "#endif", ""]  # fmt: skip
+    if door.axes:
+        suffixes += [
+            "#ifndef LAST",
+            f"#define LAST 0 /* 1 for arrays that lie with {door.axes[1]} innermost */",
+            "#endif",
+            "",
+        ]
     code = [*suffixes, *indented([*door.forward.lines, "", *door.backward.lines])]
     return tuple(prelude(code)), tuple(code)
 

@@ -16,6 +16,7 @@ from symgrad.plan.records import KernelPlan, Procedure, is_full
 from symgrad.render.kernels.c_loops import CLoops
 from symgrad.render.kernels.c_names import final_names, marked, marked_procedure, plain, unmarked
 from symgrad.render.kernels.c_prelude import defined
+from symgrad.render.kernels.c_turn import Axes, turned_frame, turned_procedure
 from symgrad.render.kernels.layout import Frame
 
 GIVEN, LENGTH, RESULT, KEPT = "given", "length", "result", "kept"
@@ -74,21 +75,35 @@ class CFunction:
         return tuple(argument for argument in self.arguments if argument.role == role)
 
 
-def c_function(plan: KernelPlan, procedure: Procedure, name: str) -> CFunction:
+def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | None = None) -> CFunction:
     """A procedure's C function.
+
+    Args:
+        plan: of the layer.
+        procedure: of the plan.
+        name: "forward" or "backward".
+        axes: of the arrays for whose second layout (c_turn.py) there are to be loops too.
 
     Raises:
         UnsupportedError: its loops need what this backend does not have.
     """
     indices = {marked(n): found for n, found in _indices(plan, procedure).items()}
     kinds = {marked(n): kind for n, kind in _kinds(plan, procedure).items()}
-    body = CLoops(plan.layer, indices, dict(kinds)).write(marked_procedure(procedure))
-    code = _without_comments(body)
+    written = marked_procedure(procedure)
+    body = CLoops(plan.layer, indices, dict(kinds)).write(written)
+    turned: list[str] = []
+    if axes is not None:
+        other = {n: turned_frame(found, axes) for n, found in indices.items()}
+        turned = CLoops(plan.layer, other, dict(kinds)).write(turned_procedure(written, axes))
+    code = _without_comments([*body, *turned])
     stored = [n for n in (marked(s.name) for s in procedure.statements) if re.search(rf"\b{n}\[", code)]
     arguments = _arguments(plan, procedure, name, (indices, kinds, stored, code))
     inner = [*(a for a in arguments if a.role in (GIVEN, LENGTH) and re.search(rf"\b{a.name}\b", code)),
              *(Argument(n, _type(kinds[n]), KEPT, indices[n], n) for n in stored)]  # fmt: skip
-    lines = [*_loops(name, inner, body), "", *_public(name, arguments, inner)]
+    loops = _loops(name, inner, body)
+    if axes is not None:
+        loops = ["#if LAST", *_loops(name, inner, turned), "#else", *loops, "#endif"]
+    lines = [*loops, "", *_public(name, arguments, inner)]
     names = final_names(_without_comments(lines), defined())
     final = tuple(replace(a, name=unmarked([a.name], names)[0], variable=plain(a.name), what=plain(a.what))
                   for a in arguments)  # fmt: skip
@@ -192,7 +207,9 @@ def _count(indices: Frame) -> str:
 def _loops(name: str, inner: Sequence[Argument], body: Sequence[str]) -> list[str]:
     """The function of the loops; none of its arrays overlaps another."""
     parameters = ", ".join(a.declaration.replace("*", "*restrict ") for a in inner) or "void"
-    return [f"static int {name}_loops({parameters})", "{", *body, "return 0;", "}"]
+    code = _without_comments(body)
+    unused = [f"(void){a.name};" for a in inner if not re.search(rf"\b{a.name}\b", code)]
+    return [f"static int {name}_loops({parameters})", "{", *unused, *body, "return 0;", "}"]
 
 
 def _public(name: str, arguments: Sequence[Argument], inner: Sequence[Argument]) -> list[str]:
