@@ -272,16 +272,6 @@ def _sum(array, axes):
     return array.sum(axis=axes, dtype=np.float64)
 
 
-def _less(array, rest):
-    """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
-    shape = (1,) * (array.ndim - rest.ndim) + rest.shape
-    few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
-    size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
-    if (np.abs(rest) > size * (np.finfo(array.dtype).eps / 4)).any():
-        array -= rest.astype(array.dtype)
-    return array
-
-
 def _around(array, mean, out=None):
     """array - mean, with the array's own mean in double precision, of which float32 loses nothing."""
     high = mean.astype(array.dtype)

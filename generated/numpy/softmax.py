@@ -199,14 +199,6 @@ def _sum(array, axes):
 def _centre(array, mean, out=None):
     """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
     high = mean.astype(array.dtype)
-    return _less(np.subtract(array, high, out=out), mean - high)
-
-
-def _less(array, rest):
-    """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
-    shape = (1,) * (array.ndim - rest.ndim) + rest.shape
-    few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
-    size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
-    if (np.abs(rest) > size * (np.finfo(array.dtype).eps / 4)).any():
-        array -= rest.astype(array.dtype)
-    return array
+    low = (mean - high).astype(array.dtype)
+    out = np.subtract(array, high, out=out)
+    return np.subtract(out, low, out=out) if low.any() else out
