@@ -294,6 +294,9 @@ def _around(array, mean, out=None):
 
 def _less(array, rest):
     """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
+    if array.size <= 8192:
+        array -= rest.astype(array.dtype)
+        return array
     shape = (1,) * (array.ndim - rest.ndim) + rest.shape
     few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
     size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
