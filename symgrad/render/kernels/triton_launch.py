@@ -198,7 +198,7 @@ class Launches:
             own = self.known.indices.get(name, ())
             if name in self.strided and axes_of(own) == nest:
                 places = [[i.axis for i in own].index(frame[-1].axis) for frame in (stage.rows, stage.cols)]
-                return f"{name}.stride({places[0]}) < {name}.stride({places[1]})"
+                return f"{name}.stride({places[0]}) <= {name}.stride({places[1]})"  # both 1 where there is one column
         return "False"
 
     def _written(self, stage: Stage) -> list[Statement]:
