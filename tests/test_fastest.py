@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +106,15 @@ def test_wrong_questions_are_answered():
         fastest.function("softmax", backends=["c"], orders=2)
     with pytest.raises(InputError, match="no_such_layer"):
         fastest.function("no_such_layer")
+
+
+@needs_compiler
+@pytest.mark.parametrize("place", range(2))
+def test_the_document_runs(place):
+    text = (Path(__file__).parent.parent / "docs" / "c.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) == 2
+    exec(compile(blocks[place], "docs/c.md", "exec"), {})
 
 
 @needs_compiler

@@ -56,7 +56,7 @@ def _forward(x, w, beta, eps):
     # mu[c] = mean[s, k](x[s, c, k])
     mu = x.mean((0, 2), dtype=wide)
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    x_minus_mu = _centre(x, mu[:, None])
+    x_minus_mu = _deviations(x, mu[:, None], (0, 2))
     # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
     var = jnp.square(x_minus_mu).mean((0, 2), dtype=wide)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
@@ -90,7 +90,7 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     # dot_mu[c] = sum[s, k](dot_x[s, c, k]) / (size[s] * size[k])
     dot_mu = dot_x.sum((0, 2), dtype=wide) / (n_s * n_k)
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    x_minus_mu = _centre(x, mu[:, None])
+    x_minus_mu = _deviations(x, mu[:, None], (0, 2))
     # dot_var[c] = 2 * sum[s, k](dot_x[s, c, k] * (x[s, c, k] - mu[c])) / (size[s] * size[k])
     dot_var = 2 * (dot_x * x_minus_mu).sum((0, 2), dtype=wide) / (n_s * n_k)
     # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
@@ -154,3 +154,9 @@ def _centre(array, mean):
         return array - mean
     high = mean.astype(array.dtype)
     return (array - high) - (mean - high).astype(array.dtype)
+
+
+def _deviations(array, mean, axes):
+    """array - mean, its mean along these axes; without float64 what the mean's rounding left is taken out as well."""
+    centred = _centre(array, mean)
+    return centred - centred.mean(axes, keepdims=True) if mean.dtype == jnp.float32 else centred

@@ -61,7 +61,7 @@ def _forward(x, w, beta, t, eps):
     # mu[c] = mean[s, k](x[s, c, k])
     mu = x.mean((0, 2), dtype=wide)
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    x_minus_mu = _centre(x, mu[:, None])
+    x_minus_mu = _deviations(x, mu[:, None], (0, 2))
     # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
     var = jnp.square(x_minus_mu).mean((0, 2), dtype=wide)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
@@ -99,7 +99,7 @@ def _tangents(x, w, beta, t, mu, var, dot_x, dot_w, dot_beta, eps):
     dot_beta = dot_beta.astype(dtype)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    x_minus_mu = _centre(x, mu[:, None])
+    x_minus_mu = _deviations(x, mu[:, None], (0, 2))
     # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
     rsqrt_var = 1 / jnp.sqrt(var + eps)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
@@ -173,3 +173,9 @@ def _centre(array, mean):
         return array - mean
     high = mean.astype(array.dtype)
     return (array - high) - (mean - high).astype(array.dtype)
+
+
+def _deviations(array, mean, axes):
+    """array - mean, its mean along these axes; without float64 what the mean's rounding left is taken out as well."""
+    centred = _centre(array, mean)
+    return centred - centred.mean(axes, keepdims=True) if mean.dtype == jnp.float32 else centred

@@ -97,7 +97,6 @@ def _tangents(x, weight, dot_x, dot_weight, dot_bias, stride, padding):
     # sum_weight_dot_x_at[b, o, i] = sum[c, k](weight[o, c, k] * pad(dot_x[b, c, stride*i + k - padding]))
     sum_weight_dot_x_at = jnp.einsum("ock,bcik->boi", weight, dot_x_at)
     # x_at[b, c, i, k] = pad(x[b, c, stride*i + k - padding])
-    at_h = stride * jnp.arange(n_i)[:, None] + jnp.arange(n_k) - padding
     x_at = _entries(x, 2, at_h, outside=True)
     # sum_dot_weight_x_at[b, o, i] = sum[c, k](dot_weight[o, c, k] * pad(x[b, c, stride*i + k - padding]))
     sum_dot_weight_x_at = jnp.einsum("ock,bcik->boi", dot_weight, x_at)

@@ -110,8 +110,6 @@ def _tangents(x, weight, dot_x, dot_weight, dot_bias, stride, padding):
     #     k - padding, stride*j + l - padding]))
     sum_weight_dot_x_at = jnp.einsum("ockl,bcikjl->boij", weight, dot_x_at)
     # x_at[b, c, i, k, j, l] = pad(x[b, c, stride*i + k - padding, stride*j + l - padding])
-    at_w = stride * jnp.arange(n_j)[:, None] + jnp.arange(n_l) - padding
-    at_h = stride * jnp.arange(n_i)[:, None] + jnp.arange(n_k) - padding
     x_at = _entries(_entries(x, 3, at_w, outside=True), 2, at_h, outside=True)
     # sum_dot_weight_x_at[b, o, i, j] = sum[c, k, l](dot_weight[o, c, k, l] * pad(x[b, c, stride*i +
     #     k - padding, stride*j + l - padding]))

@@ -147,9 +147,12 @@ def _labels(what, labels):
 
 
 def _check_labels(what, labels, length):
-    """Raise unless labels are places of an axis; while a function is traced they are not known."""
-    if not isinstance(labels, jax.core.Tracer) and labels.size and not ((labels >= 0) & (labels < length)).all():
-        raise ValueError(f"{what} must lie between 0 and {length - 1}, not between {labels.min()} and {labels.max()}.")
+    """Raise unless labels are places of an axis; while they are traced their values are not known."""
+    if labels.size and not isinstance(labels, jax.core.Tracer):
+        known = jax.device_get(labels)  # a NumPy array, on which nothing is traced
+        least, most = known.min(), known.max()
+        if least < 0 or most >= length:
+            raise ValueError(f"{what} must lie between 0 and {length - 1}, not between {least} and {most}.")
 
 
 def _numbers(**constants):

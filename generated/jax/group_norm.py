@@ -56,7 +56,7 @@ def _forward(x, w, beta, eps):
     # mu[s, g] = mean[c, k](x[s, g, c, k])
     mu = x.mean((2, 3), dtype=wide)
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-    x_minus_mu = _centre(x, mu[:, :, None, None])
+    x_minus_mu = _deviations(x, mu[:, :, None, None], (2, 3))
     # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
     var = jnp.square(x_minus_mu).mean((2, 3), dtype=wide)
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
@@ -93,7 +93,7 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     # dot_mu[s, g] = sum[c, k](dot_x[s, g, c, k]) / (size[c] * size[k])
     dot_mu = dot_x.sum((2, 3), dtype=wide) / (n_c * n_k)
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-    x_minus_mu = _centre(x, mu[:, :, None, None])
+    x_minus_mu = _deviations(x, mu[:, :, None, None], (2, 3))
     # dot_var[s, g] = 2 * sum[c, k](dot_x[s, g, c, k] * (x[s, g, c, k] - mu[s, g])) / (size[c] * size[k])
     dot_var = 2 * (dot_x * x_minus_mu).sum((2, 3), dtype=wide) / (n_c * n_k)
     # rsqrt_var[s, g] = 1 / sqrt(var[s, g] + eps)
@@ -161,3 +161,9 @@ def _centre(array, mean):
         return array - mean
     high = mean.astype(array.dtype)
     return (array - high) - (mean - high).astype(array.dtype)
+
+
+def _deviations(array, mean, axes):
+    """array - mean, its mean along these axes; without float64 what the mean's rounding left is taken out as well."""
+    centred = _centre(array, mean)
+    return centred - centred.mean(axes, keepdims=True) if mean.dtype == jnp.float32 else centred

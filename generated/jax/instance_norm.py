@@ -56,7 +56,7 @@ def _forward(x, w, beta, eps):
     # mu[s, c] = mean[k](x[s, c, k])
     mu = x.mean(2, dtype=wide)
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _centre(x, mu[:, :, None])
+    x_minus_mu = _deviations(x, mu[:, :, None], 2)
     # var[s, c] = mean[k]((x[s, c, k] - mu[s, c])**2)
     var = jnp.square(x_minus_mu).mean(2, dtype=wide)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[s, c]) / sqrt(var[s, c] + eps) + beta[c]
@@ -90,7 +90,7 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     # dot_mu[s, c] = mean[k](dot_x[s, c, k])
     dot_mu = dot_x.mean(2, dtype=wide)
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _centre(x, mu[:, :, None])
+    x_minus_mu = _deviations(x, mu[:, :, None], 2)
     # dot_var[s, c] = 2 * mean[k](dot_x[s, c, k] * (x[s, c, k] - mu[s, c]))
     dot_var = 2 * (dot_x * x_minus_mu).mean(2, dtype=wide)
     # rsqrt_var[s, c] = 1 / sqrt(var[s, c] + eps)
@@ -154,3 +154,9 @@ def _centre(array, mean):
         return array - mean
     high = mean.astype(array.dtype)
     return (array - high) - (mean - high).astype(array.dtype)
+
+
+def _deviations(array, mean, axes):
+    """array - mean, its mean along these axes; without float64 what the mean's rounding left is taken out as well."""
+    centred = _centre(array, mean)
+    return centred - centred.mean(axes, keepdims=True) if mean.dtype == jnp.float32 else centred

@@ -56,7 +56,7 @@ def _forward(x, w, beta, eps):
     # mu[b] = mean[d](x[b, d])
     mu = x.mean(1, dtype=wide)
     # x_minus_mu[b, d] = x[b, d] - mu[b]
-    x_minus_mu = _centre(x, mu[:, None])
+    x_minus_mu = _deviations(x, mu[:, None], 1)
     # var[b] = mean[d]((x[b, d] - mu[b])**2)
     var = jnp.square(x_minus_mu).mean(1, dtype=wide)
     # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
@@ -90,7 +90,7 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     # dot_mu[b] = mean[d](dot_x[b, d])
     dot_mu = dot_x.mean(1, dtype=wide)
     # x_minus_mu[b, d] = x[b, d] - mu[b]
-    x_minus_mu = _centre(x, mu[:, None])
+    x_minus_mu = _deviations(x, mu[:, None], 1)
     # dot_var[b] = 2 * mean[d](dot_x[b, d] * (x[b, d] - mu[b]))
     dot_var = 2 * (dot_x * x_minus_mu).mean(1, dtype=wide)
     # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
@@ -155,3 +155,9 @@ def _centre(array, mean):
         return array - mean
     high = mean.astype(array.dtype)
     return (array - high) - (mean - high).astype(array.dtype)
+
+
+def _deviations(array, mean, axes):
+    """array - mean, its mean along these axes; without float64 what the mean's rounding left is taken out as well."""
+    centred = _centre(array, mean)
+    return centred - centred.mean(axes, keepdims=True) if mean.dtype == jnp.float32 else centred

@@ -92,7 +92,6 @@ def _tangents(x, s, dot_x, alpha, beta, radius):
     at_c = jnp.arange(n_c)[:, None] + jnp.arange(n_k) - radius
     x_at = _entries(x, 1, at_c, outside=True)
     # dot_x_at[b, c, k, p] = pad(dot_x[b, c + k - radius, p])
-    at_c = jnp.arange(n_c)[:, None] + jnp.arange(n_k) - radius
     dot_x_at = _entries(dot_x, 1, at_c, outside=True)
     # sum_x_at_dot_x_at[b, c, p] = sum[k](pad(x[b, c + k - radius, p]) * pad(dot_x[b, c + k - radius, p]))
     sum_x_at_dot_x_at = (x_at * dot_x_at).sum(2)

@@ -93,8 +93,6 @@ def _tangents(x, dot_x, window, stride):
     #     max[k, l](x[b, c, stride*i + k, stride*j + l]), 1, 0))
     sum_x_at_is_max_x_at = (x_at == max_x_at[:, :, :, None, :, None]).astype(dtype).sum((3, 5), dtype=wide)
     # dot_x_at[b, c, i, k, j, l] = dot_x[b, c, stride*i + k, stride*j + l]
-    at_w = stride * jnp.arange(n_j)[:, None] + jnp.arange(n_l)
-    at_h = stride * jnp.arange(n_i)[:, None] + jnp.arange(n_k)
     dot_x_at = _entries(_entries(dot_x, 3, at_w), 2, at_h)
     # sum_dot_x_at_masked[b, c, i, j] = sum[k, l](where(x[b, c, stride*i + k, stride*j + l] ==
     #     max[k, l](x[b, c, stride*i + k, stride*j + l]), dot_x[b, c, stride*i + k, stride*j + l],

@@ -85,7 +85,7 @@ def _forward(x, w1, b1, g, beta, w2, b2, q, eps):
     # mu[b] = mean[h](u[b, h])
     mu = u.mean(1, dtype=wide)
     # u_minus_mu[b, h] = u[b, h] - mu[b]
-    u_minus_mu = _centre(u, mu[:, None])
+    u_minus_mu = _deviations(u, mu[:, None], 1)
     # var[b] = mean[h]((u[b, h] - mu[b])**2)
     var = jnp.square(u_minus_mu).mean(1, dtype=wide)
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
@@ -155,7 +155,7 @@ def _tangents(
     z = z.astype(dtype)
 
     # u_minus_mu[b, h] = u[b, h] - mu[b]
-    u_minus_mu = _centre(u, mu[:, None])
+    u_minus_mu = _deviations(u, mu[:, None], 1)
     # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
     rsqrt_var = 1 / jnp.sqrt(var + eps)
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
@@ -256,3 +256,9 @@ def _centre(array, mean):
         return array - mean
     high = mean.astype(array.dtype)
     return (array - high) - (mean - high).astype(array.dtype)
+
+
+def _deviations(array, mean, axes):
+    """array - mean, its mean along these axes; without float64 what the mean's rounding left is taken out as well."""
+    centred = _centre(array, mean)
+    return centred - centred.mean(axes, keepdims=True) if mean.dtype == jnp.float32 else centred

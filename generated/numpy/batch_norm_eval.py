@@ -40,7 +40,7 @@ class Gradients(NamedTuple):
     beta: np.ndarray  # d_beta[c]
 
 
-def forward(x, w, beta, mu, var, *, eps=1e-5):
+def forward(x, w, beta, mu, var, *, eps=1e-5, out=None):
     """Compute y[s, c, k...], and what `backward` needs.
 
     Args:
@@ -50,6 +50,7 @@ def forward(x, w, beta, mu, var, *, eps=1e-5):
         mu[c]: target, gets no gradient.
         var[c]: target, gets no gradient.
         eps: a constant.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     x, w, beta, mu, var = _arrays(x=x, w=w, beta=beta, mu=mu, var=var)
     _check_dimensions("x[s, c, k...]", x, 2, more=True)
@@ -61,30 +62,36 @@ def forward(x, w, beta, mu, var, *, eps=1e-5):
     _check_shape("var[c]", var, (n_c,))
     x = x.reshape(n_s, n_c, n_k)
 
+    y = _buffer(out, x)
     # a block of s after the other
     (y,) = _in_blocks(
         _forward_block,
         (x, w, beta, mu, var, eps),
         cut=(0, None, None, None, None, None),
         join=(0,),
+        out=(y,),
     )
 
     saved = Saved(x.reshape(n_s, n_c, *shape_k), w, mu, var, eps)
-    return y.reshape(n_s, n_c, *shape_k), saved
+    return _into(out, y.reshape(n_s, n_c, *shape_k)), saved
 
 
-def _forward_block(x, w, beta, mu, var, eps):
+def _forward_block(x, w, beta, mu, var, eps, buffers, y):
     """Compute y of a block of s."""
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-    y = x - mu[:, None]
+    y = np.subtract(x, mu[:, None], out=y)
     y *= (w / np.sqrt(var + eps))[:, None]
     y += beta[:, None]
 
     return y,
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[s, c, k...], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[s, c, k...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None) if out is None else out
     x, w, mu, var, eps = saved
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
@@ -96,32 +103,36 @@ def backward(saved, d_y):
 
     # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
+    d_x = _buffer(out.x, x)
     # a block of s after the other
     sum_x_minus_mu_d_y, d_beta, d_x = _in_blocks(
         _backward_block,
         (x, w, mu, d_y, rsqrt_var),
         cut=(0, None, None, 0, None),
         join=(None, None, 0),
+        out=(None, None, d_x),
     )
     # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
     d_w = rsqrt_var * sum_x_minus_mu_d_y
 
     return Gradients(
-        x=d_x.reshape(n_s, n_c, *shape_k),
-        w=d_w.astype(dtype),
-        beta=d_beta.astype(dtype),
+        x=_into(out.x, d_x.reshape(n_s, n_c, *shape_k)),
+        w=_into(out.w, d_w.astype(dtype)),
+        beta=_into(out.beta, d_beta.astype(dtype)),
     )
 
 
-def _backward_block(x, w, mu, d_y, rsqrt_var):
+def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     """Compute sum_x_minus_mu_d_y, d_beta, d_x of a block of s."""
+    (buffer_1,) = _buffers(buffers, 1, x)
+
     # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]), of this block
-    x_minus_mu = x - mu[:, None]
+    x_minus_mu = np.subtract(x, mu[:, None], out=buffer_1)
     sum_x_minus_mu_d_y = _dot(x_minus_mu, d_y, (0, 2))
     # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
     d_beta = _sum(d_y, (0, 2))
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps)
-    d_x = np.multiply(d_y, (w * rsqrt_var)[:, None], out=x_minus_mu)
+    d_x = np.multiply(d_y, (w * rsqrt_var)[:, None], out=d_x)
 
     return sum_x_minus_mu_d_y, d_beta, d_x
 
@@ -151,34 +162,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _dot(left, right, axes):
@@ -187,6 +224,10 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

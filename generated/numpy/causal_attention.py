@@ -38,13 +38,14 @@ class Gradients(NamedTuple):
     v: np.ndarray  # d_v[b..., m, e]
 
 
-def forward(q, k, v):
+def forward(q, k, v, *, out=None):
     """Compute y[b..., n, e], and what `backward` needs.
 
     Args:
         q[b..., n, d]: input.
         k[b..., m, d]: input.
         v[b..., m, e]: input.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     q, k, v = _arrays(q=q, k=k, v=v)
     _check_dimensions("q[b..., n, d]", q, 2, more=True)
@@ -81,11 +82,15 @@ def forward(q, k, v):
         v.reshape(*shape_b, n_n, n_e),
         p.reshape(*shape_b, n_n, n_n),
     )
-    return y.reshape(*shape_b, n_n, n_e), saved
+    return _into(out, y.reshape(*shape_b, n_n, n_e)), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b..., n, e], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b..., n, e], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None) if out is None else out
     q, k, v, p = saved
     *shape_b, n_n, n_d = q.shape
     n_b = math.prod(shape_b)
@@ -101,7 +106,7 @@ def backward(saved, d_y):
     # d_p[b, n, m] = sum[e](v[b, m, e] * d_y[b, n, e])
     d_p = d_y @ v.swapaxes(-1, -2)
     # sum_p_d_p[b, n] = sum[i](p[b, n, i] * d_p[b, n, i])
-    sum_p_d_p = _dot(p, d_p, 2)
+    sum_p_d_p = np.einsum("bni,bni->bn", p, d_p, dtype=np.float64)
     # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[i](p[b, n, i] * d_p[b, n, i]))
     d_s = _centre(d_p, sum_p_d_p[:, :, None], out=d_p)
     d_s *= p
@@ -113,9 +118,9 @@ def backward(saved, d_y):
     d_v = p.swapaxes(-1, -2) @ d_y
 
     return Gradients(
-        q=d_q.reshape(*shape_b, n_n, n_d),
-        k=d_k.reshape(*shape_b, n_n, n_d),
-        v=d_v.reshape(*shape_b, n_n, n_e),
+        q=_into(out.q, d_q.reshape(*shape_b, n_n, n_d)),
+        k=_into(out.k, d_k.reshape(*shape_b, n_n, n_d)),
+        v=_into(out.v, d_v.reshape(*shape_b, n_n, n_e)),
     )
 
 
@@ -144,13 +149,15 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _dot(left, right, axes):
-    """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
-    axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
-        rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
-        return rows.sum(axis=axes[:-1], dtype=np.float64)
-    return _sum(left * right, axes)
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sum(array, axes):

@@ -37,7 +37,7 @@ class Gradients(NamedTuple):
     bias: np.ndarray  # d_bias[o]
 
 
-def forward(x, weight, bias, *, stride=1, padding=0):
+def forward(x, weight, bias, *, stride=1, padding=0, out=None):
     """Compute y[b, o, i, j], and what `backward` needs.
 
     Args:
@@ -46,6 +46,7 @@ def forward(x, weight, bias, *, stride=1, padding=0):
         bias[o]: parameter.
         stride: a whole number.
         padding: a whole number.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     x, weight, bias = _arrays(x=x, weight=weight, bias=bias)
     _check_dimensions("x[b, c, h, w]", x, 4)
@@ -73,11 +74,15 @@ def forward(x, weight, bias, *, stride=1, padding=0):
     y = np.add(sum_weight_x_at, bias[:, None, None], out=sum_weight_x_at)
 
     saved = Saved(x, weight, stride, padding)
-    return y, saved
+    return _into(out, y), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b, o, i, j], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b, o, i, j], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None) if out is None else out
     x, weight, stride, padding = saved
     n_b, n_c, n_h, n_w = x.shape
     n_o = weight.shape[0]
@@ -107,7 +112,11 @@ def backward(saved, d_y):
     #     stride*j + l - padding]))
     d_weight = np.einsum("boij,bcikjl->ockl", d_y, x_at, optimize=True)
 
-    return Gradients(x=d_x, weight=d_weight, bias=d_bias.astype(dtype))
+    return Gradients(
+        x=_into(out.x, d_x),
+        weight=_into(out.weight, d_weight),
+        bias=_into(out.bias, d_bias.astype(dtype)),
+    )
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -133,6 +142,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _check_whole(**constants):

@@ -94,7 +94,7 @@ def forward(x, y, *, eps=1e-8):
     return c.reshape(shape_b).astype(dtype), saved
 
 
-def _forward_block(x, y):
+def _forward_block(x, y, buffers):
     """Compute sum_x_squared, sum_y_squared, sum_x_y of a block of b."""
     # sum_x_squared[b] = sum[d](x[b, d]**2)
     sum_x_squared = _dot(x, x, 1)
@@ -106,8 +106,12 @@ def _forward_block(x, y):
     return sum_x_squared, sum_y_squared, sum_x_y
 
 
-def backward(saved, d_c):
-    """Compute the gradients of the inputs from d_c[b...], the gradient of what `forward` returned."""
+def backward(saved, d_c, out=None):
+    """Compute the gradients of the inputs from d_c[b...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None) if out is None else out
     x, y, eps, r, s = saved
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
@@ -119,20 +123,27 @@ def backward(saved, d_c):
     s = s.reshape(n_b)
     d_c = d_c.reshape(n_b)
 
+    d_x = _buffer(out.x, x)
+    d_y = _buffer(out.y, x)
     # a block of b after the other
     d_x, d_y = _in_blocks(
         _backward_block,
         (x, y, eps, r, s, d_c),
         cut=(0, 0, None, 0, 0, 0),
         join=(0, 0),
+        out=(d_x, d_y),
     )
 
-    return Gradients(x=d_x.reshape(*shape_b, n_d), y=d_y.reshape(*shape_b, n_d))
+    return Gradients(
+        x=_into(out.x, d_x.reshape(*shape_b, n_d)),
+        y=_into(out.y, d_y.reshape(*shape_b, n_d)),
+    )
 
 
-def _backward_block(x, y, eps, r, s, d_c):
+def _backward_block(x, y, eps, r, s, d_c, buffers, d_x, d_y):
     """Compute d_x, d_y of a block of b."""
     dtype = x.dtype
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
     sum_x_squared = _dot(x, x, 1)
@@ -144,8 +155,8 @@ def _backward_block(x, y, eps, r, s, d_c):
     #     + where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2, 0,
     #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
     #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
-    d_x = y * (d_c / (r * s)).astype(dtype)[:, None]
-    two_x = x * 2
+    d_x = np.multiply(y, (d_c / (r * s)).astype(dtype)[:, None], out=d_x)
+    two_x = np.multiply(x, 2, out=buffer_1)
     x_masked = np.where(sum_x_squared[:, None] < eps**2, 0, x)
     work = np.where(eps**2 < sum_x_squared[:, None], two_x, x_masked)
     work *= (d_r / (2 * np.sqrt(np.where(
@@ -162,8 +173,8 @@ def _backward_block(x, y, eps, r, s, d_c):
     #     + where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2, 0,
     #     y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
     #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
-    d_y = np.multiply(x, (d_c / (r * s)).astype(dtype)[:, None], out=two_x)
-    two_y = np.multiply(y, 2, out=x_masked)
+    d_y = np.multiply(x, (d_c / (r * s)).astype(dtype)[:, None], out=d_y)
+    two_y = np.multiply(y, 2, out=two_x)
     y_masked = np.where(sum_y_squared[:, None] < eps**2, 0, y)
     work_2 = np.where(eps**2 < sum_y_squared[:, None], two_y, y_masked)
     work_2 *= (d_s / (2 * np.sqrt(np.where(
@@ -201,34 +212,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _dot(left, right, axes):
@@ -237,6 +274,10 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

@@ -66,14 +66,16 @@ def forward(x, q):
     return L.astype(dtype), saved
 
 
-def _forward_block(x, q):
+def _forward_block(x, q, buffers):
     """Compute z, L of a block of b."""
+    (buffer_1,) = _buffers(buffers, 1, x)
+
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(axis=1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    x_minus_max_x = x - max_x[:, None, :]
+    x_minus_max_x = np.subtract(x, max_x[:, None, :], out=buffer_1)
     exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + np.log(sum_exp_x)
     # L = -sum[b, k, v](q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k]), of this block
@@ -83,8 +85,12 @@ def _forward_block(x, q):
     return z, L
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, q, z = saved
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
@@ -93,24 +99,32 @@ def backward(saved, d_L=1.0):
     q = q.reshape(n_b, n_v, n_k)
     z = z.reshape(n_b, n_k)
 
+    d_x = _buffer(out.x, x)
     # a block of b after the other
-    (d_x,) = _in_blocks(_backward_block, (x, q, z, d_L, n_b), cut=(0, 0, 0, None, None), join=(0,))
+    (d_x,) = _in_blocks(
+        _backward_block,
+        (x, q, z, d_L, n_b),
+        cut=(0, 0, 0, None, None),
+        join=(0,),
+        out=(d_x,),
+    )
 
-    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+    return Gradients(x=_into(out.x, d_x.reshape(n_b, n_v, *shape_k)))
 
 
-def _backward_block(x, q, z, d_L, all_b):
+def _backward_block(x, q, z, d_L, all_b, buffers, d_x):
     """Compute d_x of a block of b; all_b is the whole length."""
     n_k = x.shape[2]
     dtype = x.dtype
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # sum_q[b, k] = sum[v](q[b, v, k])
     sum_q = q.sum(axis=1, dtype=np.float64)
     # d_z[b, k] = d_L * sum[v](q[b, v, k]) / (size[b] * size[k])
     d_z = d_L * sum_q / (all_b * n_k)
     # d_x[b, v, k] = -q[b, v, k] * d_L / (size[b] * size[k]) + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
-    d_x = q * (-d_L / (all_b * n_k))
-    x_minus_z = _centre(x, z[:, None, :])
+    d_x = np.multiply(q, -d_L / (all_b * n_k), out=d_x)
+    x_minus_z = _centre(x, z[:, None, :], out=buffer_1)
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None, :]
     d_x += exp_x_minus_z_d_z
@@ -143,34 +157,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _dot(left, right, axes):
@@ -179,6 +219,10 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

@@ -67,8 +67,9 @@ def forward(x, t, w, *, smoothing=0.1):
     w_at = _entries(w, 0, t)
     # sum_w_at = sum[b, k](w[t[b, k]])
     sum_w_at = _sum(w_at, None)
+    y = _buffer(None, x)
     # a block of b after the other
-    z, y, s = _in_blocks(_forward_block, (x, w), cut=(0, None), join=(0, 0, 0))
+    z, y, s = _in_blocks(_forward_block, (x, w), cut=(0, None), join=(0, 0, 0), out=(None, y, None))
     # y_at[b, k] = y[b, t[b, k], k]
     y_at = _entries_at(y, np.arange(n_b)[:, None], t, np.arange(n_k))
     # n[b, k] = -w[t[b, k]] * y[b, t[b, k], k]
@@ -91,28 +92,33 @@ def forward(x, t, w, *, smoothing=0.1):
     return L.astype(dtype), saved
 
 
-def _forward_block(x, w):
+def _forward_block(x, w, buffers, y):
     """Compute z, y, s of a block of b."""
     n_v = x.shape[1]
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # max_x[b, k] = max[v](x[b, v, k])
     max_x = x.max(axis=1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-    x_minus_max_x = x - max_x[:, None, :]
+    x_minus_max_x = np.subtract(x, max_x[:, None, :], out=buffer_1)
     exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
     # z[b, k] = log(sum[v](exp(x[b, v, k])))
     z = max_x + np.log(sum_exp_x)
     # y[b, v, k] = x[b, v, k] - z[b, k]
-    y = _centre(x, z[:, None, :], out=exp_x_minus_max_x)
+    y = _centre(x, z[:, None, :], out=y)
     # s[b, k] = -mean[v](w[v] * y[b, v, k])
     s = -_dot(y, w[:, None], 1) / n_v
 
     return z, y, s
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, t, w, smoothing, z = saved
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
@@ -129,18 +135,20 @@ def backward(saved, d_L=1.0):
     d_n = np.broadcast_to((1 - smoothing) * d_L / sum_w_at, (n_b, n_k)).astype(np.float64)
     # d_s[b, k] = smoothing * d_L / sum[b_k, k_k](w[t[b_k, k_k]])
     d_s = np.broadcast_to(smoothing * d_L / sum_w_at, (n_b, n_k)).astype(np.float64)
+    d_x = _buffer(out.x, x)
     # a block of b after the other
     (d_x,) = _in_blocks(
         _backward_block,
         (x, t, w, z, d_n, d_s),
         cut=(0, 0, None, 0, 0, 0),
         join=(0,),
+        out=(d_x,),
     )
 
-    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
+    return Gradients(x=_into(out.x, d_x.reshape(n_b, n_v, *shape_k)))
 
 
-def _backward_block(x, t, w, z, d_n, d_s):
+def _backward_block(x, t, w, z, d_n, d_s, buffers, d_x):
     """Compute d_x of a block of b."""
     n_v = x.shape[1]
     n_b = x.shape[0]
@@ -160,7 +168,7 @@ def _backward_block(x, t, w, z, d_n, d_s):
     x_minus_z = _centre(x, z[:, None, :], out=w_reciprocal_n_v_d_s)
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None, :]
-    d_x = np.add(d_y, exp_x_minus_z_d_z, out=d_y)
+    d_x = np.add(d_y, exp_x_minus_z_d_z, out=d_x)
 
     return d_x,
 
@@ -190,34 +198,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _check_labels(what, labels, length):
@@ -257,6 +291,10 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

@@ -30,11 +30,12 @@ class Gradients(NamedTuple):
     x: np.ndarray  # d_x[b..., i]
 
 
-def forward(x):
+def forward(x, *, out=None):
     """Compute y[b..., i], and what `backward` needs.
 
     Args:
         x[b..., i]: input.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     (x,) = _arrays(x=x)
     _check_dimensions("x[b..., i]", x, 1, more=True)
@@ -48,11 +49,15 @@ def forward(x):
     y = x @ at_most.T
 
     saved = Saved()
-    return y.reshape(*shape_b, n_i), saved
+    return _into(out, y.reshape(*shape_b, n_i)), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b..., i], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b..., i], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     (d_y,) = _arrays(d_y=d_y)
     _check_dimensions("d_y[b..., i]", d_y, 1, more=True)
     *shape_b, n_i = d_y.shape
@@ -64,7 +69,7 @@ def backward(saved, d_y):
     at_most = np.asarray(np.arange(n_i)[:, None] <= np.arange(n_i), dtype)
     d_x = d_y @ at_most.T
 
-    return Gradients(x=d_x.reshape(*shape_b, n_i))
+    return Gradients(x=_into(out.x, d_x.reshape(*shape_b, n_i)))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -84,3 +89,14 @@ def _check_dimensions(what, array, least, more=False):
         raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {array.ndim}.")
     if array.size == 0:
         raise ValueError(f"{what} is empty: its shape is {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out

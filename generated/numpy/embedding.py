@@ -32,12 +32,13 @@ class Gradients(NamedTuple):
     weight: np.ndarray  # d_weight[v, d]
 
 
-def forward(weight, t):
+def forward(weight, t, *, out=None):
     """Compute y[b..., d], and what `backward` needs.
 
     Args:
         weight[v, d]: parameter.
         t[b...]: labels, whole numbers from 0 to n_v - 1.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     (weight,) = _arrays(weight=weight)
     t = np.asarray(t)
@@ -53,11 +54,15 @@ def forward(weight, t):
     y = _entries(weight, 0, t)
 
     saved = Saved(weight, t.reshape(shape_b))
-    return y.reshape(*shape_b, n_d), saved
+    return _into(out, y.reshape(*shape_b, n_d)), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b..., d], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b..., d], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     weight, t = saved
     n_v, n_d = weight.shape
     (*shape_b,) = t.shape
@@ -70,7 +75,7 @@ def backward(saved, d_y):
     # d_weight[v, d] = sum[b](where(v == t[b], 1, 0) * d_y[b, d])
     d_weight = _added(d_y, 0, t, n_v)
 
-    return Gradients(weight=d_weight)
+    return Gradients(weight=_into(out.weight, d_weight))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -96,6 +101,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _check_labels(what, labels, length):

@@ -64,8 +64,12 @@ def forward(mu, var, t, *, eps=1e-6):
     return L.astype(dtype), saved
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None) if out is None else out
     mu, var, t, eps = saved
     n_i = mu.size
     d_L = float(d_L)
@@ -89,7 +93,7 @@ def backward(saved, d_L=1.0):
     masked = np.where(var < eps, 0, 1).astype(dtype)
     d_var = np.multiply(d_v, masked, out=d_v)
 
-    return Gradients(mu=d_mu, var=d_var)
+    return Gradients(mu=_into(out.mu, d_mu), var=_into(out.var, d_var))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -115,3 +119,14 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out

@@ -33,12 +33,13 @@ class Gradients(NamedTuple):
     x: np.ndarray  # d_x[i...]
 
 
-def forward(g, x):
+def forward(g, x, *, out=None):
     """Compute y[i...], and what `backward` needs.
 
     Args:
         g[i...]: input.
         x[i...]: input.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     g, x = _arrays(g=g, x=x)
     _check_shape("x[i...]", x, g.shape)
@@ -52,11 +53,15 @@ def forward(g, x):
     y *= x
 
     saved = Saved(g, x)
-    return y, saved
+    return _into(out, y), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None) if out is None else out
     g, x = saved
     (d_y,) = _arrays(g.dtype, d_y=d_y)
     _check_shape("d_y[i...]", d_y, g.shape)
@@ -82,7 +87,7 @@ def backward(saved, d_y):
     d_x *= g
     d_x *= d_y
 
-    return Gradients(g=d_g, x=d_x)
+    return Gradients(g=_into(out.g, d_g), x=_into(out.x, d_x))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -100,6 +105,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _erf(array, out=None):

@@ -32,12 +32,13 @@ class Gradients(NamedTuple):
     g: np.ndarray  # d_g[i...]
 
 
-def forward(x, g):
+def forward(x, g, *, out=None):
     """Compute y[i...], and what `backward` needs.
 
     Args:
         x[i...]: input.
         g[i...]: input.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     x, g = _arrays(x=x, g=g)
     _check_shape("g[i...]", g, x.shape)
@@ -47,11 +48,15 @@ def forward(x, g):
     y *= x
 
     saved = Saved(x, g)
-    return y, saved
+    return _into(out, y), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None) if out is None else out
     x, g = saved
     (d_y,) = _arrays(x.dtype, d_y=d_y)
     _check_shape("d_y[i...]", d_y, x.shape)
@@ -66,7 +71,7 @@ def backward(saved, d_y):
     d_g *= sigmoid_g
     d_g *= d_y
 
-    return Gradients(x=d_x, g=d_g)
+    return Gradients(x=_into(out.x, d_x), g=_into(out.g, d_g))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -84,6 +89,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sigmoid(array, out=None):

@@ -62,7 +62,7 @@ class Gradients(NamedTuple):
     b_hn: np.ndarray  # d_b_hn[j]
 
 
-def forward(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn):
+def forward(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn, *, out=None):
     """Compute h_new[b, j], and what `backward` needs.
 
     Args:
@@ -80,6 +80,7 @@ def forward(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_
         b_hr[j]: parameter.
         b_hz[j]: parameter.
         b_hn[j]: parameter.
+        out: the array to write h_new into; it may share no memory with the arguments.
     """
     x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn = _arrays(
         x=x,
@@ -154,11 +155,30 @@ def forward(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_
     h_new += z_h
 
     saved = Saved(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a)
-    return h_new, saved
+    return _into(out, h_new), saved
 
 
-def backward(saved, d_h_new):
-    """Compute the gradients of the inputs from d_h_new[b, j], the gradient of what `forward` returned."""
+def backward(saved, d_h_new, out=None):
+    """Compute the gradients of the inputs from d_h_new[b, j], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ) if out is None else out
     x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a = saved
     n_b, n_i = x.shape
     n_j = h.shape[1]
@@ -243,20 +263,20 @@ def backward(saved, d_h_new):
     d_w_hn = d_m.T @ h
 
     return Gradients(
-        x=d_x,
-        h=d_h,
-        w_ir=d_w_ir,
-        w_iz=d_w_iz,
-        w_in=d_w_in,
-        w_hr=d_w_hr,
-        w_hz=d_w_hz,
-        w_hn=d_w_hn,
-        b_ir=d_b_ir.astype(dtype),
-        b_iz=d_b_iz.astype(dtype),
-        b_in=d_b_in.astype(dtype),
-        b_hr=d_b_hr.astype(dtype),
-        b_hz=d_b_hz.astype(dtype),
-        b_hn=d_b_hn.astype(dtype),
+        x=_into(out.x, d_x),
+        h=_into(out.h, d_h),
+        w_ir=_into(out.w_ir, d_w_ir),
+        w_iz=_into(out.w_iz, d_w_iz),
+        w_in=_into(out.w_in, d_w_in),
+        w_hr=_into(out.w_hr, d_w_hr),
+        w_hz=_into(out.w_hz, d_w_hz),
+        w_hn=_into(out.w_hn, d_w_hn),
+        b_ir=_into(out.b_ir, d_b_ir.astype(dtype)),
+        b_iz=_into(out.b_iz, d_b_iz.astype(dtype)),
+        b_in=_into(out.b_in, d_b_in.astype(dtype)),
+        b_hr=_into(out.b_hr, d_b_hr.astype(dtype)),
+        b_hz=_into(out.b_hz, d_b_hz.astype(dtype)),
+        b_hn=_into(out.b_hn, d_b_hn.astype(dtype)),
     )
 
 
@@ -283,6 +303,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sum(array, axes):

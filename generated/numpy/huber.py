@@ -61,8 +61,12 @@ def forward(z, t, *, delta=1):
     return L.astype(dtype), saved
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     z, t, delta = saved
     n_i = z.size
     d_L = float(d_L)
@@ -80,7 +84,7 @@ def backward(saved, d_L=1.0):
     # d_z[i] = d_e[i]
     d_z = d_e
 
-    return Gradients(z=d_z)
+    return Gradients(z=_into(out.z, d_z))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -106,3 +110,14 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out

@@ -42,7 +42,7 @@ class Gradients(NamedTuple):
     beta: np.ndarray  # d_beta[c]
 
 
-def forward(x, w, beta, *, eps=1e-5):
+def forward(x, w, beta, *, eps=1e-5, out=None):
     """Compute y[s, c, k...], and what `backward` needs.
 
     Args:
@@ -50,6 +50,7 @@ def forward(x, w, beta, *, eps=1e-5):
         w[c]: parameter.
         beta[c]: parameter.
         eps: a constant.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     x, w, beta = _arrays(x=x, w=w, beta=beta)
     _check_dimensions("x[s, c, k...]", x, 2, more=True)
@@ -59,38 +60,44 @@ def forward(x, w, beta, *, eps=1e-5):
     _check_shape("beta[c]", beta, (n_c,))
     x = x.reshape(n_s, n_c, n_k)
 
+    y = _buffer(out, x)
     # a block of s after the other
     mu, var, y = _in_blocks(
         _forward_block,
         (x, w, beta, eps),
         cut=(0, None, None, None),
         join=(0, 0, 0),
+        out=(None, None, y),
     )
 
     saved = Saved(x.reshape(n_s, n_c, *shape_k), w, eps, mu, var)
-    return y.reshape(n_s, n_c, *shape_k), saved
+    return _into(out, y.reshape(n_s, n_c, *shape_k)), saved
 
 
-def _forward_block(x, w, beta, eps):
+def _forward_block(x, w, beta, eps, buffers, y):
     """Compute mu, var, y of a block of s."""
     n_k = x.shape[2]
     dtype = x.dtype
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[s, c] = mean[k](x[s, c, k])
-    mu = x.mean(axis=2, dtype=np.float64)
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _centre(x, mu[:, :, None])
+    mu, x_minus_mu = _centred(x, 2, out=buffer_1)
     # var[s, c] = mean[k]((x[s, c, k] - mu[s, c])**2)
     var = _dot(x_minus_mu, x_minus_mu, 2) / n_k
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[s, c]) / sqrt(var[s, c] + eps) + beta[c]
-    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, :, None], out=x_minus_mu)
+    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, :, None], out=y)
     y += beta[:, None]
 
     return mu, var, y
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[s, c, k...], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[s, c, k...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None) if out is None else out
     x, w, eps, mu, var = saved
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
@@ -102,31 +109,35 @@ def backward(saved, d_y):
 
     # rsqrt_var[s, c] = 1 / sqrt(var[s, c] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
+    d_x = _buffer(out.x, x)
     # a block of s after the other
     d_w, d_beta, d_x = _in_blocks(
         _backward_block,
         (x, w, mu, d_y, rsqrt_var),
         cut=(0, None, 0, 0, 0),
         join=(None, None, 0),
+        out=(None, None, d_x),
     )
 
     return Gradients(
-        x=d_x.reshape(n_s, n_c, *shape_k),
-        w=d_w.astype(dtype),
-        beta=d_beta.astype(dtype),
+        x=_into(out.x, d_x.reshape(n_s, n_c, *shape_k)),
+        w=_into(out.w, d_w.astype(dtype)),
+        beta=_into(out.beta, d_beta.astype(dtype)),
     )
 
 
-def _backward_block(x, w, mu, d_y, rsqrt_var):
+def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     """Compute d_w, d_beta, d_x of a block of s."""
     n_k = x.shape[2]
     dtype = x.dtype
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _centre(x, mu[:, :, None])
+    x_minus_mu = _around(x, mu[:, :, None], out=buffer_1)
+    # rsqrt_var_d_y[s, c, k] = rsqrt_var[s, c] * d_y[s, c, k]
+    rsqrt_var_d_y = np.multiply(d_y, rsqrt_var.astype(dtype)[:, :, None], out=buffer_2)
     # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
-    x_minus_mu_rsqrt_var = x_minus_mu * rsqrt_var.astype(dtype)[:, :, None]
-    d_w = _dot(x_minus_mu_rsqrt_var, d_y, (0, 2))
+    d_w = _dot(rsqrt_var_d_y, x_minus_mu, (0, 2))
     # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
     d_beta = _sum(d_y, (0, 2))
     # sum_d_y[s, c] = sum[k](d_y[s, c, k])
@@ -139,7 +150,7 @@ def _backward_block(x, w, mu, d_y, rsqrt_var):
     d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
     #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = np.multiply(d_y, (w * rsqrt_var).astype(dtype)[:, :, None], out=x_minus_mu_rsqrt_var)
+    d_x = np.multiply(rsqrt_var_d_y, w[:, None], out=d_x)
     x_minus_mu *= (2 * d_var / n_k).astype(dtype)[:, :, None]
     d_x += x_minus_mu
     d_x += (d_mu / n_k).astype(dtype)[:, :, None]
@@ -172,34 +183,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _dot(left, right, axes):
@@ -208,7 +245,25 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
+
+
+def _centred(array, axes, out=None):
+    """The mean over axes in double precision, and array - mean, of which float32 loses nothing."""
+    if array.size <= 8192 or array.dtype == np.float64:  # else float32 is faster, in two steps
+        mean = array.mean(axis=axes, dtype=np.float64, keepdims=True)
+        high = mean.astype(array.dtype)
+        return mean.squeeze(axes), _less(np.subtract(array, high, out=out), mean - high)
+    axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    count = math.prod(array.shape[axis] for axis in axes)
+    near = np.expand_dims(_sum(array, axes) / count, axes).astype(array.dtype)
+    out = np.subtract(array, near, out=out)
+    rest = np.expand_dims(_sum(out, axes) / count, axes)
+    return np.squeeze(near.astype(np.float64) + rest, axes), _less(out, rest)
 
 
 def _sum(array, axes):
@@ -221,9 +276,20 @@ def _sum(array, axes):
     return array.sum(axis=axes, dtype=np.float64)
 
 
-def _centre(array, mean, out=None):
-    """array - mean, with `mean` in double precision split in two, so that float32 loses nothing of it."""
+def _around(array, mean, out=None):
+    """array - mean, with the array's own mean in double precision, of which float32 loses nothing."""
     high = mean.astype(array.dtype)
-    low = (mean - high).astype(array.dtype)
-    out = np.subtract(array, high, out=out)
-    return np.subtract(out, low, out=out) if low.any() else out
+    return _less(np.subtract(array, high, out=out), mean - high)
+
+
+def _less(array, rest):
+    """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
+    if array.size <= 8192:
+        array -= rest.astype(array.dtype)
+        return array
+    shape = (1,) * (array.ndim - rest.ndim) + rest.shape
+    few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
+    size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
+    if (np.abs(rest) > size * (np.finfo(array.dtype).eps / 4)).any():
+        array -= rest.astype(array.dtype)
+    return array

@@ -59,7 +59,7 @@ def forward(x, t):
     return L.astype(dtype), saved
 
 
-def _forward_block(x, t):
+def _forward_block(x, t, buffers):
     """Compute L of a block of b."""
     # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b], of this block
     t_masked = np.where(0 < t, t, 1)
@@ -73,24 +73,29 @@ def _forward_block(x, t):
     return L,
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     (t,) = saved
     n_b, *shape_v = t.shape
     n_v = math.prod(shape_v)
     d_L = float(d_L)
     t = t.reshape(n_b, n_v)
 
+    d_x = _buffer(out.x, t)
     # a block of b after the other
-    (d_x,) = _in_blocks(_backward_block, (t, d_L, n_b), cut=(0, None, None), join=(0,))
+    (d_x,) = _in_blocks(_backward_block, (t, d_L, n_b), cut=(0, None, None), join=(0,), out=(d_x,))
 
-    return Gradients(x=d_x.reshape(n_b, *shape_v))
+    return Gradients(x=_into(out.x, d_x.reshape(n_b, *shape_v)))
 
 
-def _backward_block(t, d_L, all_b):
+def _backward_block(t, d_L, all_b, buffers, d_x):
     """Compute d_x of a block of b; all_b is the whole length."""
     # d_x[b, v] = -t[b, v] * d_L / size[b]
-    d_x = t * (-d_L / all_b)
+    d_x = np.multiply(t, -d_L / all_b, out=d_x)
 
     return d_x,
 
@@ -120,34 +125,53 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sum(array, axes):

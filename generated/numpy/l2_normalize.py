@@ -38,12 +38,13 @@ class Gradients(NamedTuple):
     x: np.ndarray  # d_x[b..., d]
 
 
-def forward(x, *, eps=1e-12):
+def forward(x, *, eps=1e-12, out=None):
     """Compute y[b..., d], and what `backward` needs.
 
     Args:
         x[b..., d]: input.
         eps: a constant.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     (x,) = _arrays(x=x)
     _check_dimensions("x[b..., d]", x, 1, more=True)
@@ -51,14 +52,15 @@ def forward(x, *, eps=1e-12):
     n_b = math.prod(shape_b)
     x = x.reshape(n_b, n_d)
 
+    y = _buffer(out, x)
     # a block of b after the other
-    r, y = _in_blocks(_forward_block, (x, eps), cut=(0, None), join=(0, 0))
+    r, y = _in_blocks(_forward_block, (x, eps), cut=(0, None), join=(0, 0), out=(None, y))
 
     saved = Saved(x.reshape(*shape_b, n_d), eps, r.reshape(shape_b))
-    return y.reshape(*shape_b, n_d), saved
+    return _into(out, y.reshape(*shape_b, n_d)), saved
 
 
-def _forward_block(x, eps):
+def _forward_block(x, eps, buffers, y):
     """Compute r, y of a block of b."""
     dtype = x.dtype
 
@@ -72,13 +74,17 @@ def _forward_block(x, eps):
         np.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
     ))
     # y[b, d] = x[b, d] / r[b]
-    y = x * (1 / r).astype(dtype)[:, None]
+    y = np.multiply(x, (1 / r).astype(dtype)[:, None], out=y)
 
     return r, y
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b..., d], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b..., d], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, eps, r = saved
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
@@ -88,15 +94,23 @@ def backward(saved, d_y):
     r = r.reshape(n_b)
     d_y = d_y.reshape(n_b, n_d)
 
+    d_x = _buffer(out.x, x)
     # a block of b after the other
-    (d_x,) = _in_blocks(_backward_block, (x, eps, r, d_y), cut=(0, None, 0, 0), join=(0,))
+    (d_x,) = _in_blocks(
+        _backward_block,
+        (x, eps, r, d_y),
+        cut=(0, None, 0, 0),
+        join=(0,),
+        out=(d_x,),
+    )
 
-    return Gradients(x=d_x.reshape(*shape_b, n_d))
+    return Gradients(x=_into(out.x, d_x.reshape(*shape_b, n_d)))
 
 
-def _backward_block(x, eps, r, d_y):
+def _backward_block(x, eps, r, d_y, buffers, d_x):
     """Compute d_x of a block of b."""
     dtype = x.dtype
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
     sum_x_squared = _dot(x, x, 1)
@@ -108,8 +122,8 @@ def _backward_block(x, eps, r, d_y):
     #     + where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2, 0,
     #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
     #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
-    d_x = d_y * (1 / r).astype(dtype)[:, None]
-    two_x = x * 2
+    d_x = np.multiply(d_y, (1 / r).astype(dtype)[:, None], out=d_x)
+    two_x = np.multiply(x, 2, out=buffer_1)
     x_masked = np.where(sum_x_squared[:, None] < eps**2, 0, x)
     work = np.where(eps**2 < sum_x_squared[:, None], two_x, x_masked)
     work *= (d_r / (2 * np.sqrt(np.where(
@@ -147,34 +161,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _dot(left, right, axes):
@@ -183,6 +223,10 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

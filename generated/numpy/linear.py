@@ -34,13 +34,14 @@ class Gradients(NamedTuple):
     bias: np.ndarray  # d_bias[o]
 
 
-def forward(x, w, bias):
+def forward(x, w, bias, *, out=None):
     """Compute y[b..., o], and what `backward` needs.
 
     Args:
         x[b..., i]: input.
         w[o, i]: parameter.
         bias[o]: parameter.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     x, w, bias = _arrays(x=x, w=w, bias=bias)
     _check_dimensions("x[b..., i]", x, 1, more=True)
@@ -58,11 +59,15 @@ def forward(x, w, bias):
     y = np.add(sum_x_w, bias, out=sum_x_w)
 
     saved = Saved(x.reshape(*shape_b, n_i), w)
-    return y.reshape(*shape_b, n_o), saved
+    return _into(out, y.reshape(*shape_b, n_o)), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b..., o], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b..., o], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None) if out is None else out
     x, w = saved
     *shape_b, n_i = x.shape
     n_b = math.prod(shape_b)
@@ -80,7 +85,11 @@ def backward(saved, d_y):
     # d_w[o, i] = sum[b](x[b, i] * d_y[b, o])
     d_w = d_y.T @ x
 
-    return Gradients(x=d_x.reshape(*shape_b, n_i), w=d_w, bias=d_bias.astype(dtype))
+    return Gradients(
+        x=_into(out.x, d_x.reshape(*shape_b, n_i)),
+        w=_into(out.w, d_w),
+        bias=_into(out.bias, d_bias.astype(dtype)),
+    )
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -106,6 +115,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sum(array, axes):

@@ -36,7 +36,7 @@ class Gradients(NamedTuple):
     x: np.ndarray  # d_x[b, c, p...]
 
 
-def forward(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2):
+def forward(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2, out=None):
     """Compute y[b, c, p...], and what `backward` needs.
 
     Args:
@@ -45,6 +45,7 @@ def forward(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2):
         beta: a constant.
         bias: a constant.
         radius: a whole number.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     (x,) = _arrays(x=x)
     _check_dimensions("x[b, c, p...]", x, 2, more=True)
@@ -67,11 +68,15 @@ def forward(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2):
     y = np.divide(x, pow_s_beta, out=pow_s_beta)
 
     saved = Saved(x.reshape(n_b, n_c, *shape_p), alpha, beta, radius, s.reshape(n_b, n_c, *shape_p))
-    return y.reshape(n_b, n_c, *shape_p), saved
+    return _into(out, y.reshape(n_b, n_c, *shape_p)), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b, c, p...], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b, c, p...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, alpha, beta, radius, s = saved
     n_b, n_c, *shape_p = x.shape
     n_p = math.prod(shape_p)
@@ -105,7 +110,7 @@ def backward(saved, d_y):
     work = np.multiply(added, x, out=added)
     d_x += work
 
-    return Gradients(x=d_x.reshape(n_b, n_c, *shape_p))
+    return Gradients(x=_into(out.x, d_x.reshape(n_b, n_c, *shape_p)))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -131,6 +136,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _check_whole(**constants):

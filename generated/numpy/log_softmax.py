@@ -36,11 +36,12 @@ class Gradients(NamedTuple):
     x: np.ndarray  # d_x[b..., v]
 
 
-def forward(x):
+def forward(x, *, out=None):
     """Compute y[b..., v], and what `backward` needs.
 
     Args:
         x[b..., v]: input.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     (x,) = _arrays(x=x)
     _check_dimensions("x[b..., v]", x, 1, more=True)
@@ -48,31 +49,38 @@ def forward(x):
     n_b = math.prod(shape_b)
     x = x.reshape(n_b, n_v)
 
+    y = _buffer(out, x)
     # a block of b after the other
-    z, y = _in_blocks(_forward_block, (x,), cut=(0,), join=(0, 0))
+    z, y = _in_blocks(_forward_block, (x,), cut=(0,), join=(0, 0), out=(None, y))
 
     saved = Saved(x.reshape(*shape_b, n_v), z.reshape(shape_b))
-    return y.reshape(*shape_b, n_v), saved
+    return _into(out, y.reshape(*shape_b, n_v)), saved
 
 
-def _forward_block(x):
+def _forward_block(x, buffers, y):
     """Compute z, y of a block of b."""
+    (buffer_1,) = _buffers(buffers, 1, x)
+
     # max_x[b] = max[v](x[b, v])
     max_x = x.max(axis=1)
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-    x_minus_max_x = x - max_x[:, None]
+    x_minus_max_x = np.subtract(x, max_x[:, None], out=buffer_1)
     exp_x_minus_max_x = np.exp(x_minus_max_x, out=x_minus_max_x)
-    sum_exp_x = _sum(exp_x_minus_max_x, 1)
+    sum_exp_x = exp_x_minus_max_x.sum(axis=1, dtype=np.float64)
     # z[b] = log(sum[v](exp(x[b, v])))
     z = max_x + np.log(sum_exp_x)
     # y[b, v] = x[b, v] - z[b]
-    y = _centre(x, z[:, None], out=exp_x_minus_max_x)
+    y = _centre(x, z[:, None], out=y)
 
     return z, y
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b..., v], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b..., v], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, z = saved
     *shape_b, n_v = x.shape
     n_b = math.prod(shape_b)
@@ -82,23 +90,25 @@ def backward(saved, d_y):
     z = z.reshape(n_b)
     d_y = d_y.reshape(n_b, n_v)
 
+    d_x = _buffer(out.x, x)
     # a block of b after the other
-    (d_x,) = _in_blocks(_backward_block, (x, z, d_y), cut=(0, 0, 0), join=(0,))
+    (d_x,) = _in_blocks(_backward_block, (x, z, d_y), cut=(0, 0, 0), join=(0,), out=(d_x,))
 
-    return Gradients(x=d_x.reshape(*shape_b, n_v))
+    return Gradients(x=_into(out.x, d_x.reshape(*shape_b, n_v)))
 
 
-def _backward_block(x, z, d_y):
+def _backward_block(x, z, d_y, buffers, d_x):
     """Compute d_x of a block of b."""
     dtype = x.dtype
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # d_z[b] = -sum[v](d_y[b, v])
     d_z = -_sum(d_y, 1)
     # d_x[b, v] = d_y[b, v] + exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
-    x_minus_z = _centre(x, z[:, None])
+    x_minus_z = _centre(x, z[:, None], out=buffer_1)
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None]
-    d_x = np.add(d_y, exp_x_minus_z_d_z, out=exp_x_minus_z_d_z)
+    d_x = np.add(d_y, exp_x_minus_z_d_z, out=d_x)
 
     return d_x,
 
@@ -128,34 +138,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sum(array, axes):

@@ -73,7 +73,7 @@ class Gradients(NamedTuple):
     b_ho: np.ndarray  # d_b_ho[j]
 
 
-def forward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if, b_ig, b_io, b_hi, b_hf, b_hg, b_ho):
+def forward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if, b_ig, b_io, b_hi, b_hf, b_hg, b_ho, *, out=None):
     """Compute h_new[b, j], c_new[b, j], and what `backward` needs.
 
     Args:
@@ -96,7 +96,9 @@ def forward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if,
         b_hf[j]: parameter.
         b_hg[j]: parameter.
         b_ho[j]: parameter.
+        out: arrays to write the outputs into, or None; it may share no memory with the arguments.
     """
+    out = (None,) * 2 if out is None else out
     x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if, b_ig, b_io, b_hi, b_hf, b_hg, b_ho = _arrays(
         x=x,
         h=h,
@@ -192,14 +194,37 @@ def forward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if,
     c_new = c_new_value
 
     saved = Saved(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao)
-    return (h_new, c_new), saved
+    return (_into(out[0], h_new), _into(out[1], c_new)), saved
 
 
-def backward(saved, d_h_new, d_c_new):
+def backward(saved, d_h_new, d_c_new, out=None):
     """Compute the gradients of the inputs from those of what `forward` returned:
 
     d_h_new[b, j], d_c_new[b, j].
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
     """
+    out = Gradients(
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ) if out is None else out
     x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao = saved
     n_b, n_i = x.shape
     n_j = h.shape[1]
@@ -315,25 +340,25 @@ def backward(saved, d_h_new, d_c_new):
     d_w_ho = d_ao.T @ h
 
     return Gradients(
-        x=d_x,
-        h=d_h,
-        c=d_c,
-        w_ii=d_w_ii,
-        w_if=d_w_if,
-        w_ig=d_w_ig,
-        w_io=d_w_io,
-        w_hi=d_w_hi,
-        w_hf=d_w_hf,
-        w_hg=d_w_hg,
-        w_ho=d_w_ho,
-        b_ii=d_b_ii.astype(dtype),
-        b_if=d_b_if.astype(dtype),
-        b_ig=d_b_ig.astype(dtype),
-        b_io=d_b_io.astype(dtype),
-        b_hi=d_b_hi.astype(dtype),
-        b_hf=d_b_hf.astype(dtype),
-        b_hg=d_b_hg.astype(dtype),
-        b_ho=d_b_ho.astype(dtype),
+        x=_into(out.x, d_x),
+        h=_into(out.h, d_h),
+        c=_into(out.c, d_c),
+        w_ii=_into(out.w_ii, d_w_ii),
+        w_if=_into(out.w_if, d_w_if),
+        w_ig=_into(out.w_ig, d_w_ig),
+        w_io=_into(out.w_io, d_w_io),
+        w_hi=_into(out.w_hi, d_w_hi),
+        w_hf=_into(out.w_hf, d_w_hf),
+        w_hg=_into(out.w_hg, d_w_hg),
+        w_ho=_into(out.w_ho, d_w_ho),
+        b_ii=_into(out.b_ii, d_b_ii.astype(dtype)),
+        b_if=_into(out.b_if, d_b_if.astype(dtype)),
+        b_ig=_into(out.b_ig, d_b_ig.astype(dtype)),
+        b_io=_into(out.b_io, d_b_io.astype(dtype)),
+        b_hi=_into(out.b_hi, d_b_hi.astype(dtype)),
+        b_hf=_into(out.b_hf, d_b_hf.astype(dtype)),
+        b_hg=_into(out.b_hg, d_b_hg.astype(dtype)),
+        b_ho=_into(out.b_ho, d_b_ho.astype(dtype)),
     )
 
 
@@ -360,6 +385,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sum(array, axes):

@@ -32,13 +32,14 @@ class Gradients(NamedTuple):
     x: np.ndarray  # d_x[b, c, h, w]
 
 
-def forward(x, *, window=2, stride=2):
+def forward(x, *, window=2, stride=2, out=None):
     """Compute y[b, c, i, j], and what `backward` needs.
 
     Args:
         x[b, c, h, w]: input.
         window: a whole number.
         stride: a whole number.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     (x,) = _arrays(x=x)
     _check_dimensions("x[b, c, h, w]", x, 4)
@@ -57,11 +58,15 @@ def forward(x, *, window=2, stride=2):
     y = x_at.max(axis=(3, 5))
 
     saved = Saved(x, window, stride)
-    return y, saved
+    return _into(out, y), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b, c, i, j], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b, c, i, j], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, window, stride = saved
     n_b, n_c, n_h, n_w = x.shape
     (d_y,) = _arrays(x.dtype, d_y=d_y)
@@ -96,7 +101,7 @@ def backward(saved, d_y):
     at_w = stride * np.arange(n_j)[:, None] + np.arange(n_l)
     d_x = _added(_added(d_x_at, 2, at_h, n_h), 3, at_w, n_w)
 
-    return Gradients(x=d_x)
+    return Gradients(x=_into(out.x, d_x))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -122,6 +127,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _check_whole(**constants):

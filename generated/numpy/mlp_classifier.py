@@ -90,9 +90,9 @@ def forward(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     # u[b, h] = sum[i](x[b, i] * w1[h, i]) + b1[h]
     u = np.add(sum_x_w1, b1, out=sum_x_w1)
     # mu[b] = mean[h](u[b, h])
-    mu = _sum(u, 1) / n_h
+    mu = u.mean(axis=1, dtype=np.float64)
     # u_minus_mu[b, h] = u[b, h] - mu[b]
-    u_minus_mu = _centre(u, mu[:, None])
+    u_minus_mu = _around(u, mu[:, None])
     # var[b] = mean[h]((u[b, h] - mu[b])**2)
     var = _dot(u_minus_mu, u_minus_mu, 1) / n_h
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
@@ -114,7 +114,7 @@ def forward(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     # sum_exp_z[b] = sum[v](exp(z[b, v] - max_z[b]))
     z_minus_max_z = z - max_z[:, None]
     exp_z_minus_max_z = np.exp(z_minus_max_z, out=z_minus_max_z)
-    sum_exp_z = _sum(exp_z_minus_max_z, 1)
+    sum_exp_z = exp_z_minus_max_z.sum(axis=1, dtype=np.float64)
     # L_z[b] = log(sum[v](exp(z[b, v])))
     L_z = max_z + np.log(sum_exp_z)
     # L = -sum[b, v](q[b, v] * (z[b, v] - L_z[b])) / size[b]
@@ -125,8 +125,12 @@ def forward(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     return L.astype(dtype), saved
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None, None, None, None, None) if out is None else out
     x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z = saved
     n_b, n_i = x.shape
     n_h = w1.shape[0]
@@ -137,7 +141,7 @@ def backward(saved, d_L=1.0):
     # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
     rsqrt_var = 1 / np.sqrt(var + eps)
     # u_minus_mu[b, h] = u[b, h] - mu[b]
-    u_minus_mu = _centre(u, mu[:, None])
+    u_minus_mu = _around(u, mu[:, None])
     # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
     n = u_minus_mu * g
     n *= rsqrt_var.astype(dtype)[:, None]
@@ -169,12 +173,11 @@ def backward(saved, d_L=1.0):
     work += 1
     d_n *= work
     # sum_g_d_n[b] = sum[h](g[h] * d_n[b, h])
-    g_d_n = np.multiply(d_n, g, out=work)
-    sum_g_d_n = _sum(g_d_n, 1)
+    sum_g_d_n = _dot(d_n, g, 1)
     # d_mu[b] = -sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
     d_mu = -rsqrt_var * sum_g_d_n
     # sum_g_u_minus_mu_d_n[b] = sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h])
-    g_u_minus_mu = np.multiply(u_minus_mu, g, out=g_d_n)
+    g_u_minus_mu = np.multiply(u_minus_mu, g, out=work)
     sum_g_u_minus_mu_d_n = _dot(g_u_minus_mu, d_n, 1)
     # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
@@ -206,13 +209,13 @@ def backward(saved, d_L=1.0):
     d_w2 = d_z.T @ a
 
     return Gradients(
-        x=d_x,
-        w1=d_w1,
-        b1=d_b1.astype(dtype),
-        g=d_g.astype(dtype),
-        beta=d_beta.astype(dtype),
-        w2=d_w2,
-        b2=d_b2.astype(dtype),
+        x=_into(out.x, d_x),
+        w1=_into(out.w1, d_w1),
+        b1=_into(out.b1, d_b1.astype(dtype)),
+        g=_into(out.g, d_g.astype(dtype)),
+        beta=_into(out.beta, d_beta.astype(dtype)),
+        w2=_into(out.w2, d_w2),
+        b2=_into(out.b2, d_b2.astype(dtype)),
     )
 
 
@@ -241,12 +244,27 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
+
+
 def _dot(left, right, axes):
     """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
     axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 
@@ -266,6 +284,25 @@ def _centre(array, mean, out=None):
     low = (mean - high).astype(array.dtype)
     out = np.subtract(array, high, out=out)
     return np.subtract(out, low, out=out) if low.any() else out
+
+
+def _around(array, mean, out=None):
+    """array - mean, with the array's own mean in double precision, of which float32 loses nothing."""
+    high = mean.astype(array.dtype)
+    return _less(np.subtract(array, high, out=out), mean - high)
+
+
+def _less(array, rest):
+    """Take off what is left of a mean; not where that is less than the rounding of a few of the numbers."""
+    if array.size <= 8192:
+        array -= rest.astype(array.dtype)
+        return array
+    shape = (1,) * (array.ndim - rest.ndim) + rest.shape
+    few = array[tuple(slice(None, None, max(1, n // 8) if m == 1 else 1) for n, m in zip(array.shape, shape))]
+    size = np.abs(few).max(axis=tuple(axis for axis, m in enumerate(shape) if m == 1), keepdims=True)
+    if (np.abs(rest) > size * (np.finfo(array.dtype).eps / 4)).any():
+        array -= rest.astype(array.dtype)
+    return array
 
 
 def _erf(array, out=None):

@@ -18,9 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK = 65536
-"""How many numbers of the largest array are computed at a time, so that they stay in the processor's cache."""
-
 
 class Saved(NamedTuple):
     """What `forward` hands to `backward`."""
@@ -62,8 +59,12 @@ def forward(x, t):
     return L.astype(dtype), saved
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, t = saved
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
@@ -72,26 +73,11 @@ def backward(saved, d_L=1.0):
     t = t.reshape(n_b, n_k)
     dtype = x.dtype
 
-    # a block of b after the other
-    (d_x,) = _in_blocks(
-        _backward_block,
-        (t, d_L, n_b, n_v, dtype),
-        cut=(0, None, None, None, None),
-        join=(0,),
-    )
-
-    return Gradients(x=d_x.reshape(n_b, n_v, *shape_k))
-
-
-def _backward_block(t, d_L, all_b, n_v, dtype):
-    """Compute d_x of a block of b; all_b is the whole length."""
-    n_k = t.shape[1]
-
     # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
     d_x = np.asarray(np.arange(n_v)[:, None] == t[:, None, :], dtype)
-    d_x *= -d_L / (all_b * n_k)
+    d_x *= -d_L / (n_b * n_k)
 
-    return d_x,
+    return Gradients(x=_into(out.x, d_x.reshape(n_b, n_v, *shape_k)))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -119,34 +105,15 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
-    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
-
-    The results are joined along a dimension each, or added up (None).
-    """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
-    size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
-    for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
-        for place, (part, axis) in enumerate(zip(parts, join)):
-            if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
-    return whole
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _check_labels(what, labels, length):

@@ -53,8 +53,12 @@ def forward(x, t):
     return L.astype(dtype), saved
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, t = saved
     n_i = x.size
     d_L = float(d_L)
@@ -64,7 +68,7 @@ def backward(saved, d_L=1.0):
     d_x -= t
     d_x *= d_L / n_i
 
-    return Gradients(x=d_x)
+    return Gradients(x=_into(out.x, d_x))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -90,3 +94,14 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out

@@ -36,12 +36,13 @@ class Gradients(NamedTuple):
     w: np.ndarray  # d_w[c]
 
 
-def forward(x, w):
+def forward(x, w, *, out=None):
     """Compute y[s, c, k...], and what `backward` needs.
 
     Args:
         x[s, c, k...]: input.
         w[c]: parameter.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     x, w = _arrays(x=x, w=w)
     _check_dimensions("x[s, c, k...]", x, 2, more=True)
@@ -54,20 +55,26 @@ def forward(x, w):
     (y,) = _in_blocks(_forward_block, (x, w), cut=(0, None), join=(0,))
 
     saved = Saved(x.reshape(n_s, n_c, *shape_k), w)
-    return y.reshape(n_s, n_c, *shape_k), saved
+    return _into(out, y.reshape(n_s, n_c, *shape_k)), saved
 
 
-def _forward_block(x, w):
+def _forward_block(x, w, buffers):
     """Compute y of a block of s."""
+    (buffer_1,) = _buffers(buffers, 1, x)
+
     # y[s, c, k] = where(0 < x[s, c, k], x[s, c, k], w[c] * x[s, c, k])
-    w_x = x * w[:, None]
+    w_x = np.multiply(x, w[:, None], out=buffer_1)
     y = np.where(0 < x, x, w_x)
 
     return y,
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[s, c, k...], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[s, c, k...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None) if out is None else out
     x, w = saved
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
@@ -80,10 +87,13 @@ def backward(saved, d_y):
     # a block of s after the other
     d_w, d_x = _in_blocks(_backward_block, (x, w, d_y), cut=(0, None, 0), join=(None, 0))
 
-    return Gradients(x=d_x.reshape(n_s, n_c, *shape_k), w=d_w.astype(dtype))
+    return Gradients(
+        x=_into(out.x, d_x.reshape(n_s, n_c, *shape_k)),
+        w=_into(out.w, d_w.astype(dtype)),
+    )
 
 
-def _backward_block(x, w, d_y):
+def _backward_block(x, w, d_y, buffers):
     """Compute d_w, d_x of a block of s."""
     # d_w[c] = sum[s, k](where(0 < x[s, c, k], 0, x[s, c, k]) * d_y[s, c, k]), of this block
     x_masked = np.where(0 < x, 0, x)
@@ -120,34 +130,51 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _dot(left, right, axes):
@@ -156,6 +183,10 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

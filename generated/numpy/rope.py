@@ -36,14 +36,16 @@ class Gradients(NamedTuple):
     y: np.ndarray  # d_y[b..., n, i]
 
 
-def forward(x, y, angle):
+def forward(x, y, angle, *, out=None):
     """Compute u[b..., n, i], v[b..., n, i], and what `backward` needs.
 
     Args:
         x[b..., n, i]: input.
         y[b..., n, i]: input.
         angle[n, i]: target, gets no gradient.
+        out: arrays to write the outputs into, or None; it may share no memory with the arguments.
     """
+    out = (None,) * 2 if out is None else out
     x, y, angle = _arrays(x=x, y=y, angle=angle)
     _check_dimensions("x[b..., n, i]", x, 2, more=True)
     *shape_b, n_n, n_i = x.shape
@@ -53,32 +55,39 @@ def forward(x, y, angle):
     x = x.reshape(n_b, n_n, n_i)
     y = y.reshape(n_b, n_n, n_i)
 
+    u = _buffer(out[0], x)
+    v = _buffer(out[1], x)
     # a block of b after the other
-    u, v = _in_blocks(_forward_block, (x, y, angle), cut=(0, 0, None), join=(0, 0))
+    u, v = _in_blocks(_forward_block, (x, y, angle), cut=(0, 0, None), join=(0, 0), out=(u, v))
 
     saved = Saved(angle)
-    return (u.reshape(*shape_b, n_n, n_i), v.reshape(*shape_b, n_n, n_i)), saved
+    return (_into(out[0], u.reshape(*shape_b, n_n, n_i)), _into(out[1], v.reshape(*shape_b, n_n, n_i))), saved
 
 
-def _forward_block(x, y, angle):
+def _forward_block(x, y, angle, buffers, u, v):
     """Compute u, v of a block of b."""
+    (buffer_1,) = _buffers(buffers, 1, x)
+
     # u[b, n, i] = x[b, n, i] * cos(angle[n, i]) - y[b, n, i] * sin(angle[n, i])
-    u = x * np.cos(angle)
-    y_sin_angle = y * np.sin(angle)
+    u = np.multiply(x, np.cos(angle), out=u)
+    y_sin_angle = np.multiply(y, np.sin(angle), out=buffer_1)
     u -= y_sin_angle
     # v[b, n, i] = x[b, n, i] * sin(angle[n, i]) + y[b, n, i] * cos(angle[n, i])
-    v = np.multiply(x, np.sin(angle), out=y_sin_angle)
-    y_cos_angle = y * np.cos(angle)
+    v = np.multiply(x, np.sin(angle), out=v)
+    y_cos_angle = np.multiply(y, np.cos(angle), out=y_sin_angle)
     v += y_cos_angle
 
     return u, v
 
 
-def backward(saved, d_u, d_v):
+def backward(saved, d_u, d_v, out=None):
     """Compute the gradients of the inputs from those of what `forward` returned:
 
     d_u[b..., n, i], d_v[b..., n, i].
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
     """
+    out = Gradients(None, None) if out is None else out
     (angle,) = saved
     n_n, n_i = angle.shape
     d_u, d_v = _arrays(d_u=d_u, d_v=d_v)
@@ -90,21 +99,34 @@ def backward(saved, d_u, d_v):
     d_u = d_u.reshape(n_b, n_n, n_i)
     d_v = d_v.reshape(n_b, n_n, n_i)
 
+    d_x = _buffer(out.x, d_u)
+    d_y = _buffer(out.y, d_u)
     # a block of b after the other
-    d_x, d_y = _in_blocks(_backward_block, (angle, d_u, d_v), cut=(None, 0, 0), join=(0, 0))
+    d_x, d_y = _in_blocks(
+        _backward_block,
+        (angle, d_u, d_v),
+        cut=(None, 0, 0),
+        join=(0, 0),
+        out=(d_x, d_y),
+    )
 
-    return Gradients(x=d_x.reshape(*shape_b, n_n, n_i), y=d_y.reshape(*shape_b, n_n, n_i))
+    return Gradients(
+        x=_into(out.x, d_x.reshape(*shape_b, n_n, n_i)),
+        y=_into(out.y, d_y.reshape(*shape_b, n_n, n_i)),
+    )
 
 
-def _backward_block(angle, d_u, d_v):
+def _backward_block(angle, d_u, d_v, buffers, d_x, d_y):
     """Compute d_x, d_y of a block of b."""
+    (buffer_1,) = _buffers(buffers, 1, d_u)
+
     # d_x[b, n, i] = cos(angle[n, i]) * d_u[b, n, i] + sin(angle[n, i]) * d_v[b, n, i]
-    d_x = d_u * np.cos(angle)
-    sin_angle_d_v = d_v * np.sin(angle)
+    d_x = np.multiply(d_u, np.cos(angle), out=d_x)
+    sin_angle_d_v = np.multiply(d_v, np.sin(angle), out=buffer_1)
     d_x += sin_angle_d_v
     # d_y[b, n, i] = -sin(angle[n, i]) * d_u[b, n, i] + cos(angle[n, i]) * d_v[b, n, i]
-    d_y = np.multiply(d_u, -np.sin(angle), out=sin_angle_d_v)
-    cos_angle_d_v = d_v * np.cos(angle)
+    d_y = np.multiply(d_u, -np.sin(angle), out=d_y)
+    cos_angle_d_v = np.multiply(d_v, np.cos(angle), out=sin_angle_d_v)
     d_y += cos_angle_d_v
 
     return d_x, d_y
@@ -135,31 +157,57 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out

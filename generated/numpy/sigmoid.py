@@ -30,11 +30,12 @@ class Gradients(NamedTuple):
     y: np.ndarray  # d_y[i...]
 
 
-def forward(y):
+def forward(y, *, out=None):
     """Compute z[i...], and what `backward` needs.
 
     Args:
         y[i...]: input.
+        out: the array to write z into; it may share no memory with the arguments.
     """
     (y,) = _arrays(y=y)
 
@@ -42,11 +43,15 @@ def forward(y):
     z = _sigmoid(y, out=np.empty_like(y))
 
     saved = Saved(z)
-    return z, saved
+    return _into(out, z), saved
 
 
-def backward(saved, d_z):
-    """Compute the gradients of the inputs from d_z[i...], the gradient of what `forward` returned."""
+def backward(saved, d_z, out=None):
+    """Compute the gradients of the inputs from d_z[i...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     (z,) = saved
     (d_z,) = _arrays(z.dtype, d_z=d_z)
     _check_shape("d_z[i...]", d_z, z.shape)
@@ -56,7 +61,7 @@ def backward(saved, d_z):
     d_y *= z
     d_y *= d_z
 
-    return Gradients(y=d_y)
+    return Gradients(y=_into(out.y, d_y))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -74,6 +79,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sigmoid(array, out=None):

@@ -31,12 +31,13 @@ class Gradients(NamedTuple):
     x: np.ndarray  # d_x[i...]
 
 
-def forward(x, *, beta=1):
+def forward(x, *, beta=1, out=None):
     """Compute y[i...], and what `backward` needs.
 
     Args:
         x[i...]: input.
         beta: a constant.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     (x,) = _arrays(x=x)
 
@@ -46,11 +47,15 @@ def forward(x, *, beta=1):
     y *= 1 / beta
 
     saved = Saved(x, beta)
-    return y, saved
+    return _into(out, y), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[i...], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None) if out is None else out
     x, beta = saved
     (d_y,) = _arrays(x.dtype, d_y=d_y)
     _check_shape("d_y[i...]", d_y, x.shape)
@@ -60,7 +65,7 @@ def backward(saved, d_y):
     d_x = _sigmoid(beta_x, out=beta_x)
     d_x *= d_y
 
-    return Gradients(x=d_x)
+    return Gradients(x=_into(out.x, d_x))
 
 
 def _arrays(dtype=None, /, **arrays):
@@ -78,6 +83,17 @@ def _check_shape(what, array, shape):
     """Raise unless an array has the shape that follows from the others."""
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _sigmoid(array, out=None):

@@ -74,7 +74,7 @@ class Gradients(NamedTuple):
     w_down: np.ndarray  # d_w_down[d, f]
 
 
-def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e-6):
+def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e-6, out=None):
     """Compute y[b, n, d], and what `backward` needs.
 
     Args:
@@ -89,6 +89,7 @@ def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e-6):
         w_up[f, d]: parameter.
         w_down[d, f]: parameter.
         eps: a constant.
+        out: the array to write y into; it may share no memory with the arguments.
     """
     x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down = _arrays(
         x=x,
@@ -197,11 +198,15 @@ def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e-6):
         p,
         m_ms,
     )
-    return y, saved
+    return _into(out, y), saved
 
 
-def backward(saved, d_y):
-    """Compute the gradients of the inputs from d_y[b, n, d], the gradient of what `forward` returned."""
+def backward(saved, d_y, out=None):
+    """Compute the gradients of the inputs from d_y[b, n, d], the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None, None, None, None, None, None, None, None) if out is None else out
     x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms = saved
     n_b, n_n, n_d = x.shape
     n_h = wq.shape[0]
@@ -253,7 +258,7 @@ def backward(saved, d_y):
     # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
     d_p = d_o @ v.swapaxes(-1, -2)
     # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-    sum_p_d_p = _dot(p, d_p, 3).swapaxes(-1, -2)
+    sum_p_d_p = np.einsum("bhnk,bhnk->bnh", p, d_p, dtype=np.float64)
     # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
     d_o_s = _centre(d_p, sum_p_d_p.transpose(0, 2, 1)[:, :, :, None])
     d_o_s *= p
@@ -316,16 +321,16 @@ def backward(saved, d_y):
     d_w_down = np.einsum("bnf,bnd->df", s, d_y, optimize=True)
 
     return Gradients(
-        x=d_x,
-        g1=d_g1.astype(dtype),
-        wq=d_wq,
-        wk=d_wk,
-        wv=d_wv,
-        wo=d_wo,
-        g2=d_g2.astype(dtype),
-        w_gate=d_w_gate,
-        w_up=d_w_up,
-        w_down=d_w_down,
+        x=_into(out.x, d_x),
+        g1=_into(out.g1, d_g1.astype(dtype)),
+        wq=_into(out.wq, d_wq),
+        wk=_into(out.wk, d_wk),
+        wv=_into(out.wv, d_wv),
+        wo=_into(out.wo, d_wo),
+        g2=_into(out.g2, d_g2.astype(dtype)),
+        w_gate=_into(out.w_gate, d_w_gate),
+        w_up=_into(out.w_up, d_w_up),
+        w_down=_into(out.w_down, d_w_down),
     )
 
 
@@ -354,12 +359,27 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
+
+
 def _dot(left, right, axes):
     """The sum of left * right over axes in double precision, but for rows, which BLAS adds up in their own type."""
     axes = tuple(range(left.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

@@ -95,10 +95,12 @@ def forward(a, p, n, *, margin=1, eps=1e-6):
     return L.astype(dtype), saved
 
 
-def _forward_block(a, p, n, eps):
+def _forward_block(a, p, n, eps, buffers):
     """Compute sum_a_minus_p_squared, sum_a_minus_n_squared of a block of b."""
+    (buffer_1,) = _buffers(buffers, 1, a)
+
     # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    a_minus_p = a - p
+    a_minus_p = np.subtract(a, p, out=buffer_1)
     a_minus_p += eps
     sum_a_minus_p_squared = _dot(a_minus_p, a_minus_p, 1)
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
@@ -109,8 +111,12 @@ def _forward_block(a, p, n, eps):
     return sum_a_minus_p_squared, sum_a_minus_n_squared
 
 
-def backward(saved, d_L=1.0):
-    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned."""
+def backward(saved, d_L=1.0, out=None):
+    """Compute the gradients of the inputs from d_L, the gradient of what `forward` returned.
+
+    They are written into the arrays of `out`, where it has some; these may share no memory with what is read.
+    """
+    out = Gradients(None, None, None) if out is None else out
     a, p, n, margin, eps, near, far = saved
     *shape_b, n_d = a.shape
     n_b = math.prod(shape_b)
@@ -130,48 +136,59 @@ def backward(saved, d_L=1.0):
     d_near = d_h
     # d_far[b] = -d_h[b]
     d_far = -d_h
+    d_a = _buffer(out.a, a)
+    d_p = _buffer(out.p, a)
+    d_n = _buffer(out.n, a)
     # a block of b after the other
     d_a, d_p, d_n = _in_blocks(
         _backward_block,
         (a, p, n, eps, d_near, d_far),
         cut=(0, 0, 0, None, 0, 0),
         join=(0, 0, 0),
+        out=(d_a, d_p, d_n),
     )
 
     return Gradients(
-        a=d_a.reshape(*shape_b, n_d),
-        p=d_p.reshape(*shape_b, n_d),
-        n=d_n.reshape(*shape_b, n_d),
+        a=_into(out.a, d_a.reshape(*shape_b, n_d)),
+        p=_into(out.p, d_p.reshape(*shape_b, n_d)),
+        n=_into(out.n, d_n.reshape(*shape_b, n_d)),
     )
 
 
-def _backward_block(a, p, n, eps, d_near, d_far):
+def _backward_block(a, p, n, eps, d_near, d_far, buffers, d_a, d_p, d_n):
     """Compute d_a, d_p, d_n of a block of b."""
     dtype = a.dtype
+    buffer_1, buffer_2 = _buffers(buffers, 2, a)
 
     # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
-    a_minus_p = a - p
+    a_minus_p = np.subtract(a, p, out=buffer_1)
     a_minus_p += eps
     # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
     sum_a_minus_p_squared = _dot(a_minus_p, a_minus_p, 1)
     # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
     root = 1 / np.sqrt(sum_a_minus_p_squared)
     # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
-    a_minus_n = a - n
+    a_minus_n = np.subtract(a, n, out=buffer_2)
     a_minus_n += eps
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
     sum_a_minus_n_squared = _dot(a_minus_n, a_minus_n, 1)
     # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
     root_2 = 1 / np.sqrt(sum_a_minus_n_squared)
+    # d_far_a_minus_n[b, d] = d_far[b] * a_minus_n[b, d]
+    d_far_a_minus_n = np.multiply(a_minus_n, d_far.astype(dtype)[:, None], out=a_minus_n)
+    # d_near_a_minus_p[b, d] = d_near[b] * a_minus_p[b, d]
+    d_near_a_minus_p = np.multiply(a_minus_p, d_near.astype(dtype)[:, None], out=a_minus_p)
+    # root_d_near_a_minus_p[b, d] = root[b] * d_near_a_minus_p[b, d]
+    root_d_near_a_minus_p = np.multiply(d_near_a_minus_p, root.astype(dtype)[:, None], out=d_near_a_minus_p)
+    # root_2_d_far_a_minus_n[b, d] = root_2[b] * d_far_a_minus_n[b, d]
+    root_2_d_far_a_minus_n = np.multiply(d_far_a_minus_n, root_2.astype(dtype)[:, None], out=d_far_a_minus_n)
     # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
     #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-    d_a = a_minus_p * (root * d_near).astype(dtype)[:, None]
-    root_2_a_minus_n_d_far = a_minus_n * (root_2 * d_far).astype(dtype)[:, None]
-    d_a += root_2_a_minus_n_d_far
+    d_a = np.add(root_d_near_a_minus_p, root_2_d_far_a_minus_n, out=d_a)
     # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-    d_p = np.multiply(a_minus_p, (-root * d_near).astype(dtype)[:, None], out=a_minus_p)
+    d_p = np.negative(root_d_near_a_minus_p, out=d_p)
     # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-    d_n = np.multiply(a_minus_n, (-root_2 * d_far).astype(dtype)[:, None], out=a_minus_n)
+    d_n = np.negative(root_2_d_far_a_minus_n, out=d_n)
 
     return d_a, d_p, d_n
 
@@ -201,34 +218,60 @@ def _check_shape(what, array, shape):
         raise ValueError(f"{what} must have the shape {shape}, not {array.shape}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, out=None):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None); in `out` are arrays that are there already.
     """
-    lengths = [argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None]
+    whole = [None] * len(join) if out is None else list(out)
+    given = [place for place, array in enumerate(whole) if array is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     size = max(argument.size for argument, axis in zip(arguments, cut) if axis is not None)
-    length, step = lengths[0], max(1, lengths[0] * BLOCK // size)
-    if step >= length:
-        return compute(*arguments)
-    whole = None
+    step, buffers = max(1, length * BLOCK // size), []
+    spread = max(abs(argument.strides[axis]) for argument, axis in zip(arguments, cut) if axis is not None)
+    if step >= length or step * spread < 64:  # a block with a part of each cache line would read all of them
+        return compute(*arguments, buffers, *(whole[place] for place in given))
     for start in range(0, length, step):
-        block = [
-            argument if axis is None else argument[(slice(None),) * axis + (slice(start, start + step),)]
-            for argument, axis in zip(arguments, cut)
-        ]
-        parts = compute(*block)
-        if whole is None:
-            whole = [
-                0.0 if axis is None else np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
-                for part, axis in zip(parts, join)
-            ]
+        block = slice(start, start + step)
+        cuts = [(slice(None),) * axis + (block,) if axis is not None else None for axis in (*cut, *join)]
+        views = [argument if at is None else argument[at] for argument, at in zip(arguments, cuts)]
+        places = [whole[place][cuts[len(cut) + place]] for place in given]
+        parts = compute(*views, buffers, *places)
         for place, (part, axis) in enumerate(zip(parts, join)):
             if axis is None:
-                whole[place] += part
-            else:
-                whole[place][(slice(None),) * axis + (slice(start, start + step),)] = part
+                whole[place] = part if start == 0 else whole[place] + part
+            elif place not in given:
+                if start == 0:
+                    whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
+                whole[place][cuts[len(cut) + place]] = part
     return whole
+
+
+def _buffers(buffers, count, like):
+    """As many arrays like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [np.empty_like(like) for _ in range(count)]
+    return buffers
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
+
+
+def _into(out, result):
+    """The result, in `out` where that is given."""
+    if out is None:
+        return result
+    if out.shape != result.shape or out.dtype != result.dtype:
+        raise ValueError(f"an array of out has {out.shape} of {out.dtype}, not {result.shape} of {result.dtype}.")
+    if not np.may_share_memory(out, result):  # it was computed elsewhere
+        out[...] = result
+    return out
 
 
 def _dot(left, right, axes):
@@ -237,6 +280,10 @@ def _dot(left, right, axes):
     if axes[-1] == left.ndim - 1 and 32 <= left.shape[-1] == right.shape[-1] <= 16384:
         rows = np.matmul(left[..., None, :], right[..., None])[..., 0, 0]
         return rows.sum(axis=axes[:-1], dtype=np.float64)
+    if math.prod(left.shape[axis] for axis in axes) <= 128:
+        every = list(range(left.ndim))
+        rest = [axis for axis in every if axis not in axes]
+        return np.einsum(left, every, np.broadcast_to(right, left.shape), every, rest).astype(np.float64)
     return _sum(left * right, axes)
 
 

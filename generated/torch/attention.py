@@ -53,7 +53,7 @@ class Attention(torch.autograd.Function):
     @staticmethod
     def forward(q, k, v):
         result = q.dtype
-        dtype, wide = _dtypes(q, k, v)
+        dtype, _ = _dtypes(q, k, v)
         *shape_b, n_n, n_d = q.shape
         n_b = math.prod(shape_b)
         n_m = k.shape[-2]
@@ -69,9 +69,9 @@ class Attention(torch.autograd.Function):
         # exp_s[b, n, m] = exp(s[b, n, m] - max_s[b, n])
         exp_s = torch.exp(s - max_s[:, :, None])
         # sum_exp_s[b, n] = sum[m](exp(s[b, n, m] - max_s[b, n]))
-        sum_exp_s = exp_s.sum(2, dtype=wide)
+        sum_exp_s = exp_s.sum(2)
         # p[b, n, m] = exp(s[b, n, m]) / sum[m](exp(s[b, n, m]))
-        p = exp_s * (1 / sum_exp_s).to(dtype)[:, :, None]
+        p = exp_s * (1 / sum_exp_s)[:, :, None]
         # y[b, n, e] = sum[m](p[b, n, m] * v[b, m, e])
         y = p @ v
 
@@ -126,7 +126,7 @@ def _gradients(d_y, q, k, v, p, dtype, wide, needs):
         # d_p[b, n, m] = sum[e](v[b, m, e] * d_y[b, n, e])
         d_p = d_y @ v.mT
         # sum_p_d_p[b, n] = sum[m](p[b, n, m] * d_p[b, n, m])
-        sum_p_d_p = (p * d_p).sum(2, dtype=wide)
+        sum_p_d_p = (p * d_p).sum(2).to(wide)
         # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[m](p[b, n, m] * d_p[b, n, m]))
         d_s = p * _centre(d_p, sum_p_d_p[:, :, None])
     if need_q:
@@ -160,7 +160,7 @@ def _gradients_from_p(d_p, q, k, v, p, dtype, wide, needs):
     d_p = d_p.to(dtype).reshape(n_b, n_n, n_m)
 
     # sum_p_d_p[b, n] = sum[m](p[b, n, m] * d_p[b, n, m])
-    sum_p_d_p = (p * d_p).sum(2, dtype=wide)
+    sum_p_d_p = (p * d_p).sum(2).to(wide)
     # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[m](p[b, n, m] * d_p[b, n, m]))
     d_s = p * _centre(d_p, sum_p_d_p[:, :, None])
     if need_q:

@@ -43,7 +43,7 @@ class AvgPool(torch.autograd.Function):
     @staticmethod
     def forward(x, window, stride):
         result = x.dtype
-        dtype, wide = _dtypes(x)
+        dtype, _ = _dtypes(x)
         n_b, n_c, n_h, n_w = x.shape
         n_k = window
         n_l = window
@@ -56,7 +56,7 @@ class AvgPool(torch.autograd.Function):
         at_h = stride * torch.arange(n_i, device=x.device)[:, None] + torch.arange(n_k, device=x.device)
         x_at = _entries(_entries(x, 3, at_w), 2, at_h)
         # y[b, c, i, j] = mean[k, l](x[b, c, stride*i + k, stride*j + l])
-        y = x_at.mean((3, 5), dtype=wide)
+        y = x_at.mean((3, 5))
 
         return y.to(result)
 

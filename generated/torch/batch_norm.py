@@ -19,6 +19,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def batch_norm(x, w, beta, *, eps=1e-5):
     """Compute y[s, c, k...]; differentiable, to any order.
@@ -53,18 +56,17 @@ class BatchNorm(torch.autograd.Function):
         dtype, wide = _dtypes(x, w, beta)
         n_s, n_c, *shape_k = x.shape
         n_k = math.prod(shape_k)
-        x = x.to(dtype).reshape(n_s, n_c, n_k)
+        x = x.reshape(n_s, n_c, n_k)
         w = w.to(dtype)
         beta = beta.to(dtype)
 
-        # mu[c] = mean[s, k](x[s, c, k])
-        mu = x.mean((0, 2), dtype=wide)
-        # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-        x_minus_mu = _centre(x, mu[:, None])
-        # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
-        var = torch.square(x_minus_mu).mean((0, 2), dtype=wide)
-        # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-        y = x_minus_mu * (w / torch.sqrt(var + eps)).to(dtype)[:, None] + beta[:, None]
+        # a block of c after the other
+        mu, var, y = _in_blocks(
+            _forward_block,
+            (x, w, beta, eps, dtype, wide),
+            cut=(1, 0, 0, None, None, None),
+            join=(0, 0, 1),
+        )
 
         return y.reshape(n_s, n_c, *shape_k).to(result), mu, var
 
@@ -82,10 +84,10 @@ class BatchNorm(torch.autograd.Function):
         x, w, mu, var = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_w = d_beta = None
         if d_y is not None:
-            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs)
+            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, needs)
         if d_mu is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
         if d_var is not None and ctx.needs_input_grad[0]:
@@ -93,28 +95,66 @@ class BatchNorm(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
 
 
-def _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs):
+def _forward_block(x, w, beta, eps, dtype, wide):
+    """Compute mu, var, y of a block of c."""
+    x = x.to(dtype)
+
+    # mu[c] = mean[s, k](x[s, c, k])
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    mu, x_minus_mu = _centred(x, (0, 2), wide)
+    # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
+    var = torch.square(x_minus_mu).mean((0, 2))
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = x_minus_mu * (w / torch.sqrt(var + eps))[:, None] + beta[:, None]
+
+    return (mu, var, y)
+
+
+def _gradients(d_y, x, w, eps, mu, var, dtype, needs):
     """The gradients of the inputs from d_y[s, c, k...]."""
     need_x, need_w, need_beta = needs
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_s, n_c, n_k)
+    x = x.reshape(n_s, n_c, n_k)
     w = w.to(dtype)
-    d_y = d_y.to(dtype).reshape(n_s, n_c, n_k)
+    d_y = d_y.reshape(n_s, n_c, n_k)
 
-    if need_x or need_w:
-        # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
-        rsqrt_var = 1 / torch.sqrt(var + eps)
-        # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-        x_minus_mu = _centre(x, mu[:, None])
-        # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
-        sum_x_minus_mu_d_y = (x_minus_mu * d_y).sum((0, 2), dtype=wide)
+    # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
+    rsqrt_var = 1 / torch.sqrt(var + eps)
+    # a block of c after the other
+    sum_x_minus_mu_d_y, d_beta, d_x = _in_blocks(
+        _gradients_block,
+        (x, w, mu, d_y, rsqrt_var, dtype, needs),
+        cut=(1, 0, 0, 1, 0, None, None),
+        join=(0, 0, 1),
+    )
     if need_w:
         # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
         d_w = rsqrt_var * sum_x_minus_mu_d_y
+
+    return (
+        d_x.reshape(n_s, n_c, *shape_k) if need_x else None,
+        d_w if need_w else None,
+        d_beta if need_beta else None,
+    )
+
+
+def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
+    """Compute sum_x_minus_mu_d_y, d_beta, d_x of a block of c."""
+    need_x, need_w, need_beta = needs
+    n_s = x.shape[0]
+    n_k = x.shape[2]
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    if need_x or need_w:
+        # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+        x_minus_mu = _centre(x, mu[:, None])
+        # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
+        sum_x_minus_mu_d_y = (x_minus_mu * d_y).sum((0, 2))
     if need_x or need_beta:
         # d_beta[c] = sum[s, k](d_y[s, c, k])
-        d_beta = d_y.sum((0, 2), dtype=wide)
+        d_beta = d_y.sum((0, 2))
     if need_x:
         # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
         d_mu = -w * rsqrt_var * d_beta
@@ -123,15 +163,15 @@ def _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs):
         # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
         #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
         d_x = (
-            d_y * (w * rsqrt_var).to(dtype)[:, None]
-            + (d_mu / (n_s * n_k)).to(dtype)[:, None]
-            + x_minus_mu * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
+            d_y * (w * rsqrt_var)[:, None]
+            + (d_mu / (n_s * n_k))[:, None]
+            + x_minus_mu * (2 * d_var / (n_s * n_k))[:, None]
         )
 
     return (
-        d_x.reshape(n_s, n_c, *shape_k) if need_x else None,
-        d_w if need_w else None,
-        d_beta if need_beta else None,
+        sum_x_minus_mu_d_y if need_x or need_w else None,
+        d_beta if need_x or need_beta else None,
+        d_x if need_x else None,
     )
 
 
@@ -154,7 +194,7 @@ def _gradients_from_var(d_var, x, mu, dtype):
     x = x.to(dtype).reshape(n_s, n_c, n_k)
 
     # d_x[s, c, k] = 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
-    d_x = _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
+    d_x = _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k))[:, None]
 
     return d_x.reshape(n_s, n_c, *shape_k)
 
@@ -179,6 +219,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):
@@ -213,3 +297,14 @@ def _centre(tensor, mean):
         return tensor - mean
     high = mean.to(tensor.dtype)
     return (tensor - high) - (mean - high).to(tensor.dtype)
+
+
+def _centred(tensor, axes, wide):
+    """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
+    if wide == tensor.dtype or torch.compiler.is_compiling():
+        mean = tensor.mean(axes, keepdim=True, dtype=wide)
+        return mean.squeeze(axes), _centre(tensor, mean)
+    near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32
+    rest = tensor - near
+    far = rest.mean(axes, keepdim=True)
+    return (near.to(wide) + far).squeeze(axes), rest - far

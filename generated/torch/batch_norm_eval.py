@@ -17,6 +17,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def batch_norm_eval(x, w, beta, mu, var, *, eps=1e-5):
     """Compute y[s, c, k...]; differentiable, to any order.
@@ -50,14 +53,19 @@ class BatchNormEval(torch.autograd.Function):
         dtype, _ = _dtypes(x, w, beta, mu, var)
         n_s, n_c, *shape_k = x.shape
         n_k = math.prod(shape_k)
-        x = x.to(dtype).reshape(n_s, n_c, n_k)
+        x = x.reshape(n_s, n_c, n_k)
         w = w.to(dtype)
         beta = beta.to(dtype)
         mu = mu.to(dtype)
         var = var.to(dtype)
 
-        # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-        y = (x - mu[:, None]) * (w / torch.sqrt(var + eps))[:, None] + beta[:, None]
+        # a block of s after the other
+        (y,) = _in_blocks(
+            _forward_block,
+            (x, w, beta, mu, var, eps, dtype),
+            cut=(0, None, None, None, None, None, None),
+            join=(0,),
+        )
 
         return y.reshape(n_s, n_c, *shape_k).to(result)
 
@@ -74,43 +82,74 @@ class BatchNormEval(torch.autograd.Function):
         x, w, mu, var = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_w = d_beta = None
         if d_y is not None:
-            d_x, d_w, d_beta = _gradients(d_y, x, w, mu, var, eps, dtype, wide, needs)
+            d_x, d_w, d_beta = _gradients(d_y, x, w, mu, var, eps, dtype, needs)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None, None, None
 
 
-def _gradients(d_y, x, w, mu, var, eps, dtype, wide, needs):
+def _forward_block(x, w, beta, mu, var, eps, dtype):
+    """Compute y of a block of s."""
+    x = x.to(dtype)
+
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = (x - mu[:, None]) * (w / torch.sqrt(var + eps))[:, None] + beta[:, None]
+
+    return (y,)
+
+
+def _gradients(d_y, x, w, mu, var, eps, dtype, needs):
     """The gradients of the inputs from d_y[s, c, k...]."""
     need_x, need_w, need_beta = needs
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_s, n_c, n_k)
+    x = x.reshape(n_s, n_c, n_k)
     w = w.to(dtype)
     mu = mu.to(dtype)
     var = var.to(dtype)
-    d_y = d_y.to(dtype).reshape(n_s, n_c, n_k)
+    d_y = d_y.reshape(n_s, n_c, n_k)
 
-    if need_x or need_w:
-        # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
-        rsqrt_var = 1 / torch.sqrt(var + eps)
+    # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
+    rsqrt_var = 1 / torch.sqrt(var + eps)
+    # a block of s after the other
+    sum_x_minus_mu_d_y, d_beta, d_x = _in_blocks(
+        _gradients_block,
+        (x, w, mu, d_y, rsqrt_var, dtype, needs),
+        cut=(0, None, None, 0, None, None, None),
+        join=(None, None, 0),
+    )
     if need_w:
-        # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
-        sum_x_minus_mu_d_y = ((x - mu[:, None]) * d_y).sum((0, 2), dtype=wide)
         # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
         d_w = rsqrt_var * sum_x_minus_mu_d_y
-    if need_beta:
-        # d_beta[c] = sum[s, k](d_y[s, c, k])
-        d_beta = d_y.sum((0, 2), dtype=wide)
-    if need_x:
-        # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps)
-        d_x = d_y * (w * rsqrt_var)[:, None]
 
     return (
         d_x.reshape(n_s, n_c, *shape_k) if need_x else None,
         d_w if need_w else None,
         d_beta if need_beta else None,
+    )
+
+
+def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
+    """Compute sum_x_minus_mu_d_y, d_beta, d_x of a block of s."""
+    need_x, need_w, need_beta = needs
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    if need_w:
+        # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]), of this block
+        sum_x_minus_mu_d_y = ((x - mu[:, None]) * d_y).sum((0, 2))
+    if need_beta:
+        # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
+        d_beta = d_y.sum((0, 2))
+    if need_x:
+        # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps)
+        d_x = d_y * (w * rsqrt_var)[:, None]
+
+    return (
+        sum_x_minus_mu_d_y if need_w else None,
+        d_beta if need_beta else None,
+        d_x if need_x else None,
     )
 
 
@@ -134,6 +173,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

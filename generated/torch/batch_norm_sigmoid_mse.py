@@ -21,6 +21,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def batch_norm_sigmoid_mse(x, w, beta, t, *, eps=1e-5):
     """Compute L; differentiable, to any order.
@@ -57,23 +60,20 @@ class BatchNormSigmoidMse(torch.autograd.Function):
         dtype, wide = _dtypes(x, w, beta, t)
         n_s, n_c, *shape_k = x.shape
         n_k = math.prod(shape_k)
-        x = x.to(dtype).reshape(n_s, n_c, n_k)
+        x = x.reshape(n_s, n_c, n_k)
         w = w.to(dtype)
         beta = beta.to(dtype)
-        t = t.to(dtype).reshape(n_s, n_c, n_k)
+        t = t.reshape(n_s, n_c, n_k)
 
-        # mu[c] = mean[s, k](x[s, c, k])
-        mu = x.mean((0, 2), dtype=wide)
-        # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-        x_minus_mu = _centre(x, mu[:, None])
-        # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
-        var = torch.square(x_minus_mu).mean((0, 2), dtype=wide)
-        # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-        y = x_minus_mu * (w / torch.sqrt(var + eps)).to(dtype)[:, None] + beta[:, None]
-        # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
-        z = torch.sigmoid(y)
+        # a block of c after the other
+        mu, var, L = _in_blocks(
+            _forward_block,
+            (x, w, beta, t, eps, dtype, wide),
+            cut=(1, 0, 0, 1, None, None, None),
+            join=(0, 0, None),
+        )
         # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
-        L = torch.square(z - t).mean(dtype=wide)
+        L = L / (n_s * n_c * n_k)
 
         return L.to(result), mu, var
 
@@ -102,38 +102,81 @@ class BatchNormSigmoidMse(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None, None
 
 
+def _forward_block(x, w, beta, t, eps, dtype, wide):
+    """Compute mu, var, L of a block of c."""
+    x = x.to(dtype)
+    t = t.to(dtype)
+
+    # mu[c] = mean[s, k](x[s, c, k])
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    mu, x_minus_mu = _centred(x, (0, 2), wide)
+    # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
+    var = torch.square(x_minus_mu).mean((0, 2))
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = x_minus_mu * (w / torch.sqrt(var + eps))[:, None] + beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = torch.sigmoid(y)
+    # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2), of this block
+    L = torch.square(z - t).sum()
+
+    return (mu, var, L)
+
+
 def _gradients(d_L, x, w, beta, t, eps, mu, var, dtype, wide, needs):
     """The gradients of the inputs from d_L."""
     need_x, need_w, need_beta = needs
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_s, n_c, n_k)
+    x = x.reshape(n_s, n_c, n_k)
     w = w.to(dtype)
     beta = beta.to(dtype)
-    t = t.to(dtype).reshape(n_s, n_c, n_k)
+    t = t.reshape(n_s, n_c, n_k)
     d_L = d_L.to(wide)
 
     # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
     rsqrt_var = 1 / torch.sqrt(var + eps)
+    # a block of c after the other
+    sum_x_minus_mu_d_y, d_beta, d_x = _in_blocks(
+        _gradients_block,
+        (x, w, beta, t, mu, d_L, rsqrt_var, n_c, dtype, needs),
+        cut=(1, 0, 0, 1, 0, None, 0, None, None, None),
+        join=(0, 0, 1),
+    )
+    if need_w:
+        # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
+        d_w = rsqrt_var * sum_x_minus_mu_d_y
+
+    return (
+        d_x.reshape(n_s, n_c, *shape_k) if need_x else None,
+        d_w if need_w else None,
+        d_beta if need_beta else None,
+    )
+
+
+def _gradients_block(x, w, beta, t, mu, d_L, rsqrt_var, all_c, dtype, needs):
+    """Compute sum_x_minus_mu_d_y, d_beta, d_x of a block of c; all_c is the whole length."""
+    need_x, need_w, need_beta = needs
+    n_s = x.shape[0]
+    n_k = x.shape[2]
+    x = x.to(dtype)
+    t = t.to(dtype)
+
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
     x_minus_mu = _centre(x, mu[:, None])
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-    y = x_minus_mu * (w * rsqrt_var).to(dtype)[:, None] + beta[:, None]
+    y = x_minus_mu * (w * rsqrt_var)[:, None] + beta[:, None]
     # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
     z = torch.sigmoid(y)
     # d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c])
-    d_z = (z - t) * (2 * d_L / (n_s * n_k * n_c)).to(dtype)
+    d_z = (z - t) * (2 * d_L / (n_s * n_k * all_c)).to(dtype)
     # d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k]
     d_y = z * (1 - z) * d_z
     if need_x or need_w:
         # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
-        sum_x_minus_mu_d_y = (x_minus_mu * d_y).sum((0, 2), dtype=wide)
-    if need_w:
-        # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
-        d_w = rsqrt_var * sum_x_minus_mu_d_y
+        sum_x_minus_mu_d_y = (x_minus_mu * d_y).sum((0, 2))
     if need_x or need_beta:
         # d_beta[c] = sum[s, k](d_y[s, c, k])
-        d_beta = d_y.sum((0, 2), dtype=wide)
+        d_beta = d_y.sum((0, 2))
     if need_x:
         # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
         d_mu = -w * rsqrt_var * d_beta
@@ -142,15 +185,15 @@ def _gradients(d_L, x, w, beta, t, eps, mu, var, dtype, wide, needs):
         # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
         #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
         d_x = (
-            d_y * (w * rsqrt_var).to(dtype)[:, None]
-            + (d_mu / (n_s * n_k)).to(dtype)[:, None]
-            + x_minus_mu * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
+            d_y * (w * rsqrt_var)[:, None]
+            + (d_mu / (n_s * n_k))[:, None]
+            + x_minus_mu * (2 * d_var / (n_s * n_k))[:, None]
         )
 
     return (
-        d_x.reshape(n_s, n_c, *shape_k) if need_x else None,
-        d_w if need_w else None,
-        d_beta if need_beta else None,
+        sum_x_minus_mu_d_y if need_x or need_w else None,
+        d_beta if need_x or need_beta else None,
+        d_x if need_x else None,
     )
 
 
@@ -173,7 +216,7 @@ def _gradients_from_var(d_var, x, mu, dtype):
     x = x.to(dtype).reshape(n_s, n_c, n_k)
 
     # d_x[s, c, k] = 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
-    d_x = _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
+    d_x = _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k))[:, None]
 
     return d_x.reshape(n_s, n_c, *shape_k)
 
@@ -198,6 +241,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):
@@ -232,3 +319,14 @@ def _centre(tensor, mean):
         return tensor - mean
     high = mean.to(tensor.dtype)
     return (tensor - high) - (mean - high).to(tensor.dtype)
+
+
+def _centred(tensor, axes, wide):
+    """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
+    if wide == tensor.dtype or torch.compiler.is_compiling():
+        mean = tensor.mean(axes, keepdim=True, dtype=wide)
+        return mean.squeeze(axes), _centre(tensor, mean)
+    near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32
+    rest = tensor - near
+    far = rest.mean(axes, keepdim=True)
+    return (near.to(wide) + far).squeeze(axes), rest - far

@@ -39,7 +39,7 @@ class Bce(torch.autograd.Function):
     @staticmethod
     def forward(p, t):
         result = p.dtype
-        dtype, wide = _dtypes(p, t)
+        dtype, _ = _dtypes(p, t)
         p = p.to(dtype)
         t = t.to(dtype)
 
@@ -75,7 +75,7 @@ class Bce(torch.autograd.Function):
                     ) / 2,
                 ),
             )
-        ).mean(dtype=wide)
+        ).mean()
 
         return L.to(result)
 

@@ -37,12 +37,12 @@ class BceWithLogits(torch.autograd.Function):
     @staticmethod
     def forward(x, t):
         result = x.dtype
-        dtype, wide = _dtypes(x, t)
+        dtype, _ = _dtypes(x, t)
         x = x.to(dtype)
         t = t.to(dtype)
 
         # L = mean[i](softplus(x[i]) - t[i] * x[i])
-        L = (torch.nn.functional.softplus(x) - t * x).mean(dtype=wide)
+        L = (torch.nn.functional.softplus(x) - t * x).mean()
 
         return L.to(result)
 

@@ -51,7 +51,7 @@ class CausalAttention(torch.autograd.Function):
     @staticmethod
     def forward(q, k, v):
         result = q.dtype
-        dtype, wide = _dtypes(q, k, v)
+        dtype, _ = _dtypes(q, k, v)
         *shape_b, n_n, n_d = q.shape
         n_b = math.prod(shape_b)
         n_e = v.shape[-1]
@@ -72,9 +72,9 @@ class CausalAttention(torch.autograd.Function):
         # exp_s_masked[b, m, n] = exp(where(m <= n, s[b, n, m], log(0)) - max_s_masked[b, n])
         exp_s_masked = torch.exp(s_masked - max_s_masked[:, None, :])
         # sum_exp_s_masked[b, n] = sum[m](exp(where(m <= n, s[b, n, m], log(0)) - max_s_masked[b, n]))
-        sum_exp_s_masked = exp_s_masked.sum(1, dtype=wide)
+        sum_exp_s_masked = exp_s_masked.sum(1)
         # p[b, n, m] = where(m <= n, exp(s[b, n, m]), 0) / sum[m](where(m <= n, exp(s[b, n, m]), 0))
-        p = exp_s_masked.permute(0, 2, 1) * (1 / sum_exp_s_masked).to(dtype)[:, :, None]
+        p = exp_s_masked.permute(0, 2, 1) * (1 / sum_exp_s_masked)[:, :, None]
         # y[b, n, e] = sum[m](p[b, n, m] * v[b, m, e])
         y = p @ v
 
@@ -128,7 +128,7 @@ def _gradients(d_y, q, k, v, p, dtype, wide, needs):
         # d_p[b, n, m] = sum[e](v[b, m, e] * d_y[b, n, e])
         d_p = d_y @ v.mT
         # sum_p_d_p[b, n] = sum[i](p[b, n, i] * d_p[b, n, i])
-        sum_p_d_p = (p * d_p).sum(2, dtype=wide)
+        sum_p_d_p = (p * d_p).sum(2).to(wide)
         # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[i](p[b, n, i] * d_p[b, n, i]))
         d_s = p * _centre(d_p, sum_p_d_p[:, :, None])
     if need_q:
@@ -161,7 +161,7 @@ def _gradients_from_p(d_p, q, k, v, p, dtype, wide, needs):
     d_p = d_p.to(dtype).reshape(n_b, n_n, n_n)
 
     # sum_p_d_p[b, n] = sum[i](p[b, n, i] * d_p[b, n, i])
-    sum_p_d_p = (p * d_p).sum(2, dtype=wide)
+    sum_p_d_p = (p * d_p).sum(2).to(wide)
     # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[i](p[b, n, i] * d_p[b, n, i]))
     d_s = p * _centre(d_p, sum_p_d_p[:, :, None])
     if need_q:

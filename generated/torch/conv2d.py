@@ -90,14 +90,14 @@ class Conv2d(torch.autograd.Function):
         stride = ctx.stride
         padding = ctx.padding
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_weight = d_bias = None
         if d_y is not None:
-            d_x, d_weight, d_bias = _gradients(d_y, x, weight, stride, padding, dtype, wide, needs)
+            d_x, d_weight, d_bias = _gradients(d_y, x, weight, stride, padding, dtype, needs)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_weight, ctx.dtypes[1]), _cast(d_bias, ctx.dtypes[2]), None, None
 
 
-def _gradients(d_y, x, weight, stride, padding, dtype, wide, needs):
+def _gradients(d_y, x, weight, stride, padding, dtype, needs):
     """The gradients of the inputs from d_y[b, o, i, j]."""
     need_x, need_weight, need_bias = needs
     n_b, n_c, n_h, n_w = x.shape
@@ -112,7 +112,7 @@ def _gradients(d_y, x, weight, stride, padding, dtype, wide, needs):
 
     if need_bias:
         # d_bias[o] = sum[b, i, j](d_y[b, o, i, j])
-        d_bias = d_y.sum((0, 2, 3), dtype=wide)
+        d_bias = d_y.sum((0, 2, 3))
     if need_x:
         # d_x_at[b, c, i, k, j, l] = sum[o](d_y[b, o, i, j] * weight[o, c, k, l])
         d_x_at = torch.einsum("boij,ockl->bcikjl", d_y, weight)

@@ -16,6 +16,9 @@ Generated from the layer cosine_embedding and the template torch/kernel.py.jinja
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def cosine_embedding(x, y, t, *, margin=0, eps=1e-12):
     """Compute L; differentiable, to any order.
@@ -48,22 +51,21 @@ class CosineEmbedding(torch.autograd.Function):
     @staticmethod
     def forward(x, y, t, margin, eps):
         result = x.dtype
-        dtype, wide = _dtypes(x, y, t)
+        dtype, _ = _dtypes(x, y, t)
         n_b, n_d = x.shape
-        x = x.to(dtype)
-        y = y.to(dtype)
         t = t.to(dtype)
 
-        # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-        sum_x_y = (x * y).sum(1, dtype=wide)
-        # sum_x_squared[b] = sum[d](x[b, d]**2)
-        sum_x_squared = torch.square(x).sum(1, dtype=wide)
-        # sum_y_squared[b] = sum[d](y[b, d]**2)
-        sum_y_squared = torch.square(y).sum(1, dtype=wide)
+        # a block of b after the other
+        sum_x_y, sum_x_squared, sum_y_squared = _in_blocks(
+            _forward_block,
+            (x, y, dtype),
+            cut=(0, 0, None),
+            join=(0, 0, 0),
+        )
         # c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
         c = sum_x_y / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
         # L = mean[b](where(0 < t[b], 1 - c[b], where(margin <= c[b], c[b] - margin, 0)))
-        L = torch.where(0 < t, 1 - c, torch.where(margin <= c, c - margin, 0)).mean(dtype=wide)
+        L = torch.where(0 < t, 1 - c, torch.where(margin <= c, c - margin, 0)).mean()
 
         return L.to(result), c
 
@@ -88,40 +90,62 @@ class CosineEmbedding(torch.autograd.Function):
         if d_L is not None:
             d_x, d_y = _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs)
         if d_c is not None:
-            parts = _gradients_from_c(
-                d_c,
-                x,
-                y,
-                eps,
-                dtype,
-                wide,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
-            )
+            parts = _gradients_from_c(d_c, x, y, eps, dtype, (ctx.needs_input_grad[0], ctx.needs_input_grad[1]))
             d_x = _plus(d_x, parts[0])
             d_y = _plus(d_y, parts[1])
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None, None, None
+
+
+def _forward_block(x, y, dtype):
+    """Compute sum_x_y, sum_x_squared, sum_y_squared of a block of b."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = (x * y).sum(1)
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = torch.square(x).sum(1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = torch.square(y).sum(1)
+
+    return (sum_x_y, sum_x_squared, sum_y_squared)
 
 
 def _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs):
     """The gradients of the inputs from d_L."""
     need_x, need_y = needs
     n_b, n_d = x.shape
-    x = x.to(dtype)
-    y = y.to(dtype)
     t = t.to(dtype)
     d_L = d_L.to(wide)
 
-    # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = torch.square(x).sum(1, dtype=wide)
-    # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = torch.square(y).sum(1, dtype=wide)
-    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
-    root = 1 / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
-    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = (x * y).sum(1, dtype=wide)
     # d_c[b] = d_L * mean[i](where(0 < t[i], -where(i == b, 1, 0), where(margin <= c[i], where(i ==
     #     b, 1, 0), 0)))
     d_c = d_L * (-(0 < t).to(dtype) + (1 - (0 < t).to(dtype)) * (margin <= c).to(dtype)) / n_b
+    # a block of b after the other
+    d_x, d_y = _in_blocks(
+        _gradients_block,
+        (x, y, eps, d_c, dtype, needs),
+        cut=(0, 0, None, 0, None, None),
+        join=(0, 0),
+    )
+
+    return (d_x if need_x else None, d_y if need_y else None)
+
+
+def _gradients_block(x, y, eps, d_c, dtype, needs):
+    """Compute d_x, d_y of a block of b."""
+    need_x, need_y = needs
+    x = x.to(dtype)
+    y = y.to(dtype)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = torch.square(x).sum(1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = torch.square(y).sum(1)
+    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    root = 1 / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = (x * y).sum(1)
     if need_x:
         # d_x[b, d] = (y[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - x[b, d]
         #     * (sum[i](y[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
@@ -129,8 +153,8 @@ def _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs):
         #     i]**2) + eps))
         d_x = (
             (
-                y * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
-                - x * (root * (sum_y_squared + eps) * sum_x_y).to(dtype)[:, None]
+                y * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None]
+                - x * (root * (sum_y_squared + eps) * sum_x_y)[:, None]
             )
             * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
         )
@@ -141,8 +165,8 @@ def _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs):
         #     i]**2) + eps))
         d_y = (
             (
-                x * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
-                - y * (root * (sum_x_squared + eps) * sum_x_y).to(dtype)[:, None]
+                x * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None]
+                - y * (root * (sum_x_squared + eps) * sum_x_y)[:, None]
             )
             * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
         )
@@ -150,7 +174,7 @@ def _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs):
     return (d_x if need_x else None, d_y if need_y else None)
 
 
-def _gradients_from_c(d_c, x, y, eps, dtype, wide, needs):
+def _gradients_from_c(d_c, x, y, eps, dtype, needs):
     """The gradients of the inputs from d_c, which only derivatives of the backward pass bring in."""
     need_x, need_y = needs
     n_b, n_d = x.shape
@@ -158,13 +182,13 @@ def _gradients_from_c(d_c, x, y, eps, dtype, wide, needs):
     y = y.to(dtype)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    sum_x_squared = torch.square(x).sum(1)
     # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = torch.square(y).sum(1, dtype=wide)
+    sum_y_squared = torch.square(y).sum(1)
     # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
     root = 1 / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
     # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = (x * y).sum(1, dtype=wide)
+    sum_x_y = (x * y).sum(1)
     if need_x:
         # d_x[b, d] = (y[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - x[b, d]
         #     * (sum[i](y[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
@@ -172,10 +196,10 @@ def _gradients_from_c(d_c, x, y, eps, dtype, wide, needs):
         #     i]**2) + eps))
         d_x = (
             (
-                y * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
-                - x * (root * (sum_y_squared + eps) * sum_x_y).to(dtype)[:, None]
+                y * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None]
+                - x * (root * (sum_y_squared + eps) * sum_x_y)[:, None]
             )
-            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None]
         )
     if need_y:
         # d_y[b, d] = (x[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - y[b, d]
@@ -184,10 +208,10 @@ def _gradients_from_c(d_c, x, y, eps, dtype, wide, needs):
         #     i]**2) + eps))
         d_y = (
             (
-                x * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
-                - y * (root * (sum_x_squared + eps) * sum_x_y).to(dtype)[:, None]
+                x * (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None]
+                - y * (root * (sum_x_squared + eps) * sum_x_y)[:, None]
             )
-            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+            * (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None]
         )
 
     return (d_x if need_x else None, d_y if need_y else None)
@@ -213,6 +237,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

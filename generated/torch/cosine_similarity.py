@@ -21,6 +21,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def cosine_similarity(x, y, *, eps=1e-8):
     """Compute c[b...]; differentiable, to any order.
@@ -50,14 +53,19 @@ class CosineSimilarity(torch.autograd.Function):
     @staticmethod
     def forward(x, y, eps):
         result = x.dtype
-        dtype, wide = _dtypes(x, y)
+        dtype, _ = _dtypes(x, y)
         *shape_b, n_d = x.shape
         n_b = math.prod(shape_b)
-        x = x.to(dtype).reshape(n_b, n_d)
-        y = y.to(dtype).reshape(n_b, n_d)
+        x = x.reshape(n_b, n_d)
+        y = y.reshape(n_b, n_d)
 
-        # sum_x_squared[b] = sum[d](x[b, d]**2)
-        sum_x_squared = torch.square(x).sum(1, dtype=wide)
+        # a block of b after the other
+        sum_x_squared, sum_y_squared, sum_x_y = _in_blocks(
+            _forward_block,
+            (x, y, dtype),
+            cut=(0, 0, None),
+            join=(0, 0, 0),
+        )
         # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
         #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
         r = torch.sqrt(torch.where(
@@ -65,8 +73,6 @@ class CosineSimilarity(torch.autograd.Function):
             sum_x_squared,
             torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
         ))
-        # sum_y_squared[b] = sum[d](y[b, d]**2)
-        sum_y_squared = torch.square(y).sum(1, dtype=wide)
         # s[b] = sqrt(where(eps**2 < sum[d](y[b, d]**2), sum[d](y[b, d]**2), where(sum[d](y[b, d]**2) <
         #     eps**2, eps**2, (sum[d](y[b, d]**2) + eps**2) / 2)))
         s = torch.sqrt(torch.where(
@@ -74,8 +80,6 @@ class CosineSimilarity(torch.autograd.Function):
             sum_y_squared,
             torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
         ))
-        # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-        sum_x_y = (x * y).sum(1, dtype=wide)
         # c[b] = sum[d](x[b, d] * y[b, d]) / (r[b] * s[b])
         c = sum_x_y / (r * s)
 
@@ -100,10 +104,25 @@ class CosineSimilarity(torch.autograd.Function):
         if d_c is not None:
             d_x, d_y = _gradients(d_c, x, y, eps, r, s, dtype, wide, needs)
         if d_r is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype, wide))
+            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype))
         if d_s is not None and ctx.needs_input_grad[1]:
-            d_y = _plus(d_y, _gradients_from_s(d_s, y, eps, dtype, wide))
+            d_y = _plus(d_y, _gradients_from_s(d_s, y, eps, dtype))
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None
+
+
+def _forward_block(x, y, dtype):
+    """Compute sum_x_squared, sum_y_squared, sum_x_y of a block of b."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = torch.square(x).sum(1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    sum_y_squared = torch.square(y).sum(1)
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    sum_x_y = (x * y).sum(1)
+
+    return (sum_x_squared, sum_y_squared, sum_x_y)
 
 
 def _gradients(d_c, x, y, eps, r, s, dtype, wide, needs):
@@ -111,15 +130,35 @@ def _gradients(d_c, x, y, eps, r, s, dtype, wide, needs):
     need_x, need_y = needs
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
-    x = x.to(dtype).reshape(n_b, n_d)
-    y = y.to(dtype).reshape(n_b, n_d)
+    x = x.reshape(n_b, n_d)
+    y = y.reshape(n_b, n_d)
     d_c = d_c.to(wide).reshape(n_b)
+
+    # a block of b after the other
+    d_x, d_y = _in_blocks(
+        _gradients_block,
+        (x, y, eps, r, s, d_c, dtype, needs),
+        cut=(0, 0, None, 0, 0, 0, None, None),
+        join=(0, 0),
+    )
+
+    return (
+        d_x.reshape(*shape_b, n_d) if need_x else None,
+        d_y.reshape(*shape_b, n_d) if need_y else None,
+    )
+
+
+def _gradients_block(x, y, eps, r, s, d_c, dtype, needs):
+    """Compute d_x, d_y of a block of b."""
+    need_x, need_y = needs
+    x = x.to(dtype)
+    y = y.to(dtype)
 
     if need_x:
         # sum_x_squared[b] = sum[d](x[b, d]**2)
-        sum_x_squared = torch.square(x).sum(1, dtype=wide)
+        sum_x_squared = torch.square(x).sum(1)
     # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
-    sum_x_y = (x * y).sum(1, dtype=wide)
+    sum_x_y = (x * y).sum(1)
     if need_x:
         # d_r[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (s[b] * r[b]**2)
         d_r = -d_c * sum_x_y / (s * r**2)
@@ -142,7 +181,7 @@ def _gradients(d_c, x, y, eps, r, s, dtype, wide, needs):
         )
     if need_y:
         # sum_y_squared[b] = sum[d](y[b, d]**2)
-        sum_y_squared = torch.square(y).sum(1, dtype=wide)
+        sum_y_squared = torch.square(y).sum(1)
         # d_s[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (r[b] * s[b]**2)
         d_s = -d_c * sum_x_y / (r * s**2)
         # d_y[b, d] = x[b, d] * d_c[b] / (r[b] * s[b])
@@ -163,20 +202,17 @@ def _gradients(d_c, x, y, eps, r, s, dtype, wide, needs):
             )))).to(dtype)[:, None]
         )
 
-    return (
-        d_x.reshape(*shape_b, n_d) if need_x else None,
-        d_y.reshape(*shape_b, n_d) if need_y else None,
-    )
+    return (d_x if need_x else None, d_y if need_y else None)
 
 
-def _gradients_from_r(d_r, x, eps, dtype, wide):
+def _gradients_from_r(d_r, x, eps, dtype):
     """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.to(dtype).reshape(n_b, n_d)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    sum_x_squared = torch.square(x).sum(1)
     # d_x[b, d] = where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2,
     #     0, x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
     #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
@@ -186,20 +222,20 @@ def _gradients_from_r(d_r, x, eps, dtype, wide):
             eps**2 < sum_x_squared,
             sum_x_squared,
             torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
-        )))).to(dtype)[:, None]
+        ))))[:, None]
     )
 
     return d_x.reshape(*shape_b, n_d)
 
 
-def _gradients_from_s(d_s, y, eps, dtype, wide):
+def _gradients_from_s(d_s, y, eps, dtype):
     """The gradients of the inputs from d_s, which only derivatives of the backward pass bring in."""
     *shape_b, n_d = y.shape
     n_b = math.prod(shape_b)
     y = y.to(dtype).reshape(n_b, n_d)
 
     # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = torch.square(y).sum(1, dtype=wide)
+    sum_y_squared = torch.square(y).sum(1)
     # d_y[b, d] = where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2,
     #     0, y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
     #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
@@ -209,7 +245,7 @@ def _gradients_from_s(d_s, y, eps, dtype, wide):
             eps**2 < sum_y_squared,
             sum_y_squared,
             torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
-        )))).to(dtype)[:, None]
+        ))))[:, None]
     )
 
     return d_y.reshape(*shape_b, n_d)
@@ -235,6 +271,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -18,6 +18,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def cross_entropy(x, q):
     """Compute L; differentiable, to any order.
@@ -49,17 +52,13 @@ class CrossEntropy(torch.autograd.Function):
         dtype, wide = _dtypes(x, q)
         n_b, n_v, *shape_k = x.shape
         n_k = math.prod(shape_k)
-        x = x.to(dtype).reshape(n_b, n_v, n_k)
-        q = q.to(dtype).reshape(n_b, n_v, n_k)
+        x = x.reshape(n_b, n_v, n_k)
+        q = q.reshape(n_b, n_v, n_k)
 
-        # max_x[b, k] = max[v](x[b, v, k])
-        max_x = x.amax(1)
-        # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-        sum_exp_x = torch.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
-        # z[b, k] = log(sum[v](exp(x[b, v, k])))
-        z = max_x + torch.log(sum_exp_x)
+        # a block of b after the other
+        z, L = _in_blocks(_forward_block, (x, q, dtype, wide), cut=(0, 0, None, None), join=(0, None))
         # L = -sum[b, k, v](q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k])
-        L = -(q * _centre(x, z[:, None, :])).sum(dtype=wide) / (n_b * n_k)
+        L = -L / (n_b * n_k)
 
         return L.to(result), z
 
@@ -83,25 +82,59 @@ class CrossEntropy(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), None
 
 
+def _forward_block(x, q, dtype, wide):
+    """Compute z, L of a block of b."""
+    x = x.to(dtype)
+    q = q.to(dtype)
+
+    # max_x[b, k] = max[v](x[b, v, k])
+    max_x = x.amax(1)
+    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
+    sum_exp_x = torch.exp(x - max_x[:, None, :]).sum(1).to(wide)
+    # z[b, k] = log(sum[v](exp(x[b, v, k])))
+    z = max_x + torch.log(sum_exp_x)
+    # L = -sum[b, k, v](q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k]), of this block
+    L = (q * _centre(x, z[:, None, :])).sum()
+
+    return (z, L)
+
+
 def _gradients(d_L, x, q, z, dtype, wide):
     """The gradients of the inputs from d_L."""
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_b, n_v, n_k)
-    q = q.to(dtype).reshape(n_b, n_v, n_k)
+    x = x.reshape(n_b, n_v, n_k)
+    q = q.reshape(n_b, n_v, n_k)
     d_L = d_L.to(wide)
+
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _gradients_block,
+        (x, q, z, d_L, n_b, dtype, wide),
+        cut=(0, 0, 0, None, None, None, None),
+        join=(0,),
+    )
+
+    return d_x.reshape(n_b, n_v, *shape_k)
+
+
+def _gradients_block(x, q, z, d_L, all_b, dtype, wide):
+    """Compute d_x of a block of b; all_b is the whole length."""
+    n_k = x.shape[2]
+    x = x.to(dtype)
+    q = q.to(dtype)
 
     # sum_q[b, k] = sum[v](q[b, v, k])
     sum_q = q.sum(1, dtype=wide)
     # d_z[b, k] = d_L * sum[v](q[b, v, k]) / (size[b] * size[k])
-    d_z = d_L * sum_q / (n_b * n_k)
+    d_z = d_L * sum_q / (all_b * n_k)
     # d_x[b, v, k] = -q[b, v, k] * d_L / (size[b] * size[k]) + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
     d_x = (
-        -q * (d_L / (n_b * n_k)).to(dtype)
+        -q * (d_L / (all_b * n_k)).to(dtype)
         + torch.exp(_centre(x, z[:, None, :])) * d_z.to(dtype)[:, None, :]
     )
 
-    return d_x.reshape(n_b, n_v, *shape_k)
+    return (d_x,)
 
 
 def _gradients_from_z(d_z, x, z, dtype):
@@ -136,6 +169,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -18,6 +18,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def cross_entropy_labels(x, t):
     """Compute L; differentiable, to any order.
@@ -53,16 +56,14 @@ class CrossEntropyLabels(torch.autograd.Function):
         x = x.to(dtype).reshape(n_b, n_v, n_k)
         t = t.long().reshape(n_b, n_k)
 
-        # max_x[b, k] = max[v](x[b, v, k])
-        max_x = x.amax(1)
-        # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-        sum_exp_x = torch.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
-        # z[b, k] = log(sum[v](exp(x[b, v, k])))
-        z = max_x + torch.log(sum_exp_x)
         # x_at[b, k] = x[b, t[b, k], k]
         x_at = _entries_at(x, torch.arange(n_b, device=x.device)[:, None], t, torch.arange(n_k, device=x.device))
+        # a block of b after the other
+        max_x, sum_exp_x = _in_blocks(_forward_block, (x, wide), cut=(0, None), join=(0, 0))
+        # z[b, k] = log(sum[v](exp(x[b, v, k])))
+        z = max_x + torch.log(sum_exp_x)
         # L = mean[b, k](z[b, k] - x[b, t[b, k], k])
-        L = (z - x_at).mean(dtype=wide)
+        L = (z - x_at).mean()
 
         return L.to(result), z
 
@@ -86,25 +87,53 @@ class CrossEntropyLabels(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), None
 
 
+def _forward_block(x, wide):
+    """Compute max_x, sum_exp_x of a block of b."""
+
+    # max_x[b, k] = max[v](x[b, v, k])
+    max_x = x.amax(1)
+    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
+    sum_exp_x = torch.exp(x - max_x[:, None, :]).sum(1).to(wide)
+
+    return (max_x, sum_exp_x)
+
+
 def _gradients(d_L, x, t, z, dtype, wide):
     """The gradients of the inputs from d_L."""
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_b, n_v, n_k)
+    x = x.reshape(n_b, n_v, n_k)
     t = t.long().reshape(n_b, n_k)
     d_L = d_L.to(wide)
 
     # d_z[b, k] = d_L / (size[b] * size[k])
     d_z = (d_L / (n_b * n_k)).expand((n_b, n_k))
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _gradients_block,
+        (x, t, z, d_L, d_z, n_b, dtype),
+        cut=(0, 0, 0, None, 0, None, None),
+        join=(0,),
+    )
+
+    return d_x.reshape(n_b, n_v, *shape_k)
+
+
+def _gradients_block(x, t, z, d_L, d_z, all_b, dtype):
+    """Compute d_x of a block of b; all_b is the whole length."""
+    n_v = x.shape[1]
+    n_k = x.shape[2]
+    x = x.to(dtype)
+
     # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
     #     + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
     d_x = (
         -(torch.arange(n_v, device=x.device)[:, None] == t[:, None, :]).to(dtype)
-        * (d_L / (n_b * n_k)).to(dtype)
+        * (d_L / (all_b * n_k)).to(dtype)
         + torch.exp(_centre(x, z[:, None, :])) * d_z.to(dtype)[:, None, :]
     )
 
-    return d_x.reshape(n_b, n_v, *shape_k)
+    return (d_x,)
 
 
 def _gradients_from_z(d_z, x, z, dtype):
@@ -161,6 +190,50 @@ def _entries_at(tensor, *places, outside=False):
         return tensor[tuple(torch.where(place < 0, length, place) for place, length in zip(places, tensor.shape))]
     inside = _inside(tensor.shape, places)
     return torch.where(inside, tensor[tuple(torch.where(inside, place, 0) for place in places)], 0)
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -21,6 +21,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def cross_entropy_labels_weighted(x, t, w, *, smoothing=0.1):
     """Compute L; differentiable, to any order.
@@ -56,30 +59,27 @@ class CrossEntropyLabelsWeighted(torch.autograd.Function):
         dtype, wide = _dtypes(x, t, w)
         n_b, n_v, *shape_k = x.shape
         n_k = math.prod(shape_k)
-        x = x.to(dtype).reshape(n_b, n_v, n_k)
+        x = x.reshape(n_b, n_v, n_k)
         t = t.long().reshape(n_b, n_k)
         w = w.to(dtype)
 
-        # max_x[b, k] = max[v](x[b, v, k])
-        max_x = x.amax(1)
-        # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
-        sum_exp_x = torch.exp(x - max_x[:, None, :]).sum(1, dtype=wide)
-        # z[b, k] = log(sum[v](exp(x[b, v, k])))
-        z = max_x + torch.log(sum_exp_x)
         # w_at[b, k] = w[t[b, k]]
         w_at = _entries(w, 0, t)
-        # y[b, v, k] = x[b, v, k] - z[b, k]
-        y = _centre(x, z[:, None, :])
+        # sum_w_at = sum[b, k](w[t[b, k]])
+        sum_w_at = w_at.sum()
+        # a block of b after the other
+        z, y, s = _in_blocks(
+            _forward_block,
+            (x, w, dtype, wide),
+            cut=(0, None, None, None),
+            join=(0, 0, 0),
+        )
         # y_at[b, k] = y[b, t[b, k], k]
         y_at = _entries_at(y, torch.arange(n_b, device=x.device)[:, None], t, torch.arange(n_k, device=x.device))
         # n[b, k] = -w[t[b, k]] * y[b, t[b, k], k]
         n = -w_at * y_at
-        # s[b, k] = -mean[v](w[v] * y[b, v, k])
-        s = -(y * w[:, None]).mean(1, dtype=wide)
         # total = sum[b, k]((1 - smoothing) * n[b, k] + smoothing * s[b, k])
-        total = (n * (1 - smoothing) + s * smoothing).sum(dtype=wide)
-        # sum_w_at = sum[b, k](w[t[b, k]])
-        sum_w_at = w_at.sum(dtype=wide)
+        total = (n * (1 - smoothing) + s * smoothing).sum()
         # L = sum[b, k]((1 - smoothing) * n[b, k] + smoothing * s[b, k]) / sum[b, k](w[t[b, k]])
         L = total / sum_w_at
 
@@ -107,11 +107,29 @@ class CrossEntropyLabelsWeighted(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), None, None, None
 
 
+def _forward_block(x, w, dtype, wide):
+    """Compute z, y, s of a block of b."""
+    x = x.to(dtype)
+
+    # max_x[b, k] = max[v](x[b, v, k])
+    max_x = x.amax(1)
+    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
+    sum_exp_x = torch.exp(x - max_x[:, None, :]).sum(1).to(wide)
+    # z[b, k] = log(sum[v](exp(x[b, v, k])))
+    z = max_x + torch.log(sum_exp_x)
+    # y[b, v, k] = x[b, v, k] - z[b, k]
+    y = _centre(x, z[:, None, :])
+    # s[b, k] = -mean[v](w[v] * y[b, v, k])
+    s = -(y * w[:, None]).mean(1)
+
+    return (z, y, s)
+
+
 def _gradients(d_L, x, t, w, smoothing, z, dtype, wide):
     """The gradients of the inputs from d_L."""
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_b, n_v, n_k)
+    x = x.reshape(n_b, n_v, n_k)
     t = t.long().reshape(n_b, n_k)
     w = w.to(dtype)
     d_L = d_L.to(wide)
@@ -119,11 +137,29 @@ def _gradients(d_L, x, t, w, smoothing, z, dtype, wide):
     # w_at[b, k] = w[t[b, k]]
     w_at = _entries(w, 0, t)
     # sum_w_at = sum[b, k](w[t[b, k]])
-    sum_w_at = w_at.sum(dtype=wide)
+    sum_w_at = w_at.sum()
     # d_n[b, k] = (1 - smoothing) * d_L / sum[b_k, k_k](w[t[b_k, k_k]])
     d_n = ((1 - smoothing) * d_L / sum_w_at).expand((n_b, n_k))
     # d_s[b, k] = smoothing * d_L / sum[b_k, k_k](w[t[b_k, k_k]])
     d_s = (smoothing * d_L / sum_w_at).expand((n_b, n_k))
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _gradients_block,
+        (x, t, w, z, d_n, d_s, dtype),
+        cut=(0, 0, None, 0, 0, 0, None),
+        join=(0,),
+    )
+
+    return d_x.reshape(n_b, n_v, *shape_k)
+
+
+def _gradients_block(x, t, w, z, d_n, d_s, dtype):
+    """Compute d_x of a block of b."""
+    n_v = x.shape[1]
+    n_b = x.shape[0]
+    n_k = x.shape[2]
+    x = x.to(dtype)
+
     # d_y[b, v, k] = -w[v] * where(v == t[b, k], 1, 0) * d_n[b, k] - w[v] * d_s[b, k] / size[v]
     d_y = (
         -(torch.arange(
@@ -133,11 +169,11 @@ def _gradients(d_L, x, t, w, smoothing, z, dtype, wide):
         - (w / n_v)[:, None] * d_s.to(dtype)[:, None, :]
     ).expand((n_b, n_v, n_k))
     # d_z[b, k] = -sum[v](d_y[b, v, k])
-    d_z = -d_y.sum(1, dtype=wide)
+    d_z = -d_y.sum(1)
     # d_x[b, v, k] = d_y[b, v, k] + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
-    d_x = d_y + torch.exp(_centre(x, z[:, None, :])) * d_z.to(dtype)[:, None, :]
+    d_x = d_y + torch.exp(_centre(x, z[:, None, :])) * d_z[:, None, :]
 
-    return d_x.reshape(n_b, n_v, *shape_k)
+    return (d_x,)
 
 
 def _gradients_from_z(d_z, x, z, dtype):
@@ -206,6 +242,50 @@ def _entries_at(tensor, *places, outside=False):
         return tensor[tuple(torch.where(place < 0, length, place) for place, length in zip(places, tensor.shape))]
     inside = _inside(tensor.shape, places)
     return torch.where(inside, tensor[tuple(torch.where(inside, place, 0) for place in places)], 0)
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

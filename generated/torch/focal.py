@@ -41,7 +41,7 @@ class Focal(torch.autograd.Function):
     @staticmethod
     def forward(x, t, alpha, gamma):
         result = x.dtype
-        dtype, wide = _dtypes(x, t)
+        dtype, _ = _dtypes(x, t)
         x = x.to(dtype)
         t = t.to(dtype)
 
@@ -50,7 +50,7 @@ class Focal(torch.autograd.Function):
         # s[i] = (2 * t[i] - 1) * x[i]
         s = (t * 2 - 1) * x
         # L = mean[i](a[i] * exp(-gamma * softplus(s[i])) * softplus(-s[i]))
-        L = (a * torch.exp(torch.nn.functional.softplus(s) * (-gamma)) * torch.nn.functional.softplus(-s)).mean(dtype=wide)
+        L = (a * torch.exp(torch.nn.functional.softplus(s) * (-gamma)) * torch.nn.functional.softplus(-s)).mean()
 
         return L.to(result)
 

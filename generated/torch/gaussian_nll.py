@@ -41,7 +41,7 @@ class GaussianNll(torch.autograd.Function):
     @staticmethod
     def forward(mu, var, t, eps):
         result = mu.dtype
-        dtype, wide = _dtypes(mu, var, t)
+        dtype, _ = _dtypes(mu, var, t)
         mu = mu.to(dtype)
         var = var.to(dtype)
         t = t.to(dtype)
@@ -49,7 +49,7 @@ class GaussianNll(torch.autograd.Function):
         # v[i] = where(var[i] < eps, eps, var[i])
         v = torch.where(var < eps, eps, var)
         # L = mean[i](log(v[i]) + (mu[i] - t[i])**2 / v[i]) / 2
-        L = (torch.log(v) + torch.square(mu - t) / v).mean(dtype=wide) / 2
+        L = (torch.log(v) + torch.square(mu - t) / v).mean() / 2
 
         return L.to(result)
 

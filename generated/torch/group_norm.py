@@ -19,6 +19,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def group_norm(x, w, beta, *, eps=1e-5):
     """Compute y[s, g, c, k...]; differentiable, to any order.
@@ -53,20 +56,16 @@ class GroupNorm(torch.autograd.Function):
         dtype, wide = _dtypes(x, w, beta)
         n_s, n_g, n_c, *shape_k = x.shape
         n_k = math.prod(shape_k)
-        x = x.to(dtype).reshape(n_s, n_g, n_c, n_k)
+        x = x.reshape(n_s, n_g, n_c, n_k)
         w = w.to(dtype)
         beta = beta.to(dtype)
 
-        # mu[s, g] = mean[c, k](x[s, g, c, k])
-        mu = x.mean((2, 3), dtype=wide)
-        # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-        x_minus_mu = _centre(x, mu[:, :, None, None])
-        # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
-        var = torch.square(x_minus_mu).mean((2, 3), dtype=wide)
-        # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
-        y = (
-            x_minus_mu * w[:, :, None] * (1 / torch.sqrt(var + eps)).to(dtype)[:, :, None, None]
-            + beta[:, :, None]
+        # a block of s after the other
+        mu, var, y = _in_blocks(
+            _forward_block,
+            (x, w, beta, eps, dtype, wide),
+            cut=(0, None, None, None, None, None),
+            join=(0, 0, 0),
         )
 
         return y.reshape(n_s, n_g, n_c, *shape_k).to(result), mu, var
@@ -85,10 +84,10 @@ class GroupNorm(torch.autograd.Function):
         x, w, mu, var = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_w = d_beta = None
         if d_y is not None:
-            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs)
+            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, needs)
         if d_mu is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
         if d_var is not None and ctx.needs_input_grad[0]:
@@ -96,33 +95,76 @@ class GroupNorm(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
 
 
-def _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs):
+def _forward_block(x, w, beta, eps, dtype, wide):
+    """Compute mu, var, y of a block of s."""
+    x = x.to(dtype)
+
+    # mu[s, g] = mean[c, k](x[s, g, c, k])
+    # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
+    mu, x_minus_mu = _centred(x, (2, 3), wide)
+    # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
+    var = torch.square(x_minus_mu).mean((2, 3))
+    # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
+    y = (
+        x_minus_mu * w[:, :, None] * (1 / torch.sqrt(var + eps))[:, :, None, None]
+        + beta[:, :, None]
+    )
+
+    return (mu, var, y)
+
+
+def _gradients(d_y, x, w, eps, mu, var, dtype, needs):
     """The gradients of the inputs from d_y[s, g, c, k...]."""
     need_x, need_w, need_beta = needs
     n_s, n_g, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_s, n_g, n_c, n_k)
+    x = x.reshape(n_s, n_g, n_c, n_k)
     w = w.to(dtype)
-    d_y = d_y.to(dtype).reshape(n_s, n_g, n_c, n_k)
+    d_y = d_y.reshape(n_s, n_g, n_c, n_k)
+
+    # rsqrt_var[s, g] = 1 / sqrt(var[s, g] + eps)
+    rsqrt_var = 1 / torch.sqrt(var + eps)
+    # a block of s after the other
+    d_w, d_beta, d_x = _in_blocks(
+        _gradients_block,
+        (x, w, mu, d_y, rsqrt_var, dtype, needs),
+        cut=(0, None, 0, 0, 0, None, None),
+        join=(None, None, 0),
+    )
+
+    return (
+        d_x.reshape(n_s, n_g, n_c, *shape_k) if need_x else None,
+        d_w if need_w else None,
+        d_beta if need_beta else None,
+    )
+
+
+def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
+    """Compute d_w, d_beta, d_x of a block of s."""
+    need_x, need_w, need_beta = needs
+    n_c = x.shape[2]
+    n_k = x.shape[3]
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
 
     if need_x or need_w:
         # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
         x_minus_mu = _centre(x, mu[:, :, None, None])
-        # rsqrt_var[s, g] = 1 / sqrt(var[s, g] + eps)
-        rsqrt_var = 1 / torch.sqrt(var + eps)
     if need_w:
-        # d_w[g, c] = sum[s, k]((x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k] / sqrt(var[s, g] + eps))
-        d_w = (x_minus_mu * rsqrt_var.to(dtype)[:, :, None, None] * d_y).sum((0, 3), dtype=wide)
+        # d_w[g, c] = sum[s, k]((x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k] / sqrt(var[s, g] + eps)), of this block
+        d_w = (x_minus_mu * rsqrt_var[:, :, None, None] * d_y).sum((0, 3))
     if need_beta:
-        # d_beta[g, c] = sum[s, k](d_y[s, g, c, k])
-        d_beta = d_y.sum((0, 3), dtype=wide)
+        # d_beta[g, c] = sum[s, k](d_y[s, g, c, k]), of this block
+        d_beta = d_y.sum((0, 3))
     if need_x:
+        # w_d_y[s, g, c, k] = w[g, c] * d_y[s, g, c, k]
+        w_d_y = d_y * w[:, :, None]
         # sum_w_d_y[s, g] = sum[c, k](w[g, c] * d_y[s, g, c, k])
-        sum_w_d_y = (d_y * w[:, :, None]).sum((2, 3), dtype=wide)
+        sum_w_d_y = w_d_y.sum((2, 3))
         # d_mu[s, g] = -sum[c, k](w[g, c] * d_y[s, g, c, k]) / sqrt(var[s, g] + eps)
         d_mu = -rsqrt_var * sum_w_d_y
         # sum_w_x_minus_mu_d_y[s, g] = sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k])
-        sum_w_x_minus_mu_d_y = (x_minus_mu * w[:, :, None] * d_y).sum((2, 3), dtype=wide)
+        sum_w_x_minus_mu_d_y = (w_d_y * x_minus_mu).sum((2, 3))
         # d_var[s, g] = -sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k]) / (2 *
         #     (var[s, g] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
@@ -130,16 +172,12 @@ def _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs):
         #     + d_mu[s, g] / (size[c] * size[k])
         #     + 2 * (x[s, g, c, k] - mu[s, g]) * d_var[s, g] / (size[c] * size[k])
         d_x = (
-            d_y * w[:, :, None] * rsqrt_var.to(dtype)[:, :, None, None]
-            + (d_mu / (n_c * n_k)).to(dtype)[:, :, None, None]
-            + x_minus_mu * (2 * d_var / (n_c * n_k)).to(dtype)[:, :, None, None]
+            w_d_y * rsqrt_var[:, :, None, None]
+            + (d_mu / (n_c * n_k))[:, :, None, None]
+            + x_minus_mu * (2 * d_var / (n_c * n_k))[:, :, None, None]
         )
 
-    return (
-        d_x.reshape(n_s, n_g, n_c, *shape_k) if need_x else None,
-        d_w if need_w else None,
-        d_beta if need_beta else None,
-    )
+    return (d_w if need_w else None, d_beta if need_beta else None, d_x if need_x else None)
 
 
 def _gradients_from_mu(d_mu, x, dtype):
@@ -161,7 +199,7 @@ def _gradients_from_var(d_var, x, mu, dtype):
     x = x.to(dtype).reshape(n_s, n_g, n_c, n_k)
 
     # d_x[s, g, c, k] = 2 * (x[s, g, c, k] - mu[s, g]) * d_var[s, g] / (size[c] * size[k])
-    d_x = _centre(x, mu[:, :, None, None]) * (2 * d_var / (n_c * n_k)).to(dtype)[:, :, None, None]
+    d_x = _centre(x, mu[:, :, None, None]) * (2 * d_var / (n_c * n_k))[:, :, None, None]
 
     return d_x.reshape(n_s, n_g, n_c, *shape_k)
 
@@ -186,6 +224,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):
@@ -220,3 +302,14 @@ def _centre(tensor, mean):
         return tensor - mean
     high = mean.to(tensor.dtype)
     return (tensor - high) - (mean - high).to(tensor.dtype)
+
+
+def _centred(tensor, axes, wide):
+    """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
+    if wide == tensor.dtype or torch.compiler.is_compiling():
+        mean = tensor.mean(axes, keepdim=True, dtype=wide)
+        return mean.squeeze(axes), _centre(tensor, mean)
+    near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32
+    rest = tensor - near
+    far = rest.mean(axes, keepdim=True)
+    return (near.to(wide) + far).squeeze(axes), rest - far

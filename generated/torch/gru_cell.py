@@ -152,7 +152,7 @@ class GruCell(torch.autograd.Function):
     def backward(ctx, d_h_new, d_u, d_v, d_m, d_a):
         x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a = ctx.saved_tensors
         needs = ctx.needs_input_grad[:14]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_h = d_w_ir = d_w_iz = d_w_in = d_w_hr = d_w_hz = d_w_hn = d_b_ir = d_b_iz = d_b_in = d_b_hr = d_b_hz = d_b_hn = None
         if d_h_new is not None:
             d_x, d_h, d_w_ir, d_w_iz, d_w_in, d_w_hr, d_w_hz, d_w_hn, d_b_ir, d_b_iz, d_b_in, d_b_hr, d_b_hz, d_b_hn = _gradients(
@@ -170,7 +170,6 @@ class GruCell(torch.autograd.Function):
                 m,
                 a,
                 dtype,
-                wide,
                 needs,
             )
         if d_u is not None:
@@ -181,7 +180,6 @@ class GruCell(torch.autograd.Function):
                 w_ir,
                 w_hr,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -205,7 +203,6 @@ class GruCell(torch.autograd.Function):
                 w_iz,
                 w_hz,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -228,7 +225,6 @@ class GruCell(torch.autograd.Function):
                 h,
                 w_hn,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[1], ctx.needs_input_grad[7], ctx.needs_input_grad[13]),
             )
             d_h = _plus(d_h, parts[0])
@@ -246,7 +242,6 @@ class GruCell(torch.autograd.Function):
                 u,
                 m,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -276,7 +271,7 @@ class GruCell(torch.autograd.Function):
         ), _cast(d_b_hr, ctx.dtypes[11]), _cast(d_b_hz, ctx.dtypes[12]), _cast(d_b_hn, ctx.dtypes[13])
 
 
-def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dtype, wide, needs):
+def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dtype, needs):
     """The gradients of the inputs from d_h_new[b, j]."""
     need_x, need_h, need_w_ir, need_w_iz, need_w_in, need_w_hr, need_w_hz, need_w_hn, need_b_ir, need_b_iz, need_b_in, need_b_hr, need_b_hz, need_b_hn = needs
     n_b, n_i = x.shape
@@ -316,7 +311,7 @@ def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dt
         d_u = r * (1 - r) * d_r
     if need_b_ir or need_b_hr:
         # d_b_ir[j] = sum[b](d_u[b, j])
-        d_b_ir = d_u.sum(0, dtype=wide)
+        d_b_ir = d_u.sum(0)
     if need_x or need_h or need_w_iz or need_w_hz or need_b_iz or need_b_hz:
         # d_z[b, j] = (-n[b, j] + h[b, j]) * d_h_new[b, j]
         d_z = (-n + h) * d_h_new
@@ -324,10 +319,10 @@ def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dt
         d_v = z * one_minus_z * d_z
     if need_b_iz or need_b_hz:
         # d_b_iz[j] = sum[b](d_v[b, j])
-        d_b_iz = d_v.sum(0, dtype=wide)
+        d_b_iz = d_v.sum(0)
     if need_b_in:
         # d_b_in[j] = sum[b](d_a[b, j])
-        d_b_in = d_a.sum(0, dtype=wide)
+        d_b_in = d_a.sum(0)
     if need_b_hr:
         # d_b_hr[j] = sum[b](d_u[b, j])
         d_b_hr = d_b_ir
@@ -339,7 +334,7 @@ def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dt
         d_m = r * d_a
     if need_b_hn:
         # d_b_hn[j] = sum[b](d_m[b, j])
-        d_b_hn = d_m.sum(0, dtype=wide)
+        d_b_hn = d_m.sum(0)
     if need_x:
         # sum_w_ir_d_u[b, i] = sum[j](w_ir[j, i] * d_u[b, j])
         sum_w_ir_d_u = d_u @ w_ir
@@ -397,7 +392,7 @@ def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dt
     )
 
 
-def _gradients_from_u(d_u, x, h, w_ir, w_hr, dtype, wide, needs):
+def _gradients_from_u(d_u, x, h, w_ir, w_hr, dtype, needs):
     """The gradients of the inputs from d_u, which only derivatives of the backward pass bring in."""
     need_x, need_h, need_w_ir, need_w_hr, need_b_ir, need_b_hr = needs
     n_b, n_i = x.shape
@@ -410,7 +405,7 @@ def _gradients_from_u(d_u, x, h, w_ir, w_hr, dtype, wide, needs):
 
     if need_b_ir or need_b_hr:
         # d_b_ir[j] = sum[b](d_u[b, j])
-        d_b_ir = d_u.sum(0, dtype=wide)
+        d_b_ir = d_u.sum(0)
     if need_b_hr:
         # d_b_hr[j] = sum[b](d_u[b, j])
         d_b_hr = d_b_ir
@@ -437,7 +432,7 @@ def _gradients_from_u(d_u, x, h, w_ir, w_hr, dtype, wide, needs):
     )
 
 
-def _gradients_from_v(d_v, x, h, w_iz, w_hz, dtype, wide, needs):
+def _gradients_from_v(d_v, x, h, w_iz, w_hz, dtype, needs):
     """The gradients of the inputs from d_v, which only derivatives of the backward pass bring in."""
     need_x, need_h, need_w_iz, need_w_hz, need_b_iz, need_b_hz = needs
     n_b, n_i = x.shape
@@ -450,7 +445,7 @@ def _gradients_from_v(d_v, x, h, w_iz, w_hz, dtype, wide, needs):
 
     if need_b_iz or need_b_hz:
         # d_b_iz[j] = sum[b](d_v[b, j])
-        d_b_iz = d_v.sum(0, dtype=wide)
+        d_b_iz = d_v.sum(0)
     if need_b_hz:
         # d_b_hz[j] = sum[b](d_v[b, j])
         d_b_hz = d_b_iz
@@ -477,7 +472,7 @@ def _gradients_from_v(d_v, x, h, w_iz, w_hz, dtype, wide, needs):
     )
 
 
-def _gradients_from_m(d_m, x, h, w_hn, dtype, wide, needs):
+def _gradients_from_m(d_m, x, h, w_hn, dtype, needs):
     """The gradients of the inputs from d_m, which only derivatives of the backward pass bring in."""
     need_h, need_w_hn, need_b_hn = needs
     n_b, n_i = x.shape
@@ -489,7 +484,7 @@ def _gradients_from_m(d_m, x, h, w_hn, dtype, wide, needs):
 
     if need_b_hn:
         # d_b_hn[j] = sum[b](d_m[b, j])
-        d_b_hn = d_m.sum(0, dtype=wide)
+        d_b_hn = d_m.sum(0)
     if need_h:
         # d_h[b, j] = sum[k](w_hn[k, j] * d_m[b, k])
         d_h = d_m @ w_hn
@@ -500,7 +495,7 @@ def _gradients_from_m(d_m, x, h, w_hn, dtype, wide, needs):
     return (d_h if need_h else None, d_w_hn if need_w_hn else None, d_b_hn if need_b_hn else None)
 
 
-def _gradients_from_a(d_a, x, h, w_ir, w_in, w_hr, w_hn, u, m, dtype, wide, needs):
+def _gradients_from_a(d_a, x, h, w_ir, w_in, w_hr, w_hn, u, m, dtype, needs):
     """The gradients of the inputs from d_a, which only derivatives of the backward pass bring in."""
     need_x, need_h, need_w_ir, need_w_in, need_w_hr, need_w_hn, need_b_ir, need_b_in, need_b_hr, need_b_hn = needs
     n_b, n_i = x.shape
@@ -525,10 +520,10 @@ def _gradients_from_a(d_a, x, h, w_ir, w_in, w_hr, w_hn, u, m, dtype, wide, need
         d_u = r * (1 - r) * d_r
     if need_b_ir or need_b_hr:
         # d_b_ir[j] = sum[b](d_u[b, j])
-        d_b_ir = d_u.sum(0, dtype=wide)
+        d_b_ir = d_u.sum(0)
     if need_b_in:
         # d_b_in[j] = sum[b](d_a[b, j])
-        d_b_in = d_a.sum(0, dtype=wide)
+        d_b_in = d_a.sum(0)
     if need_b_hr:
         # d_b_hr[j] = sum[b](d_u[b, j])
         d_b_hr = d_b_ir
@@ -537,7 +532,7 @@ def _gradients_from_a(d_a, x, h, w_ir, w_in, w_hr, w_hn, u, m, dtype, wide, need
         d_m = r * d_a
     if need_b_hn:
         # d_b_hn[j] = sum[b](d_m[b, j])
-        d_b_hn = d_m.sum(0, dtype=wide)
+        d_b_hn = d_m.sum(0)
     if need_x:
         # sum_w_in_d_a[b, i] = sum[j](w_in[j, i] * d_a[b, j])
         sum_w_in_d_a = d_a @ w_in

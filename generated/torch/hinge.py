@@ -39,14 +39,14 @@ class Hinge(torch.autograd.Function):
     @staticmethod
     def forward(x, t, margin):
         result = x.dtype
-        dtype, wide = _dtypes(x, t)
+        dtype, _ = _dtypes(x, t)
         x = x.to(dtype)
         t = t.to(dtype)
 
         # h[i] = margin - t[i] * x[i]
         h = margin - t * x
         # L = mean[i](where(0 <= h[i], h[i], 0))
-        L = torch.where(0 <= h, h, 0).mean(dtype=wide)
+        L = torch.where(0 <= h, h, 0).mean()
 
         return L.to(result)
 

@@ -38,12 +38,12 @@ class HingeEmbedding(torch.autograd.Function):
     @staticmethod
     def forward(x, t, margin):
         result = x.dtype
-        dtype, wide = _dtypes(x, t)
+        dtype, _ = _dtypes(x, t)
         x = x.to(dtype)
         t = t.to(dtype)
 
         # L = mean[i](where(0 < t[i], x[i], where(x[i] <= margin, margin - x[i], 0)))
-        L = torch.where(0 < t, x, torch.where(x <= margin, margin - x, 0)).mean(dtype=wide)
+        L = torch.where(0 < t, x, torch.where(x <= margin, margin - x, 0)).mean()
 
         return L.to(result)
 

@@ -39,18 +39,14 @@ class Huber(torch.autograd.Function):
     @staticmethod
     def forward(z, t, delta):
         result = z.dtype
-        dtype, wide = _dtypes(z, t)
+        dtype, _ = _dtypes(z, t)
         z = z.to(dtype)
         t = t.to(dtype)
 
         # e[i] = z[i] - t[i]
         e = z - t
         # L = mean[i](where(abs(e[i]) < delta, e[i]**2 / 2, delta * (abs(e[i]) - delta / 2)))
-        L = torch.where(
-            torch.abs(e) < delta,
-            torch.square(e) / 2,
-            (torch.abs(e) - (delta / 2)) * delta,
-        ).mean(dtype=wide)
+        L = torch.where(torch.abs(e) < delta, torch.square(e) / 2, (torch.abs(e) - (delta / 2)) * delta).mean()
 
         return L.to(result)
 

@@ -17,6 +17,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def kl_div(x, t):
     """Compute L; differentiable, to any order.
@@ -40,14 +43,16 @@ class KlDiv(torch.autograd.Function):
     @staticmethod
     def forward(x, t):
         result = x.dtype
-        dtype, wide = _dtypes(x, t)
+        dtype, _ = _dtypes(x, t)
         n_b, *shape_v = x.shape
         n_v = math.prod(shape_v)
-        x = x.to(dtype).reshape(n_b, n_v)
-        t = t.to(dtype).reshape(n_b, n_v)
+        x = x.reshape(n_b, n_v)
+        t = t.reshape(n_b, n_v)
 
+        # a block of b after the other
+        (L,) = _in_blocks(_forward_block, (x, t, dtype), cut=(0, 0, None), join=(None,))
         # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b]
-        L = (torch.where(0 < t, t * torch.log(torch.where(0 < t, t, 1)), 0) - t * x).sum(dtype=wide) / n_b
+        L = L / n_b
 
         return L.to(result)
 
@@ -68,17 +73,43 @@ class KlDiv(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), None
 
 
+def _forward_block(x, t, dtype):
+    """Compute L of a block of b."""
+    x = x.to(dtype)
+    t = t.to(dtype)
+
+    # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b], of this block
+    L = (torch.where(0 < t, t * torch.log(torch.where(0 < t, t, 1)), 0) - t * x).sum()
+
+    return (L,)
+
+
 def _gradients(d_L, t, dtype, wide):
     """The gradients of the inputs from d_L."""
     n_b, *shape_v = t.shape
     n_v = math.prod(shape_v)
-    t = t.to(dtype).reshape(n_b, n_v)
+    t = t.reshape(n_b, n_v)
     d_L = d_L.to(wide)
 
-    # d_x[b, v] = -t[b, v] * d_L / size[b]
-    d_x = t * (-d_L / n_b).to(dtype)
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _gradients_block,
+        (t, d_L, n_b, dtype),
+        cut=(0, None, None, None),
+        join=(0,),
+    )
 
     return d_x.reshape(n_b, *shape_v)
+
+
+def _gradients_block(t, d_L, all_b, dtype):
+    """Compute d_x of a block of b; all_b is the whole length."""
+    t = t.to(dtype)
+
+    # d_x[b, v] = -t[b, v] * d_L / size[b]
+    d_x = t * (-d_L / all_b).to(dtype)
+
+    return (d_x,)
 
 
 def _check_types(**tensors):
@@ -101,6 +132,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

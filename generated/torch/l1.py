@@ -37,12 +37,12 @@ class L1(torch.autograd.Function):
     @staticmethod
     def forward(z, t):
         result = z.dtype
-        dtype, wide = _dtypes(z, t)
+        dtype, _ = _dtypes(z, t)
         z = z.to(dtype)
         t = t.to(dtype)
 
         # L = mean[i](abs(z[i] - t[i]))
-        L = torch.abs(z - t).mean(dtype=wide)
+        L = torch.abs(z - t).mean()
 
         return L.to(result)
 

@@ -19,6 +19,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def l2_normalize(x, *, eps=1e-12):
     """Compute y[b..., d]; differentiable, to any order.
@@ -46,22 +49,13 @@ class L2Normalize(torch.autograd.Function):
     @staticmethod
     def forward(x, eps):
         result = x.dtype
-        dtype, wide = _dtypes(x)
+        dtype, _ = _dtypes(x)
         *shape_b, n_d = x.shape
         n_b = math.prod(shape_b)
-        x = x.to(dtype).reshape(n_b, n_d)
+        x = x.reshape(n_b, n_d)
 
-        # sum_x_squared[b] = sum[d](x[b, d]**2)
-        sum_x_squared = torch.square(x).sum(1, dtype=wide)
-        # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
-        #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
-        r = torch.sqrt(torch.where(
-            eps**2 < sum_x_squared,
-            sum_x_squared,
-            torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
-        ))
-        # y[b, d] = x[b, d] / r[b]
-        y = x * (1 / r).to(dtype)[:, None]
+        # a block of b after the other
+        r, y = _in_blocks(_forward_block, (x, eps, dtype), cut=(0, None, None), join=(0, 0))
 
         return y.reshape(*shape_b, n_d).to(result), r
 
@@ -78,26 +72,61 @@ class L2Normalize(torch.autograd.Function):
     def backward(ctx, d_y, d_r):
         x, r = ctx.saved_tensors
         eps = ctx.eps
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = None
         if d_y is not None:
-            d_x = _gradients(d_y, x, eps, r, dtype, wide)
+            d_x = _gradients(d_y, x, eps, r, dtype)
         if d_r is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype, wide))
+            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype))
         return _cast(d_x, ctx.dtypes[0]), None
 
 
-def _gradients(d_y, x, eps, r, dtype, wide):
+def _forward_block(x, eps, dtype):
+    """Compute r, y of a block of b."""
+    x = x.to(dtype)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    sum_x_squared = torch.square(x).sum(1)
+    # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
+    #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+    r = torch.sqrt(torch.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    ))
+    # y[b, d] = x[b, d] / r[b]
+    y = x * (1 / r)[:, None]
+
+    return (r, y)
+
+
+def _gradients(d_y, x, eps, r, dtype):
     """The gradients of the inputs from d_y[b..., d]."""
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
-    x = x.to(dtype).reshape(n_b, n_d)
-    d_y = d_y.to(dtype).reshape(n_b, n_d)
+    x = x.reshape(n_b, n_d)
+    d_y = d_y.reshape(n_b, n_d)
+
+    # a block of b after the other
+    (d_x,) = _in_blocks(
+        _gradients_block,
+        (x, eps, r, d_y, dtype),
+        cut=(0, None, 0, 0, None),
+        join=(0,),
+    )
+
+    return d_x.reshape(*shape_b, n_d)
+
+
+def _gradients_block(x, eps, r, d_y, dtype):
+    """Compute d_x of a block of b."""
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    sum_x_squared = torch.square(x).sum(1)
     # sum_x_d_y[b] = sum[d](x[b, d] * d_y[b, d])
-    sum_x_d_y = (x * d_y).sum(1, dtype=wide)
+    sum_x_d_y = (x * d_y).sum(1)
     # d_r[b] = -sum[d](x[b, d] * d_y[b, d]) / r[b]**2
     d_r = -sum_x_d_y / r**2
     # d_x[b, d] = d_y[b, d] / r[b]
@@ -105,7 +134,7 @@ def _gradients(d_y, x, eps, r, dtype, wide):
     #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
     #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
     d_x = (
-        d_y * (1 / r).to(dtype)[:, None]
+        d_y * (1 / r)[:, None]
         + torch.where(
             eps**2 < sum_x_squared[:, None],
             x * 2,
@@ -115,20 +144,20 @@ def _gradients(d_y, x, eps, r, dtype, wide):
             eps**2 < sum_x_squared,
             sum_x_squared,
             torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
-        )))).to(dtype)[:, None]
+        ))))[:, None]
     )
 
-    return d_x.reshape(*shape_b, n_d)
+    return (d_x,)
 
 
-def _gradients_from_r(d_r, x, eps, dtype, wide):
+def _gradients_from_r(d_r, x, eps, dtype):
     """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.to(dtype).reshape(n_b, n_d)
 
     # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = torch.square(x).sum(1, dtype=wide)
+    sum_x_squared = torch.square(x).sum(1)
     # d_x[b, d] = where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2,
     #     0, x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
     #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
@@ -138,7 +167,7 @@ def _gradients_from_r(d_r, x, eps, dtype, wide):
             eps**2 < sum_x_squared,
             sum_x_squared,
             torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
-        )))).to(dtype)[:, None]
+        ))))[:, None]
     )
 
     return d_x.reshape(*shape_b, n_d)
@@ -158,6 +187,50 @@ def _check_dimensions(what, tensor, least, more=False):
         raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
     if tensor.numel() == 0:
         raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -19,6 +19,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def layer_norm(x, w, beta, *, eps=1e-5):
     """Compute y[b..., d]; differentiable, to any order.
@@ -53,18 +56,17 @@ class LayerNorm(torch.autograd.Function):
         dtype, wide = _dtypes(x, w, beta)
         *shape_b, n_d = x.shape
         n_b = math.prod(shape_b)
-        x = x.to(dtype).reshape(n_b, n_d)
+        x = x.reshape(n_b, n_d)
         w = w.to(dtype)
         beta = beta.to(dtype)
 
-        # mu[b] = mean[d](x[b, d])
-        mu = x.mean(1, dtype=wide)
-        # x_minus_mu[b, d] = x[b, d] - mu[b]
-        x_minus_mu = _centre(x, mu[:, None])
-        # var[b] = mean[d]((x[b, d] - mu[b])**2)
-        var = torch.square(x_minus_mu).mean(1, dtype=wide)
-        # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
-        y = x_minus_mu * w * (1 / torch.sqrt(var + eps)).to(dtype)[:, None] + beta
+        # a block of b after the other
+        mu, var, y = _in_blocks(
+            _forward_block,
+            (x, w, beta, eps, dtype, wide),
+            cut=(0, None, None, None, None, None),
+            join=(0, 0, 0),
+        )
 
         return y.reshape(*shape_b, n_d).to(result), mu, var
 
@@ -82,10 +84,10 @@ class LayerNorm(torch.autograd.Function):
         x, w, mu, var = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_w = d_beta = None
         if d_y is not None:
-            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs)
+            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, needs)
         if d_mu is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
         if d_var is not None and ctx.needs_input_grad[0]:
@@ -93,48 +95,83 @@ class LayerNorm(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
 
 
-def _gradients(d_y, x, w, eps, mu, var, dtype, wide, needs):
+def _forward_block(x, w, beta, eps, dtype, wide):
+    """Compute mu, var, y of a block of b."""
+    x = x.to(dtype)
+
+    # mu[b] = mean[d](x[b, d])
+    # x_minus_mu[b, d] = x[b, d] - mu[b]
+    mu, x_minus_mu = _centred(x, (1,), wide)
+    # var[b] = mean[d]((x[b, d] - mu[b])**2)
+    var = torch.square(x_minus_mu).mean(1)
+    # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
+    y = x_minus_mu * w * (1 / torch.sqrt(var + eps))[:, None] + beta
+
+    return (mu, var, y)
+
+
+def _gradients(d_y, x, w, eps, mu, var, dtype, needs):
     """The gradients of the inputs from d_y[b..., d]."""
     need_x, need_w, need_beta = needs
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
-    x = x.to(dtype).reshape(n_b, n_d)
+    x = x.reshape(n_b, n_d)
     w = w.to(dtype)
-    d_y = d_y.to(dtype).reshape(n_b, n_d)
+    d_y = d_y.reshape(n_b, n_d)
 
-    if need_x or need_w:
-        # x_minus_mu[b, d] = x[b, d] - mu[b]
-        x_minus_mu = _centre(x, mu[:, None])
-        # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
-        rsqrt_var = 1 / torch.sqrt(var + eps)
-    if need_w:
-        # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps))
-        d_w = (x_minus_mu * rsqrt_var.to(dtype)[:, None] * d_y).sum(0, dtype=wide)
-    if need_beta:
-        # d_beta[d] = sum[b](d_y[b, d])
-        d_beta = d_y.sum(0, dtype=wide)
-    if need_x:
-        # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
-        sum_w_d_y = (d_y * w).sum(1, dtype=wide)
-        # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
-        d_mu = -rsqrt_var * sum_w_d_y
-        # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
-        sum_w_x_minus_mu_d_y = (x_minus_mu * w * d_y).sum(1, dtype=wide)
-        # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
-        d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
-        # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
-        #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
-        d_x = (
-            d_y * w * rsqrt_var.to(dtype)[:, None]
-            + (d_mu / n_d).to(dtype)[:, None]
-            + x_minus_mu * (2 * d_var / n_d).to(dtype)[:, None]
-        )
+    # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
+    rsqrt_var = 1 / torch.sqrt(var + eps)
+    # a block of b after the other
+    d_w, d_beta, d_x = _in_blocks(
+        _gradients_block,
+        (x, w, mu, d_y, rsqrt_var, dtype, needs),
+        cut=(0, None, 0, 0, 0, None, None),
+        join=(None, None, 0),
+    )
 
     return (
         d_x.reshape(*shape_b, n_d) if need_x else None,
         d_w if need_w else None,
         d_beta if need_beta else None,
     )
+
+
+def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
+    """Compute d_w, d_beta, d_x of a block of b."""
+    need_x, need_w, need_beta = needs
+    n_d = x.shape[1]
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    if need_x or need_w:
+        # x_minus_mu[b, d] = x[b, d] - mu[b]
+        x_minus_mu = _centre(x, mu[:, None])
+    if need_w:
+        # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
+        d_w = (x_minus_mu * rsqrt_var[:, None] * d_y).sum(0)
+    if need_beta:
+        # d_beta[d] = sum[b](d_y[b, d]), of this block
+        d_beta = d_y.sum(0)
+    if need_x:
+        # w_d_y[b, d] = w[d] * d_y[b, d]
+        w_d_y = d_y * w
+        # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
+        sum_w_d_y = w_d_y.sum(1)
+        # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
+        d_mu = -rsqrt_var * sum_w_d_y
+        # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
+        sum_w_x_minus_mu_d_y = (w_d_y * x_minus_mu).sum(1)
+        # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
+        d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
+        # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
+        #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
+        d_x = (
+            w_d_y * rsqrt_var[:, None]
+            + (d_mu / n_d)[:, None]
+            + x_minus_mu * (2 * d_var / n_d)[:, None]
+        )
+
+    return (d_w if need_w else None, d_beta if need_beta else None, d_x if need_x else None)
 
 
 def _gradients_from_mu(d_mu, x, dtype):
@@ -156,7 +193,7 @@ def _gradients_from_var(d_var, x, mu, dtype):
     x = x.to(dtype).reshape(n_b, n_d)
 
     # d_x[b, d] = 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
-    d_x = _centre(x, mu[:, None]) * (2 * d_var / n_d).to(dtype)[:, None]
+    d_x = _centre(x, mu[:, None]) * (2 * d_var / n_d)[:, None]
 
     return d_x.reshape(*shape_b, n_d)
 
@@ -181,6 +218,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):
@@ -215,3 +296,14 @@ def _centre(tensor, mean):
         return tensor - mean
     high = mean.to(tensor.dtype)
     return (tensor - high) - (mean - high).to(tensor.dtype)
+
+
+def _centred(tensor, axes, wide):
+    """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
+    if wide == tensor.dtype or torch.compiler.is_compiling():
+        mean = tensor.mean(axes, keepdim=True, dtype=wide)
+        return mean.squeeze(axes), _centre(tensor, mean)
+    near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32
+    rest = tensor - near
+    far = rest.mean(axes, keepdim=True)
+    return (near.to(wide) + far).squeeze(axes), rest - far

@@ -70,14 +70,14 @@ class Linear(torch.autograd.Function):
     def backward(ctx, d_y):
         x, w = ctx.saved_tensors
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_w = d_bias = None
         if d_y is not None:
-            d_x, d_w, d_bias = _gradients(d_y, x, w, dtype, wide, needs)
+            d_x, d_w, d_bias = _gradients(d_y, x, w, dtype, needs)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_bias, ctx.dtypes[2])
 
 
-def _gradients(d_y, x, w, dtype, wide, needs):
+def _gradients(d_y, x, w, dtype, needs):
     """The gradients of the inputs from d_y[b..., o]."""
     need_x, need_w, need_bias = needs
     *shape_b, n_i = x.shape
@@ -89,7 +89,7 @@ def _gradients(d_y, x, w, dtype, wide, needs):
 
     if need_bias:
         # d_bias[o] = sum[b](d_y[b, o])
-        d_bias = d_y.sum(0, dtype=wide)
+        d_bias = d_y.sum(0)
     if need_x:
         # d_x[b, i] = sum[o](w[o, i] * d_y[b, o])
         d_x = d_y @ w

@@ -50,7 +50,7 @@ class LocalResponseNorm(torch.autograd.Function):
     @staticmethod
     def forward(x, alpha, beta, bias, radius):
         result = x.dtype
-        dtype, wide = _dtypes(x)
+        dtype, _ = _dtypes(x)
         n_b, n_c, *shape_p = x.shape
         n_p = math.prod(shape_p)
         n_k = 2 * radius + 1
@@ -60,7 +60,7 @@ class LocalResponseNorm(torch.autograd.Function):
         at_c = torch.arange(n_c, device=x.device)[:, None] + torch.arange(n_k, device=x.device) - radius
         x_at = _entries(x, 1, at_c, outside=True)
         # sum_x_at_squared[b, c, p] = sum[k](pad(x[b, c + k - radius, p])**2)
-        sum_x_at_squared = torch.square(x_at).sum(2, dtype=wide)
+        sum_x_at_squared = torch.square(x_at).sum(2)
         # s[b, c, p] = bias + alpha * mean[k](pad(x[b, c + k - radius, p])**2)
         s = bias + sum_x_at_squared * (alpha / n_k)
         # y[b, c, p] = x[b, c, p] / pow(s[b, c, p], beta)

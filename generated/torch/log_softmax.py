@@ -18,6 +18,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def log_softmax(x):
     """Compute y[b..., v]; differentiable, to any order.
@@ -47,16 +50,10 @@ class LogSoftmax(torch.autograd.Function):
         dtype, wide = _dtypes(x)
         *shape_b, n_v = x.shape
         n_b = math.prod(shape_b)
-        x = x.to(dtype).reshape(n_b, n_v)
+        x = x.reshape(n_b, n_v)
 
-        # max_x[b] = max[v](x[b, v])
-        max_x = x.amax(1)
-        # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-        sum_exp_x = torch.exp(x - max_x[:, None]).sum(1, dtype=wide)
-        # z[b] = log(sum[v](exp(x[b, v])))
-        z = max_x + torch.log(sum_exp_x)
-        # y[b, v] = x[b, v] - z[b]
-        y = _centre(x, z[:, None])
+        # a block of b after the other
+        z, y = _in_blocks(_forward_block, (x, dtype, wide), cut=(0, None, None), join=(0, 0))
 
         return y.reshape(*shape_b, n_v).to(result), z
 
@@ -71,28 +68,55 @@ class LogSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx, d_y, d_z):
         x, z = ctx.saved_tensors
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = None
         if d_y is not None:
-            d_x = _gradients(d_y, x, z, dtype, wide)
+            d_x = _gradients(d_y, x, z, dtype)
         if d_z is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
         return _cast(d_x, ctx.dtypes[0])
 
 
-def _gradients(d_y, x, z, dtype, wide):
+def _forward_block(x, dtype, wide):
+    """Compute z, y of a block of b."""
+    x = x.to(dtype)
+
+    # max_x[b] = max[v](x[b, v])
+    max_x = x.amax(1)
+    # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
+    sum_exp_x = torch.exp(x - max_x[:, None]).sum(1).to(wide)
+    # z[b] = log(sum[v](exp(x[b, v])))
+    z = max_x + torch.log(sum_exp_x)
+    # y[b, v] = x[b, v] - z[b]
+    y = _centre(x, z[:, None])
+
+    return (z, y)
+
+
+def _gradients(d_y, x, z, dtype):
     """The gradients of the inputs from d_y[b..., v]."""
     *shape_b, n_v = x.shape
     n_b = math.prod(shape_b)
-    x = x.to(dtype).reshape(n_b, n_v)
-    d_y = d_y.to(dtype).reshape(n_b, n_v)
+    x = x.reshape(n_b, n_v)
+    d_y = d_y.reshape(n_b, n_v)
 
-    # d_z[b] = -sum[v](d_y[b, v])
-    d_z = -d_y.sum(1, dtype=wide)
-    # d_x[b, v] = d_y[b, v] + exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
-    d_x = d_y + torch.exp(_centre(x, z[:, None])) * d_z.to(dtype)[:, None]
+    # a block of b after the other
+    (d_x,) = _in_blocks(_gradients_block, (x, z, d_y, dtype), cut=(0, 0, 0, None), join=(0,))
 
     return d_x.reshape(*shape_b, n_v)
+
+
+def _gradients_block(x, z, d_y, dtype):
+    """Compute d_x of a block of b."""
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    # d_z[b] = -sum[v](d_y[b, v])
+    d_z = -d_y.sum(1)
+    # d_x[b, v] = d_y[b, v] + exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
+    d_x = d_y + torch.exp(_centre(x, z[:, None])) * d_z[:, None]
+
+    return (d_x,)
 
 
 def _gradients_from_z(d_z, x, z, dtype):
@@ -121,6 +145,50 @@ def _check_dimensions(what, tensor, least, more=False):
         raise ValueError(f"{what} must have {'at least ' if more else ''}{least} dimensions, not {tensor.ndim}.")
     if tensor.numel() == 0:
         raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -224,7 +224,7 @@ class LstmCell(torch.autograd.Function):
     def backward(ctx, d_h_new, d_c_new, d_ai, d_af, d_ag, d_ao):
         x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao = ctx.saved_tensors
         needs = ctx.needs_input_grad[:19]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_h = d_c = d_w_ii = d_w_if = d_w_ig = d_w_io = d_w_hi = d_w_hf = d_w_hg = d_w_ho = d_b_ii = d_b_if = d_b_ig = d_b_io = d_b_hi = d_b_hf = d_b_hg = d_b_ho = None
         if d_h_new is not None or d_c_new is not None:
             d_x, d_h, d_c, d_w_ii, d_w_if, d_w_ig, d_w_io, d_w_hi, d_w_hf, d_w_hg, d_w_ho, d_b_ii, d_b_if, d_b_ig, d_b_io, d_b_hi, d_b_hf, d_b_hg, d_b_ho = _gradients(
@@ -246,7 +246,6 @@ class LstmCell(torch.autograd.Function):
                 ag,
                 ao,
                 dtype,
-                wide,
                 needs,
             )
         if d_ai is not None:
@@ -257,7 +256,6 @@ class LstmCell(torch.autograd.Function):
                 w_ii,
                 w_hi,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -281,7 +279,6 @@ class LstmCell(torch.autograd.Function):
                 w_if,
                 w_hf,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -305,7 +302,6 @@ class LstmCell(torch.autograd.Function):
                 w_ig,
                 w_hg,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -329,7 +325,6 @@ class LstmCell(torch.autograd.Function):
                 w_io,
                 w_ho,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -366,7 +361,7 @@ class LstmCell(torch.autograd.Function):
         ), _cast(d_b_hf, ctx.dtypes[16]), _cast(d_b_hg, ctx.dtypes[17]), _cast(d_b_ho, ctx.dtypes[18])
 
 
-def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao, dtype, wide, needs):
+def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao, dtype, needs):
     """The gradients of the inputs from d_h_new[b, j], d_c_new[b, j]."""
     need_x, need_h, need_c, need_w_ii, need_w_if, need_w_ig, need_w_io, need_w_hi, need_w_hf, need_w_hg, need_w_ho, need_b_ii, need_b_if, need_b_ig, need_b_io, need_b_hi, need_b_hf, need_b_hg, need_b_ho = needs
     n_b, n_i = x.shape
@@ -412,7 +407,7 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
         d_ai = gi * (1 - gi) * d_gi
     if need_b_ii or need_b_hi:
         # d_b_ii[j] = sum[b](d_ai[b, j])
-        d_b_ii = d_ai.sum(0, dtype=wide)
+        d_b_ii = d_ai.sum(0)
     if need_x or need_h or need_w_if or need_w_hf or need_b_if or need_b_hf:
         # d_gf[b, j] = c[b, j] * d_c_new_value[b, j]
         d_gf = c * d_c_new_value
@@ -420,7 +415,7 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
         d_af = gf * (1 - gf) * d_gf
     if need_b_if or need_b_hf:
         # d_b_if[j] = sum[b](d_af[b, j])
-        d_b_if = d_af.sum(0, dtype=wide)
+        d_b_if = d_af.sum(0)
     if need_x or need_h or need_w_ig or need_w_hg or need_b_ig or need_b_hg:
         # d_gg[b, j] = gi[b, j] * d_c_new_value[b, j]
         d_gg = gi * d_c_new_value
@@ -428,7 +423,7 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
         d_ag = (1 - torch.square(gg)) * d_gg
     if need_b_ig or need_b_hg:
         # d_b_ig[j] = sum[b](d_ag[b, j])
-        d_b_ig = d_ag.sum(0, dtype=wide)
+        d_b_ig = d_ag.sum(0)
     if need_x or need_h or need_w_io or need_w_ho or need_b_io or need_b_ho:
         # d_go[b, j] = tanh(c_new_value[b, j]) * d_h_new[b, j]
         d_go = tanh_c_new_value * d_h_new
@@ -436,7 +431,7 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
         d_ao = go * (1 - go) * d_go
     if need_b_io or need_b_ho:
         # d_b_io[j] = sum[b](d_ao[b, j])
-        d_b_io = d_ao.sum(0, dtype=wide)
+        d_b_io = d_ao.sum(0)
     if need_b_hi:
         # d_b_hi[j] = sum[b](d_ai[b, j])
         d_b_hi = d_b_ii
@@ -524,7 +519,7 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
     )
 
 
-def _gradients_from_ai(d_ai, x, h, w_ii, w_hi, dtype, wide, needs):
+def _gradients_from_ai(d_ai, x, h, w_ii, w_hi, dtype, needs):
     """The gradients of the inputs from d_ai, which only derivatives of the backward pass bring in."""
     need_x, need_h, need_w_ii, need_w_hi, need_b_ii, need_b_hi = needs
     n_b, n_i = x.shape
@@ -537,7 +532,7 @@ def _gradients_from_ai(d_ai, x, h, w_ii, w_hi, dtype, wide, needs):
 
     if need_b_ii or need_b_hi:
         # d_b_ii[j] = sum[b](d_ai[b, j])
-        d_b_ii = d_ai.sum(0, dtype=wide)
+        d_b_ii = d_ai.sum(0)
     if need_b_hi:
         # d_b_hi[j] = sum[b](d_ai[b, j])
         d_b_hi = d_b_ii
@@ -564,7 +559,7 @@ def _gradients_from_ai(d_ai, x, h, w_ii, w_hi, dtype, wide, needs):
     )
 
 
-def _gradients_from_af(d_af, x, h, w_if, w_hf, dtype, wide, needs):
+def _gradients_from_af(d_af, x, h, w_if, w_hf, dtype, needs):
     """The gradients of the inputs from d_af, which only derivatives of the backward pass bring in."""
     need_x, need_h, need_w_if, need_w_hf, need_b_if, need_b_hf = needs
     n_b, n_i = x.shape
@@ -577,7 +572,7 @@ def _gradients_from_af(d_af, x, h, w_if, w_hf, dtype, wide, needs):
 
     if need_b_if or need_b_hf:
         # d_b_if[j] = sum[b](d_af[b, j])
-        d_b_if = d_af.sum(0, dtype=wide)
+        d_b_if = d_af.sum(0)
     if need_b_hf:
         # d_b_hf[j] = sum[b](d_af[b, j])
         d_b_hf = d_b_if
@@ -604,7 +599,7 @@ def _gradients_from_af(d_af, x, h, w_if, w_hf, dtype, wide, needs):
     )
 
 
-def _gradients_from_ag(d_ag, x, h, w_ig, w_hg, dtype, wide, needs):
+def _gradients_from_ag(d_ag, x, h, w_ig, w_hg, dtype, needs):
     """The gradients of the inputs from d_ag, which only derivatives of the backward pass bring in."""
     need_x, need_h, need_w_ig, need_w_hg, need_b_ig, need_b_hg = needs
     n_b, n_i = x.shape
@@ -617,7 +612,7 @@ def _gradients_from_ag(d_ag, x, h, w_ig, w_hg, dtype, wide, needs):
 
     if need_b_ig or need_b_hg:
         # d_b_ig[j] = sum[b](d_ag[b, j])
-        d_b_ig = d_ag.sum(0, dtype=wide)
+        d_b_ig = d_ag.sum(0)
     if need_b_hg:
         # d_b_hg[j] = sum[b](d_ag[b, j])
         d_b_hg = d_b_ig
@@ -644,7 +639,7 @@ def _gradients_from_ag(d_ag, x, h, w_ig, w_hg, dtype, wide, needs):
     )
 
 
-def _gradients_from_ao(d_ao, x, h, w_io, w_ho, dtype, wide, needs):
+def _gradients_from_ao(d_ao, x, h, w_io, w_ho, dtype, needs):
     """The gradients of the inputs from d_ao, which only derivatives of the backward pass bring in."""
     need_x, need_h, need_w_io, need_w_ho, need_b_io, need_b_ho = needs
     n_b, n_i = x.shape
@@ -657,7 +652,7 @@ def _gradients_from_ao(d_ao, x, h, w_io, w_ho, dtype, wide, needs):
 
     if need_b_io or need_b_ho:
         # d_b_io[j] = sum[b](d_ao[b, j])
-        d_b_io = d_ao.sum(0, dtype=wide)
+        d_b_io = d_ao.sum(0)
     if need_b_ho:
         # d_b_ho[j] = sum[b](d_ao[b, j])
         d_b_ho = d_b_io

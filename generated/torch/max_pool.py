@@ -74,14 +74,14 @@ class MaxPool(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         window = ctx.window
         stride = ctx.stride
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = None
         if d_y is not None:
-            d_x = _gradients(d_y, x, window, stride, dtype, wide)
+            d_x = _gradients(d_y, x, window, stride, dtype)
         return _cast(d_x, ctx.dtypes[0]), None, None
 
 
-def _gradients(d_y, x, window, stride, dtype, wide):
+def _gradients(d_y, x, window, stride, dtype):
     """The gradients of the inputs from d_y[b, c, i, j]."""
     n_b, n_c, n_h, n_w = x.shape
     n_i = d_y.shape[2]
@@ -99,7 +99,7 @@ def _gradients(d_y, x, window, stride, dtype, wide):
     max_x_at = x_at.amax((3, 5))
     # sum_x_at_is_max_x_at[b, c, i, j] = sum[k, l](where(x[b, c, stride*i + k, stride*j + l] ==
     #     max[k, l](x[b, c, stride*i + k, stride*j + l]), 1, 0))
-    sum_x_at_is_max_x_at = (x_at == max_x_at[:, :, :, None, :, None]).to(dtype).sum((3, 5), dtype=wide)
+    sum_x_at_is_max_x_at = (x_at == max_x_at[:, :, :, None, :, None]).to(dtype).sum((3, 5))
     # d_x_at[b, c, i, k, j, l] = where(x[b, c, stride*i + k, stride*j + l] == max[k, l](x[b, c,
     #     stride*i + k, stride*j + l]), 1, 0) * d_y[b, c, i, j] / sum[k, l](where(x[b, c, stride*i +
     #     k, stride*j + l] == max[k, l](x[b, c, stride*i + k, stride*j + l]), 1, 0))
@@ -111,8 +111,6 @@ def _gradients(d_y, x, window, stride, dtype, wide):
     #     p]), 1, 0) * d_y[b, c, i, j] * sum[k, l](where(h == stride*i + k, 1, 0) * where(w ==
     #     stride*j + l, 1, 0)) / sum[n, p](where(x[b, c, stride*i + n, stride*j + p] == max[q,
     #     r](x[b, c, stride*i + q, stride*j + r]), 1, 0)))
-    at_h = stride * torch.arange(n_i, device=x.device)[:, None] + torch.arange(n_k, device=x.device)
-    at_w = stride * torch.arange(n_j, device=x.device)[:, None] + torch.arange(n_l, device=x.device)
     d_x = _added(_added(d_x_at, 2, at_h, n_h), 3, at_w, n_w)
 
     return d_x

@@ -87,13 +87,13 @@ class MlpClassifier(torch.autograd.Function):
         # u[b, h] = sum[i](x[b, i] * w1[h, i]) + b1[h]
         u = sum_x_w1 + b1
         # mu[b] = mean[h](u[b, h])
-        mu = u.mean(1, dtype=wide)
+        mu = u.mean(1).to(wide)
         # u_minus_mu[b, h] = u[b, h] - mu[b]
         u_minus_mu = _centre(u, mu[:, None])
         # var[b] = mean[h]((u[b, h] - mu[b])**2)
-        var = torch.square(u_minus_mu).mean(1, dtype=wide)
+        var = torch.square(u_minus_mu).mean(1)
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
-        n = u_minus_mu * g * (1 / torch.sqrt(var + eps)).to(dtype)[:, None] + beta
+        n = u_minus_mu * g * (1 / torch.sqrt(var + eps))[:, None] + beta
         # a[b, h] = n[b, h] * (1 + erf(n[b, h] / sqrt(2))) / 2
         a = n * (1 + torch.erf(n * (1 / math.sqrt(2)))) / 2
         # sum_a_w2[b, v] = sum[h](a[b, h] * w2[v, h])
@@ -103,11 +103,11 @@ class MlpClassifier(torch.autograd.Function):
         # max_z[b] = max[v](z[b, v])
         max_z = z.amax(1)
         # sum_exp_z[b] = sum[v](exp(z[b, v] - max_z[b]))
-        sum_exp_z = torch.exp(z - max_z[:, None]).sum(1, dtype=wide)
+        sum_exp_z = torch.exp(z - max_z[:, None]).sum(1).to(wide)
         # L_z[b] = log(sum[v](exp(z[b, v])))
         L_z = max_z + torch.log(sum_exp_z)
         # L = -sum[b, v](q[b, v] * (z[b, v] - L_z[b])) / size[b]
-        L = -(q * _centre(z, L_z[:, None])).sum(dtype=wide) / n_b
+        L = -(q * _centre(z, L_z[:, None])).sum() / n_b
 
         return L.to(result), u, mu, var, z, L_z
 
@@ -153,7 +153,6 @@ class MlpClassifier(torch.autograd.Function):
                 w1,
                 w2,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
             )
             d_x = _plus(d_x, parts[0])
@@ -166,7 +165,6 @@ class MlpClassifier(torch.autograd.Function):
                 w1,
                 w2,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
             )
             d_x = _plus(d_x, parts[0])
@@ -181,7 +179,6 @@ class MlpClassifier(torch.autograd.Function):
                 u,
                 mu,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
             )
             d_x = _plus(d_x, parts[0])
@@ -200,7 +197,6 @@ class MlpClassifier(torch.autograd.Function):
                 mu,
                 var,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -233,7 +229,6 @@ class MlpClassifier(torch.autograd.Function):
                 var,
                 L_z,
                 dtype,
-                wide,
                 (
                     ctx.needs_input_grad[0],
                     ctx.needs_input_grad[1],
@@ -279,7 +274,7 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
         # u_minus_mu[b, h] = u[b, h] - mu[b]
         u_minus_mu = _centre(u, mu[:, None])
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
-        n = u_minus_mu * g * rsqrt_var.to(dtype)[:, None] + beta
+        n = u_minus_mu * g * rsqrt_var[:, None] + beta
         # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
         erf_n_rsqrt_two = torch.erf(n * (1 / math.sqrt(2)))
     # sum_q[b] = sum[v](q[b, v])
@@ -307,32 +302,32 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
         )
     if need_x or need_w1 or need_b1:
         # sum_g_d_n[b] = sum[h](g[h] * d_n[b, h])
-        sum_g_d_n = (d_n * g).sum(1, dtype=wide)
+        sum_g_d_n = (d_n * g).sum(1)
         # d_mu[b] = -sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
         d_mu = -rsqrt_var * sum_g_d_n
         # sum_g_u_minus_mu_d_n[b] = sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h])
-        sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1, dtype=wide)
+        sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1)
         # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
         # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
         #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
         d_u = (
-            d_n * g * rsqrt_var.to(dtype)[:, None]
-            + (d_mu / n_h).to(dtype)[:, None]
-            + u_minus_mu * (2 * d_var / n_h).to(dtype)[:, None]
+            d_n * g * rsqrt_var[:, None]
+            + (d_mu / n_h)[:, None]
+            + u_minus_mu * (2 * d_var / n_h)[:, None]
         )
     if need_b1:
         # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0, dtype=wide)
+        d_b1 = d_u.sum(0)
     if need_g:
         # d_g[h] = sum[b]((u[b, h] - mu[b]) * d_n[b, h] / sqrt(var[b] + eps))
-        d_g = (u_minus_mu * rsqrt_var.to(dtype)[:, None] * d_n).sum(0, dtype=wide)
+        d_g = (u_minus_mu * rsqrt_var[:, None] * d_n).sum(0)
     if need_beta:
         # d_beta[h] = sum[b](d_n[b, h])
-        d_beta = d_n.sum(0, dtype=wide)
+        d_beta = d_n.sum(0)
     if need_b2:
         # d_b2[v] = sum[b](d_z[b, v])
-        d_b2 = d_z.sum(0, dtype=wide)
+        d_b2 = d_z.sum(0)
     if need_x:
         # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
         d_x = d_u @ w1
@@ -356,7 +351,7 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
     )
 
 
-def _gradients_from_u(d_u, x, w1, w2, dtype, wide, needs):
+def _gradients_from_u(d_u, x, w1, w2, dtype, needs):
     """The gradients of the inputs from d_u, which only derivatives of the backward pass bring in."""
     need_x, need_w1, need_b1 = needs
     n_b, n_i = x.shape
@@ -369,7 +364,7 @@ def _gradients_from_u(d_u, x, w1, w2, dtype, wide, needs):
 
     if need_b1:
         # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0, dtype=wide)
+        d_b1 = d_u.sum(0)
     if need_x:
         # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
         d_x = d_u @ w1
@@ -380,7 +375,7 @@ def _gradients_from_u(d_u, x, w1, w2, dtype, wide, needs):
     return (d_x if need_x else None, d_w1 if need_w1 else None, d_b1 if need_b1 else None)
 
 
-def _gradients_from_mu(d_mu, x, w1, w2, dtype, wide, needs):
+def _gradients_from_mu(d_mu, x, w1, w2, dtype, needs):
     """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
     need_x, need_w1, need_b1 = needs
     n_b, n_i = x.shape
@@ -394,7 +389,7 @@ def _gradients_from_mu(d_mu, x, w1, w2, dtype, wide, needs):
     d_u = (d_mu / n_h).to(dtype)[:, None].expand((n_b, n_h))
     if need_b1:
         # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0, dtype=wide)
+        d_b1 = d_u.sum(0)
     if need_x:
         # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
         d_x = d_u @ w1
@@ -405,7 +400,7 @@ def _gradients_from_mu(d_mu, x, w1, w2, dtype, wide, needs):
     return (d_x if need_x else None, d_w1 if need_w1 else None, d_b1 if need_b1 else None)
 
 
-def _gradients_from_var(d_var, x, w1, w2, u, mu, dtype, wide, needs):
+def _gradients_from_var(d_var, x, w1, w2, u, mu, dtype, needs):
     """The gradients of the inputs from d_var, which only derivatives of the backward pass bring in."""
     need_x, need_w1, need_b1 = needs
     n_b, n_i = x.shape
@@ -417,10 +412,10 @@ def _gradients_from_var(d_var, x, w1, w2, u, mu, dtype, wide, needs):
     u = u.to(dtype)
 
     # d_u[b, h] = 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
-    d_u = _centre(u, mu[:, None]) * (2 * d_var / n_h).to(dtype)[:, None]
+    d_u = _centre(u, mu[:, None]) * (2 * d_var / n_h)[:, None]
     if need_b1:
         # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0, dtype=wide)
+        d_b1 = d_u.sum(0)
     if need_x:
         # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
         d_x = d_u @ w1
@@ -431,7 +426,7 @@ def _gradients_from_var(d_var, x, w1, w2, u, mu, dtype, wide, needs):
     return (d_x if need_x else None, d_w1 if need_w1 else None, d_b1 if need_b1 else None)
 
 
-def _gradients_from_z(d_z, x, w1, g, beta, w2, eps, u, mu, var, dtype, wide, needs):
+def _gradients_from_z(d_z, x, w1, g, beta, w2, eps, u, mu, var, dtype, needs):
     """The gradients of the inputs from d_z, which only derivatives of the backward pass bring in."""
     need_x, need_w1, need_b1, need_g, need_beta, need_w2, need_b2 = needs
     n_b, n_i = x.shape
@@ -451,7 +446,7 @@ def _gradients_from_z(d_z, x, w1, g, beta, w2, eps, u, mu, var, dtype, wide, nee
         # u_minus_mu[b, h] = u[b, h] - mu[b]
         u_minus_mu = _centre(u, mu[:, None])
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
-        n = u_minus_mu * g * rsqrt_var.to(dtype)[:, None] + beta
+        n = u_minus_mu * g * rsqrt_var[:, None] + beta
         # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
         erf_n_rsqrt_two = torch.erf(n * (1 / math.sqrt(2)))
     if need_x or need_w1 or need_b1 or need_g or need_beta:
@@ -470,32 +465,32 @@ def _gradients_from_z(d_z, x, w1, g, beta, w2, eps, u, mu, var, dtype, wide, nee
         )
     if need_x or need_w1 or need_b1:
         # sum_g_d_n[b] = sum[h](g[h] * d_n[b, h])
-        sum_g_d_n = (d_n * g).sum(1, dtype=wide)
+        sum_g_d_n = (d_n * g).sum(1)
         # d_mu[b] = -sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
         d_mu = -rsqrt_var * sum_g_d_n
         # sum_g_u_minus_mu_d_n[b] = sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h])
-        sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1, dtype=wide)
+        sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1)
         # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
         # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
         #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
         d_u = (
-            d_n * g * rsqrt_var.to(dtype)[:, None]
-            + (d_mu / n_h).to(dtype)[:, None]
-            + u_minus_mu * (2 * d_var / n_h).to(dtype)[:, None]
+            d_n * g * rsqrt_var[:, None]
+            + (d_mu / n_h)[:, None]
+            + u_minus_mu * (2 * d_var / n_h)[:, None]
         )
     if need_b1:
         # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0, dtype=wide)
+        d_b1 = d_u.sum(0)
     if need_g:
         # d_g[h] = sum[b]((u[b, h] - mu[b]) * d_n[b, h] / sqrt(var[b] + eps))
-        d_g = (u_minus_mu * rsqrt_var.to(dtype)[:, None] * d_n).sum(0, dtype=wide)
+        d_g = (u_minus_mu * rsqrt_var[:, None] * d_n).sum(0)
     if need_beta:
         # d_beta[h] = sum[b](d_n[b, h])
-        d_beta = d_n.sum(0, dtype=wide)
+        d_beta = d_n.sum(0)
     if need_b2:
         # d_b2[v] = sum[b](d_z[b, v])
-        d_b2 = d_z.sum(0, dtype=wide)
+        d_b2 = d_z.sum(0)
     if need_x:
         # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
         d_x = d_u @ w1
@@ -519,7 +514,7 @@ def _gradients_from_z(d_z, x, w1, g, beta, w2, eps, u, mu, var, dtype, wide, nee
     )
 
 
-def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtype, wide, needs):
+def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtype, needs):
     """The gradients of the inputs from d_L_z, which only derivatives of the backward pass bring in."""
     need_x, need_w1, need_b1, need_g, need_beta, need_w2, need_b2 = needs
     n_b, n_i = x.shape
@@ -539,7 +534,7 @@ def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtyp
         # u_minus_mu[b, h] = u[b, h] - mu[b]
         u_minus_mu = _centre(u, mu[:, None])
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
-        n = u_minus_mu * g * rsqrt_var.to(dtype)[:, None] + beta
+        n = u_minus_mu * g * rsqrt_var[:, None] + beta
         # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
         erf_n_rsqrt_two = torch.erf(n * (1 / math.sqrt(2)))
     # d_z[b, v] = exp(z[b, v]) * d_L_z[b] / sum[i](exp(z[b, i]))
@@ -560,32 +555,32 @@ def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtyp
         )
     if need_x or need_w1 or need_b1:
         # sum_g_d_n[b] = sum[h](g[h] * d_n[b, h])
-        sum_g_d_n = (d_n * g).sum(1, dtype=wide)
+        sum_g_d_n = (d_n * g).sum(1)
         # d_mu[b] = -sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
         d_mu = -rsqrt_var * sum_g_d_n
         # sum_g_u_minus_mu_d_n[b] = sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h])
-        sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1, dtype=wide)
+        sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1)
         # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
         # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
         #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
         d_u = (
-            d_n * g * rsqrt_var.to(dtype)[:, None]
-            + (d_mu / n_h).to(dtype)[:, None]
-            + u_minus_mu * (2 * d_var / n_h).to(dtype)[:, None]
+            d_n * g * rsqrt_var[:, None]
+            + (d_mu / n_h)[:, None]
+            + u_minus_mu * (2 * d_var / n_h)[:, None]
         )
     if need_b1:
         # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0, dtype=wide)
+        d_b1 = d_u.sum(0)
     if need_g:
         # d_g[h] = sum[b]((u[b, h] - mu[b]) * d_n[b, h] / sqrt(var[b] + eps))
-        d_g = (u_minus_mu * rsqrt_var.to(dtype)[:, None] * d_n).sum(0, dtype=wide)
+        d_g = (u_minus_mu * rsqrt_var[:, None] * d_n).sum(0)
     if need_beta:
         # d_beta[h] = sum[b](d_n[b, h])
-        d_beta = d_n.sum(0, dtype=wide)
+        d_beta = d_n.sum(0)
     if need_b2:
         # d_b2[v] = sum[b](d_z[b, v])
-        d_b2 = d_z.sum(0, dtype=wide)
+        d_b2 = d_z.sum(0)
     if need_x:
         # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
         d_x = d_u @ w1

@@ -37,12 +37,12 @@ class Mse(torch.autograd.Function):
     @staticmethod
     def forward(z, t):
         result = z.dtype
-        dtype, wide = _dtypes(z, t)
+        dtype, _ = _dtypes(z, t)
         z = z.to(dtype)
         t = t.to(dtype)
 
         # L = mean[i]((z[i] - t[i])**2)
-        L = torch.square(z - t).mean(dtype=wide)
+        L = torch.square(z - t).mean()
 
         return L.to(result)
 

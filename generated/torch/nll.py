@@ -41,7 +41,7 @@ class Nll(torch.autograd.Function):
     @staticmethod
     def forward(x, t):
         result = x.dtype
-        dtype, wide = _dtypes(x, t)
+        dtype, _ = _dtypes(x, t)
         n_b, n_v, *shape_k = x.shape
         n_k = math.prod(shape_k)
         x = x.to(dtype).reshape(n_b, n_v, n_k)
@@ -50,7 +50,7 @@ class Nll(torch.autograd.Function):
         # x_at[b, k] = x[b, t[b, k], k]
         x_at = _entries_at(x, torch.arange(n_b, device=x.device)[:, None], t, torch.arange(n_k, device=x.device))
         # L = -mean[b, k](x[b, t[b, k], k])
-        L = -x_at.mean(dtype=wide)
+        L = -x_at.mean()
 
         return L.to(result)
 

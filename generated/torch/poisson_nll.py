@@ -37,12 +37,12 @@ class PoissonNll(torch.autograd.Function):
     @staticmethod
     def forward(x, t):
         result = x.dtype
-        dtype, wide = _dtypes(x, t)
+        dtype, _ = _dtypes(x, t)
         x = x.to(dtype)
         t = t.to(dtype)
 
         # L = mean[i](exp(x[i]) - t[i] * x[i])
-        L = (torch.exp(x) - t * x).mean(dtype=wide)
+        L = (torch.exp(x) - t * x).mean()
 
         return L.to(result)
 

@@ -18,6 +18,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def rms_norm(x, w, *, eps=1e-6):
     """Compute y[b..., d]; differentiable, to any order.
@@ -47,16 +50,14 @@ class RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(x, w, eps):
         result = x.dtype
-        dtype, wide = _dtypes(x, w)
+        dtype, _ = _dtypes(x, w)
         *shape_b, n_d = x.shape
         n_b = math.prod(shape_b)
-        x = x.to(dtype).reshape(n_b, n_d)
+        x = x.reshape(n_b, n_d)
         w = w.to(dtype)
 
-        # ms[b] = mean[d](x[b, d]**2)
-        ms = torch.square(x).mean(1, dtype=wide)
-        # y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
-        y = x * w * (1 / torch.sqrt(ms + eps)).to(dtype)[:, None]
+        # a block of b after the other
+        ms, y = _in_blocks(_forward_block, (x, w, eps, dtype), cut=(0, None, None, None), join=(0, 0))
 
         return y.reshape(*shape_b, n_d).to(result), ms
 
@@ -74,38 +75,70 @@ class RmsNorm(torch.autograd.Function):
         x, w, ms = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:2]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_w = None
         if d_y is not None:
-            d_x, d_w = _gradients(d_y, x, w, eps, ms, dtype, wide, needs)
+            d_x, d_w = _gradients(d_y, x, w, eps, ms, dtype, needs)
         if d_ms is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_ms(d_ms, x, dtype))
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), None
 
 
-def _gradients(d_y, x, w, eps, ms, dtype, wide, needs):
+def _forward_block(x, w, eps, dtype):
+    """Compute ms, y of a block of b."""
+    x = x.to(dtype)
+
+    # ms[b] = mean[d](x[b, d]**2)
+    ms = torch.square(x).mean(1)
+    # y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
+    y = x * w * (1 / torch.sqrt(ms + eps))[:, None]
+
+    return (ms, y)
+
+
+def _gradients(d_y, x, w, eps, ms, dtype, needs):
     """The gradients of the inputs from d_y[b..., d]."""
     need_x, need_w = needs
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
-    x = x.to(dtype).reshape(n_b, n_d)
+    x = x.reshape(n_b, n_d)
     w = w.to(dtype)
-    d_y = d_y.to(dtype).reshape(n_b, n_d)
+    d_y = d_y.reshape(n_b, n_d)
 
     # rsqrt_ms[b] = 1 / sqrt(ms[b] + eps)
     rsqrt_ms = 1 / torch.sqrt(ms + eps)
+    # a block of b after the other
+    d_w, d_x = _in_blocks(
+        _gradients_block,
+        (x, w, d_y, rsqrt_ms, dtype, needs),
+        cut=(0, None, 0, 0, None, None),
+        join=(None, 0),
+    )
+
+    return (d_x.reshape(*shape_b, n_d) if need_x else None, d_w if need_w else None)
+
+
+def _gradients_block(x, w, d_y, rsqrt_ms, dtype, needs):
+    """Compute d_w, d_x of a block of b."""
+    need_x, need_w = needs
+    n_d = x.shape[1]
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    # rsqrt_ms_d_y[b, d] = rsqrt_ms[b] * d_y[b, d]
+    rsqrt_ms_d_y = d_y * rsqrt_ms[:, None]
     if need_w:
-        # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps))
-        d_w = (x * rsqrt_ms.to(dtype)[:, None] * d_y).sum(0, dtype=wide)
+        # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
+        d_w = (rsqrt_ms_d_y * x).sum(0)
     if need_x:
         # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
-        sum_w_x_d_y = (x * w * d_y).sum(1, dtype=wide)
+        sum_w_x_d_y = (x * w * d_y).sum(1)
         # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
         # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
-        d_x = d_y * w * rsqrt_ms.to(dtype)[:, None] + x * (2 * d_ms / n_d).to(dtype)[:, None]
+        d_x = rsqrt_ms_d_y * w + x * (2 * d_ms / n_d)[:, None]
 
-    return (d_x.reshape(*shape_b, n_d) if need_x else None, d_w if need_w else None)
+    return (d_w if need_w else None, d_x if need_x else None)
 
 
 def _gradients_from_ms(d_ms, x, dtype):
@@ -115,7 +148,7 @@ def _gradients_from_ms(d_ms, x, dtype):
     x = x.to(dtype).reshape(n_b, n_d)
 
     # d_x[b, d] = 2 * x[b, d] * d_ms[b] / size[d]
-    d_x = x * (2 * d_ms / n_d).to(dtype)[:, None]
+    d_x = x * (2 * d_ms / n_d)[:, None]
 
     return d_x.reshape(*shape_b, n_d)
 
@@ -140,6 +173,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -18,6 +18,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def rope(x, y, angle):
     """Compute u[b..., n, i], v[b..., n, i]; differentiable, to any order.
@@ -46,14 +49,12 @@ class Rope(torch.autograd.Function):
         dtype, _ = _dtypes(x, y, angle)
         *shape_b, n_n, n_i = x.shape
         n_b = math.prod(shape_b)
-        x = x.to(dtype).reshape(n_b, n_n, n_i)
-        y = y.to(dtype).reshape(n_b, n_n, n_i)
+        x = x.reshape(n_b, n_n, n_i)
+        y = y.reshape(n_b, n_n, n_i)
         angle = angle.to(dtype)
 
-        # u[b, n, i] = x[b, n, i] * cos(angle[n, i]) - y[b, n, i] * sin(angle[n, i])
-        u = x * torch.cos(angle) - y * torch.sin(angle)
-        # v[b, n, i] = x[b, n, i] * sin(angle[n, i]) + y[b, n, i] * cos(angle[n, i])
-        v = x * torch.sin(angle) + y * torch.cos(angle)
+        # a block of b after the other
+        u, v = _in_blocks(_forward_block, (x, y, angle, dtype), cut=(0, 0, None, None), join=(0, 0))
 
         return u.reshape(*shape_b, n_n, n_i).to(result), v.reshape(*shape_b, n_n, n_i).to(result)
 
@@ -74,6 +75,19 @@ class Rope(torch.autograd.Function):
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None
 
 
+def _forward_block(x, y, angle, dtype):
+    """Compute u, v of a block of b."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+
+    # u[b, n, i] = x[b, n, i] * cos(angle[n, i]) - y[b, n, i] * sin(angle[n, i])
+    u = x * torch.cos(angle) - y * torch.sin(angle)
+    # v[b, n, i] = x[b, n, i] * sin(angle[n, i]) + y[b, n, i] * cos(angle[n, i])
+    v = x * torch.sin(angle) + y * torch.cos(angle)
+
+    return (u, v)
+
+
 def _gradients(d_u, d_v, angle, dtype, needs):
     """The gradients of the inputs from d_u[b..., n, i], d_v[b..., n, i]."""
     need_x, need_y = needs
@@ -81,8 +95,28 @@ def _gradients(d_u, d_v, angle, dtype, needs):
     shape_b = d_u.shape[0:-2]
     n_b = math.prod(shape_b)
     angle = angle.to(dtype)
-    d_u = d_u.to(dtype).reshape(n_b, n_n, n_i)
-    d_v = d_v.to(dtype).reshape(n_b, n_n, n_i)
+    d_u = d_u.reshape(n_b, n_n, n_i)
+    d_v = d_v.reshape(n_b, n_n, n_i)
+
+    # a block of b after the other
+    d_x, d_y = _in_blocks(
+        _gradients_block,
+        (angle, d_u, d_v, dtype, needs),
+        cut=(None, 0, 0, None, None),
+        join=(0, 0),
+    )
+
+    return (
+        d_x.reshape(*shape_b, n_n, n_i) if need_x else None,
+        d_y.reshape(*shape_b, n_n, n_i) if need_y else None,
+    )
+
+
+def _gradients_block(angle, d_u, d_v, dtype, needs):
+    """Compute d_x, d_y of a block of b."""
+    need_x, need_y = needs
+    d_u = d_u.to(dtype)
+    d_v = d_v.to(dtype)
 
     if need_x:
         # d_x[b, n, i] = cos(angle[n, i]) * d_u[b, n, i] + sin(angle[n, i]) * d_v[b, n, i]
@@ -91,10 +125,7 @@ def _gradients(d_u, d_v, angle, dtype, needs):
         # d_y[b, n, i] = -sin(angle[n, i]) * d_u[b, n, i] + cos(angle[n, i]) * d_v[b, n, i]
         d_y = -d_u * torch.sin(angle) + d_v * torch.cos(angle)
 
-    return (
-        d_x.reshape(*shape_b, n_n, n_i) if need_x else None,
-        d_y.reshape(*shape_b, n_n, n_i) if need_y else None,
-    )
+    return (d_x if need_x else None, d_y if need_y else None)
 
 
 def _check_types(**tensors):
@@ -117,6 +148,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

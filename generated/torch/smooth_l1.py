@@ -39,18 +39,14 @@ class SmoothL1(torch.autograd.Function):
     @staticmethod
     def forward(z, t, beta):
         result = z.dtype
-        dtype, wide = _dtypes(z, t)
+        dtype, _ = _dtypes(z, t)
         z = z.to(dtype)
         t = t.to(dtype)
 
         # e[i] = z[i] - t[i]
         e = z - t
         # L = mean[i](where(abs(e[i]) < beta, e[i]**2 / (2 * beta), abs(e[i]) - beta / 2))
-        L = torch.where(
-            torch.abs(e) < beta,
-            torch.square(e) * (1 / (2 * beta)),
-            torch.abs(e) - (beta / 2),
-        ).mean(dtype=wide)
+        L = torch.where(torch.abs(e) < beta, torch.square(e) * (1 / (2 * beta)), torch.abs(e) - (beta / 2)).mean()
 
         return L.to(result)
 

@@ -81,7 +81,7 @@ class TransformerBlock(torch.autograd.Function):
     @staticmethod
     def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps):
         result = x.dtype
-        dtype, wide = _dtypes(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down)
+        dtype, _ = _dtypes(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down)
         n_b, n_n, n_d = x.shape
         n_h = wq.shape[0]
         n_e = wq.shape[1]
@@ -98,9 +98,9 @@ class TransformerBlock(torch.autograd.Function):
         w_down = w_down.to(dtype)
 
         # ms[b, n] = mean[d](x[b, n, d]**2)
-        ms = torch.square(x).mean(2, dtype=wide)
+        ms = torch.square(x).mean(2)
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * (1 / torch.sqrt(ms + eps)).to(dtype)[:, :, None]
+        a = x * g1 * (1 / torch.sqrt(ms + eps))[:, :, None]
         # q[b, h, n, e] = sum[d](a[b, n, d] * wq[h, e, d])
         q = torch.einsum("bnd,hed->bhne", a, wq)
         # k[b, h, n, e] = sum[d](a[b, n, d] * wk[h, e, d])
@@ -116,7 +116,7 @@ class TransformerBlock(torch.autograd.Function):
         # max_s_masked[b, n, h] = max[j](where(j <= n, o_s[b, h, n, j], log(0)))
         max_s_masked = s_masked.amax(1)
         # sum_exp_s_masked[b, n, h] = sum[j](exp(where(j <= n, o_s[b, h, n, j], log(0)) - max_s_masked[b, n, h]))
-        sum_exp_s_masked = torch.exp(s_masked - max_s_masked[:, None, :, :]).sum(1, dtype=wide)
+        sum_exp_s_masked = torch.exp(s_masked - max_s_masked[:, None, :, :]).sum(1)
         # p[b, h, n, k] = where(k <= n, exp(o_s[b, h, n, k]), 0) / sum[j](where(j <= n, exp(o_s[b, h, n, j]), 0))
         p = (
             torch.exp(
@@ -127,7 +127,7 @@ class TransformerBlock(torch.autograd.Function):
                 )
                 - (max_s_masked.permute(0, 2, 1))[:, :, :, None]
             )
-            * (1 / sum_exp_s_masked.permute(0, 2, 1)).to(dtype)[:, :, :, None]
+            * (1 / sum_exp_s_masked.permute(0, 2, 1))[:, :, :, None]
         )
         # v[b, h, n, e] = sum[d](a[b, n, d] * wv[h, e, d])
         v = torch.einsum("bnd,hed->bhne", a, wv)
@@ -138,9 +138,9 @@ class TransformerBlock(torch.autograd.Function):
         # u[b, n, d] = x[b, n, d] + sum[h, e](o[b, h, n, e] * wo[d, h, e])
         u = x + sum_o_wo
         # m_ms[b, n] = mean[d](u[b, n, d]**2)
-        m_ms = torch.square(u).mean(2, dtype=wide)
+        m_ms = torch.square(u).mean(2)
         # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
-        m = u * g2 * (1 / torch.sqrt(m_ms + eps)).to(dtype)[:, :, None]
+        m = u * g2 * (1 / torch.sqrt(m_ms + eps))[:, :, None]
         # gate[b, n, f] = sum[d](m[b, n, d] * w_gate[f, d])
         gate = m @ w_gate.T
         # up[b, n, f] = sum[d](m[b, n, d] * w_up[f, d])
@@ -210,7 +210,6 @@ class TransformerBlock(torch.autograd.Function):
                 eps,
                 ms,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
             )
             d_x = _plus(d_x, parts[0])
@@ -226,7 +225,6 @@ class TransformerBlock(torch.autograd.Function):
                 eps,
                 ms,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[3]),
             )
             d_x = _plus(d_x, parts[0])
@@ -242,7 +240,6 @@ class TransformerBlock(torch.autograd.Function):
                 eps,
                 ms,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[4]),
             )
             d_x = _plus(d_x, parts[0])
@@ -516,16 +513,12 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
         d_m = sum_w_gate_d_gate + sum_w_up_d_up
     if need_x or need_g1 or need_wq or need_wk or need_wv or need_wo:
         # sum_g2_u_d_m[b, n] = sum[d](g2[d] * u[b, n, d] * d_m[b, n, d])
-        sum_g2_u_d_m = (u * g2 * d_m).sum(2, dtype=wide)
+        sum_g2_u_d_m = (u * g2 * d_m).sum(2)
         # d_m_ms[b, n] = -sum[d](g2[d] * u[b, n, d] * d_m[b, n, d]) / (2 * (m_ms[b, n] + eps)**(3/2))
         d_m_ms = -rsqrt_ms_2**3 * sum_g2_u_d_m / 2
         # d_u[b, n, d] = g2[d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps) + d_y[b, n, d]
         #     + 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-        d_u = (
-            d_m * g2 * rsqrt_ms_2.to(dtype)[:, :, None]
-            + d_y
-            + u * (2 * d_m_ms / n_d).to(dtype)[:, :, None]
-        )
+        d_u = d_m * g2 * rsqrt_ms_2[:, :, None] + d_y + u * (2 * d_m_ms / n_d)[:, :, None]
     if need_x or need_g1 or need_wq or need_wk or need_wv:
         # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
         d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
@@ -533,7 +526,7 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3, dtype=wide).mT
+        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
         d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
     if need_x or need_g1 or need_wq:
@@ -559,25 +552,21 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
         d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_g2:
         # d_g2[d] = sum[b, n](u[b, n, d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps))
-        d_g2 = (u * rsqrt_ms_2.to(dtype)[:, :, None] * d_m).sum((0, 1), dtype=wide)
+        d_g2 = (u * rsqrt_ms_2[:, :, None] * d_m).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = (
-            d_a * g1 * rsqrt_ms.to(dtype)[:, :, None]
-            + d_u
-            + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
-        )
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq or need_wk or need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
@@ -592,7 +581,7 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
         d_wo = torch.einsum("bhne,bnd->dhe", o, d_u)
     if need_w_gate or need_w_up:
         # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
-        m = u * g2 * rsqrt_ms_2.to(dtype)[:, :, None]
+        m = u * g2 * rsqrt_ms_2[:, :, None]
     if need_w_gate:
         # d_w_gate[f, d] = sum[b, n](m[b, n, d] * d_gate[b, n, f])
         d_w_gate = torch.einsum("bnd,bnf->fd", m, d_gate)
@@ -628,12 +617,12 @@ def _gradients_from_ms(d_ms, x, wq, dtype):
     wq = wq.to(dtype)
 
     # d_x[b, n, d] = 2 * x[b, n, d] * d_ms[b, n] / size[d]
-    d_x = x * (2 * d_ms / n_d).to(dtype)[:, :, None]
+    d_x = x * (2 * d_ms / n_d)[:, :, None]
 
     return d_x
 
 
-def _gradients_from_q(d_q, x, g1, wq, w_gate, eps, ms, dtype, wide, needs):
+def _gradients_from_q(d_q, x, g1, wq, w_gate, eps, ms, dtype, needs):
     """The gradients of the inputs from d_q, which only derivatives of the backward pass bring in."""
     need_x, need_g1, need_wq = needs
     n_b, n_n, n_d = x.shape
@@ -653,25 +642,25 @@ def _gradients_from_q(d_q, x, g1, wq, w_gate, eps, ms, dtype, wide, needs):
         d_a = torch.einsum("hed,bhne->bnd", wq, d_q)
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms.to(dtype)[:, :, None] + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
 
     return (d_x if need_x else None, d_g1 if need_g1 else None, d_wq if need_wq else None)
 
 
-def _gradients_from_k(d_k, x, g1, wk, w_gate, eps, ms, dtype, wide, needs):
+def _gradients_from_k(d_k, x, g1, wk, w_gate, eps, ms, dtype, needs):
     """The gradients of the inputs from d_k, which only derivatives of the backward pass bring in."""
     need_x, need_g1, need_wk = needs
     n_b, n_n, n_d = x.shape
@@ -691,25 +680,25 @@ def _gradients_from_k(d_k, x, g1, wk, w_gate, eps, ms, dtype, wide, needs):
         d_a = torch.einsum("hed,bhne->bnd", wk, d_k)
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms.to(dtype)[:, :, None] + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
     if need_wk:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
         # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
         d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
 
     return (d_x if need_x else None, d_g1 if need_g1 else None, d_wk if need_wk else None)
 
 
-def _gradients_from_v(d_v, x, g1, wv, w_gate, eps, ms, dtype, wide, needs):
+def _gradients_from_v(d_v, x, g1, wv, w_gate, eps, ms, dtype, needs):
     """The gradients of the inputs from d_v, which only derivatives of the backward pass bring in."""
     need_x, need_g1, need_wv = needs
     n_b, n_n, n_d = x.shape
@@ -729,18 +718,18 @@ def _gradients_from_v(d_v, x, g1, wv, w_gate, eps, ms, dtype, wide, needs):
         d_a = torch.einsum("hed,bhne->bnd", wv, d_v)
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms.to(dtype)[:, :, None] + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
     if need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
         # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v[b, h, n, e])
         d_wv = torch.einsum("bnd,bhne->hed", a, d_v)
 
@@ -767,7 +756,7 @@ def _gradients_from_p(d_p, x, g1, wq, wk, w_gate, eps, q, k, ms, p, dtype, wide,
     # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
     rsqrt_ms = 1 / torch.sqrt(ms + eps)
     # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-    sum_p_d_p = (p * d_p).sum(3, dtype=wide).mT
+    sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
     # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
     d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
     if need_x or need_g1 or need_wq:
@@ -787,18 +776,18 @@ def _gradients_from_p(d_p, x, g1, wq, wk, w_gate, eps, q, k, ms, p, dtype, wide,
         d_a = sum_wq_d_q + sum_wk_d_k
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms.to(dtype)[:, :, None] + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq or need_wk:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
@@ -839,7 +828,7 @@ def _gradients_from_o(d_o, x, g1, wq, wk, wv, w_gate, eps, q, k, v, ms, p, dtype
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3, dtype=wide).mT
+        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
         d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
     if need_x or need_g1 or need_wq:
@@ -865,18 +854,18 @@ def _gradients_from_o(d_o, x, g1, wq, wk, wv, w_gate, eps, q, k, v, ms, p, dtype
         d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms.to(dtype)[:, :, None] + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq or need_wk or need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
@@ -926,7 +915,7 @@ def _gradients_from_u(d_u, x, g1, wq, wk, wv, wo, w_gate, eps, q, k, v, o, ms, p
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3, dtype=wide).mT
+        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
         d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
     if need_x or need_g1 or need_wq:
@@ -952,22 +941,18 @@ def _gradients_from_u(d_u, x, g1, wq, wk, wv, wo, w_gate, eps, q, k, v, o, ms, p
         d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = (
-            d_a * g1 * rsqrt_ms.to(dtype)[:, :, None]
-            + d_u
-            + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
-        )
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq or need_wk or need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
@@ -1016,7 +1001,7 @@ def _gradients_from_m_ms(d_m_ms, x, g1, wq, wk, wv, wo, w_gate, eps, q, k, v, o,
         # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
         rsqrt_ms = 1 / torch.sqrt(ms + eps)
     # d_u[b, n, d] = 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-    d_u = u * (2 * d_m_ms / n_d).to(dtype)[:, :, None]
+    d_u = u * (2 * d_m_ms / n_d)[:, :, None]
     if need_x or need_g1 or need_wq or need_wk or need_wv:
         # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
         d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
@@ -1024,7 +1009,7 @@ def _gradients_from_m_ms(d_m_ms, x, g1, wq, wk, wv, wo, w_gate, eps, q, k, v, o,
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3, dtype=wide).mT
+        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
         d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
     if need_x or need_g1 or need_wq:
@@ -1050,22 +1035,18 @@ def _gradients_from_m_ms(d_m_ms, x, g1, wq, wk, wv, wo, w_gate, eps, q, k, v, o,
         d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = (
-            d_a * g1 * rsqrt_ms.to(dtype)[:, :, None]
-            + d_u
-            + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
-        )
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq or need_wk or need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
@@ -1122,12 +1103,12 @@ def _gradients_from_gate(d_gate, x, g1, wq, wk, wv, wo, g2, w_gate, eps, q, k, v
         d_m = d_gate @ w_gate
     if need_x or need_g1 or need_wq or need_wk or need_wv or need_wo:
         # sum_g2_u_d_m[b, n] = sum[d](g2[d] * u[b, n, d] * d_m[b, n, d])
-        sum_g2_u_d_m = (u * g2 * d_m).sum(2, dtype=wide)
+        sum_g2_u_d_m = (u * g2 * d_m).sum(2)
         # d_m_ms[b, n] = -sum[d](g2[d] * u[b, n, d] * d_m[b, n, d]) / (2 * (m_ms[b, n] + eps)**(3/2))
         d_m_ms = -rsqrt_ms_2**3 * sum_g2_u_d_m / 2
         # d_u[b, n, d] = g2[d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps)
         #     + 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-        d_u = d_m * g2 * rsqrt_ms_2.to(dtype)[:, :, None] + u * (2 * d_m_ms / n_d).to(dtype)[:, :, None]
+        d_u = d_m * g2 * rsqrt_ms_2[:, :, None] + u * (2 * d_m_ms / n_d)[:, :, None]
     if need_x or need_g1 or need_wq or need_wk or need_wv:
         # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
         d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
@@ -1135,7 +1116,7 @@ def _gradients_from_gate(d_gate, x, g1, wq, wk, wv, wo, g2, w_gate, eps, q, k, v
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3, dtype=wide).mT
+        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
         d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
     if need_x or need_g1 or need_wq:
@@ -1161,25 +1142,21 @@ def _gradients_from_gate(d_gate, x, g1, wq, wk, wv, wo, g2, w_gate, eps, q, k, v
         d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_g2:
         # d_g2[d] = sum[b, n](u[b, n, d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps))
-        d_g2 = (u * rsqrt_ms_2.to(dtype)[:, :, None] * d_m).sum((0, 1), dtype=wide)
+        d_g2 = (u * rsqrt_ms_2[:, :, None] * d_m).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = (
-            d_a * g1 * rsqrt_ms.to(dtype)[:, :, None]
-            + d_u
-            + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
-        )
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq or need_wk or need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
@@ -1194,7 +1171,7 @@ def _gradients_from_gate(d_gate, x, g1, wq, wk, wv, wo, g2, w_gate, eps, q, k, v
         d_wo = torch.einsum("bhne,bnd->dhe", o, d_u)
     if need_w_gate:
         # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
-        m = u * g2 * rsqrt_ms_2.to(dtype)[:, :, None]
+        m = u * g2 * rsqrt_ms_2[:, :, None]
         # d_w_gate[f, d] = sum[b, n](m[b, n, d] * d_gate[b, n, f])
         d_w_gate = torch.einsum("bnd,bnf->fd", m, d_gate)
 
@@ -1243,12 +1220,12 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
         d_m = d_up @ w_up
     if need_x or need_g1 or need_wq or need_wk or need_wv or need_wo:
         # sum_g2_u_d_m[b, n] = sum[d](g2[d] * u[b, n, d] * d_m[b, n, d])
-        sum_g2_u_d_m = (u * g2 * d_m).sum(2, dtype=wide)
+        sum_g2_u_d_m = (u * g2 * d_m).sum(2)
         # d_m_ms[b, n] = -sum[d](g2[d] * u[b, n, d] * d_m[b, n, d]) / (2 * (m_ms[b, n] + eps)**(3/2))
         d_m_ms = -rsqrt_ms_2**3 * sum_g2_u_d_m / 2
         # d_u[b, n, d] = g2[d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps)
         #     + 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-        d_u = d_m * g2 * rsqrt_ms_2.to(dtype)[:, :, None] + u * (2 * d_m_ms / n_d).to(dtype)[:, :, None]
+        d_u = d_m * g2 * rsqrt_ms_2[:, :, None] + u * (2 * d_m_ms / n_d)[:, :, None]
     if need_x or need_g1 or need_wq or need_wk or need_wv:
         # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
         d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
@@ -1256,7 +1233,7 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3, dtype=wide).mT
+        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
         d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
     if need_x or need_g1 or need_wq:
@@ -1282,25 +1259,21 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
         d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms.to(dtype)[:, :, None] * d_a).sum((0, 1), dtype=wide)
+        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
     if need_g2:
         # d_g2[d] = sum[b, n](u[b, n, d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps))
-        d_g2 = (u * rsqrt_ms_2.to(dtype)[:, :, None] * d_m).sum((0, 1), dtype=wide)
+        d_g2 = (u * rsqrt_ms_2[:, :, None] * d_m).sum((0, 1))
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2, dtype=wide)
+        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
         # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
         # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
         #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = (
-            d_a * g1 * rsqrt_ms.to(dtype)[:, :, None]
-            + d_u
-            + x * (2 * d_ms / n_d).to(dtype)[:, :, None]
-        )
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
     if need_wq or need_wk or need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms.to(dtype)[:, :, None]
+        a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
         # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
         d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
@@ -1315,7 +1288,7 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
         d_wo = torch.einsum("bhne,bnd->dhe", o, d_u)
     if need_w_up:
         # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
-        m = u * g2 * rsqrt_ms_2.to(dtype)[:, :, None]
+        m = u * g2 * rsqrt_ms_2[:, :, None]
         # d_w_up[f, d] = sum[b, n](m[b, n, d] * d_up[b, n, f])
         d_w_up = torch.einsum("bnd,bnf->fd", m, d_up)
 

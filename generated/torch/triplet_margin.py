@@ -20,6 +20,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
     """Compute L; differentiable, to any order.
@@ -52,25 +55,28 @@ class TripletMargin(torch.autograd.Function):
     @staticmethod
     def forward(a, p, n, margin, eps):
         result = a.dtype
-        dtype, wide = _dtypes(a, p, n)
+        dtype, _ = _dtypes(a, p, n)
         *shape_b, n_d = a.shape
         n_b = math.prod(shape_b)
-        a = a.to(dtype).reshape(n_b, n_d)
-        p = p.to(dtype).reshape(n_b, n_d)
-        n = n.to(dtype).reshape(n_b, n_d)
+        a = a.reshape(n_b, n_d)
+        p = p.reshape(n_b, n_d)
+        n = n.reshape(n_b, n_d)
 
-        # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-        sum_a_minus_p_squared = torch.square(a - p + eps).sum(1, dtype=wide)
+        # a block of b after the other
+        sum_a_minus_p_squared, sum_a_minus_n_squared = _in_blocks(
+            _forward_block,
+            (a, p, n, eps, dtype),
+            cut=(0, 0, 0, None, None),
+            join=(0, 0),
+        )
         # near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
         near = torch.sqrt(sum_a_minus_p_squared)
-        # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-        sum_a_minus_n_squared = torch.square(a - n + eps).sum(1, dtype=wide)
         # far[b] = sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
         far = torch.sqrt(sum_a_minus_n_squared)
         # h[b] = margin + near[b] - far[b]
         h = margin + near - far
         # L = mean[b](where(0 <= h[b], h[b], 0))
-        L = torch.where(0 <= h, h, 0).mean(dtype=wide)
+        L = torch.where(0 <= h, h, 0).mean()
 
         return L.to(result), near, far
 
@@ -101,24 +107,29 @@ class TripletMargin(torch.autograd.Function):
                 p,
                 eps,
                 dtype,
-                wide,
                 (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
             )
             d_a = _plus(d_a, parts[0])
             d_p = _plus(d_p, parts[1])
         if d_far is not None:
-            parts = _gradients_from_far(
-                d_far,
-                a,
-                n,
-                eps,
-                dtype,
-                wide,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[2]),
-            )
+            parts = _gradients_from_far(d_far, a, n, eps, dtype, (ctx.needs_input_grad[0], ctx.needs_input_grad[2]))
             d_a = _plus(d_a, parts[0])
             d_n = _plus(d_n, parts[1])
         return _cast(d_a, ctx.dtypes[0]), _cast(d_p, ctx.dtypes[1]), _cast(d_n, ctx.dtypes[2]), None, None
+
+
+def _forward_block(a, p, n, eps, dtype):
+    """Compute sum_a_minus_p_squared, sum_a_minus_n_squared of a block of b."""
+    a = a.to(dtype)
+    p = p.to(dtype)
+    n = n.to(dtype)
+
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    sum_a_minus_p_squared = torch.square(a - p + eps).sum(1)
+    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+    sum_a_minus_n_squared = torch.square(a - n + eps).sum(1)
+
+    return (sum_a_minus_p_squared, sum_a_minus_n_squared)
 
 
 def _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs):
@@ -126,47 +137,26 @@ def _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs):
     need_a, need_p, need_n = needs
     *shape_b, n_d = a.shape
     n_b = math.prod(shape_b)
-    a = a.to(dtype).reshape(n_b, n_d)
-    p = p.to(dtype).reshape(n_b, n_d)
-    n = n.to(dtype).reshape(n_b, n_d)
+    a = a.reshape(n_b, n_d)
+    p = p.reshape(n_b, n_d)
+    n = n.reshape(n_b, n_d)
     d_L = d_L.to(wide)
 
-    if need_a or need_p:
-        # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
-        a_minus_p = a - p + eps
-        # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-        sum_a_minus_p_squared = torch.square(a_minus_p).sum(1, dtype=wide)
-        # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
-        root = 1 / torch.sqrt(sum_a_minus_p_squared)
     # h[b] = margin + near[b] - far[b]
     h = margin + near - far
     # d_h[b] = d_L * mean[i](where(0 <= h[i], where(i == b, 1, 0), 0))
     d_h = torch.where(0 <= h, d_L / n_b, 0)
-    if need_a or need_p:
-        # d_near[b] = d_h[b]
-        d_near = d_h
-    if need_a or need_n:
-        # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
-        a_minus_n = a - n + eps
-        # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-        sum_a_minus_n_squared = torch.square(a_minus_n).sum(1, dtype=wide)
-        # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
-        root_2 = 1 / torch.sqrt(sum_a_minus_n_squared)
-        # d_far[b] = -d_h[b]
-        d_far = -d_h
-    if need_a:
-        # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-        #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_a = (
-            a_minus_p * (root * d_near).to(dtype)[:, None]
-            + a_minus_n * (root_2 * d_far).to(dtype)[:, None]
-        )
-    if need_p:
-        # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-        d_p = a_minus_p * (-root * d_near).to(dtype)[:, None]
-    if need_n:
-        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_n = a_minus_n * (-root_2 * d_far).to(dtype)[:, None]
+    # d_near[b] = d_h[b]
+    d_near = d_h
+    # d_far[b] = -d_h[b]
+    d_far = -d_h
+    # a block of b after the other
+    d_a, d_p, d_n = _in_blocks(
+        _gradients_block,
+        (a, p, n, eps, d_near, d_far, dtype, needs),
+        cut=(0, 0, 0, None, 0, 0, None, None),
+        join=(0, 0, 0),
+    )
 
     return (
         d_a.reshape(*shape_b, n_d) if need_a else None,
@@ -175,7 +165,52 @@ def _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs):
     )
 
 
-def _gradients_from_near(d_near, a, p, eps, dtype, wide, needs):
+def _gradients_block(a, p, n, eps, d_near, d_far, dtype, needs):
+    """Compute d_a, d_p, d_n of a block of b."""
+    need_a, need_p, need_n = needs
+    a = a.to(dtype)
+    p = p.to(dtype)
+    n = n.to(dtype)
+
+    if need_a or need_p:
+        # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+        a_minus_p = a - p + eps
+        # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+        sum_a_minus_p_squared = torch.square(a_minus_p).sum(1)
+        # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+        root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    if need_a or need_n:
+        # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
+        a_minus_n = a - n + eps
+        # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+        sum_a_minus_n_squared = torch.square(a_minus_n).sum(1)
+        # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+        root_2 = 1 / torch.sqrt(sum_a_minus_n_squared)
+        # d_far_a_minus_n[b, d] = d_far[b] * a_minus_n[b, d]
+        d_far_a_minus_n = a_minus_n * d_far.to(dtype)[:, None]
+    if need_a or need_p:
+        # d_near_a_minus_p[b, d] = d_near[b] * a_minus_p[b, d]
+        d_near_a_minus_p = a_minus_p * d_near.to(dtype)[:, None]
+        # root_d_near_a_minus_p[b, d] = root[b] * d_near_a_minus_p[b, d]
+        root_d_near_a_minus_p = d_near_a_minus_p * root[:, None]
+    if need_a or need_n:
+        # root_2_d_far_a_minus_n[b, d] = root_2[b] * d_far_a_minus_n[b, d]
+        root_2_d_far_a_minus_n = d_far_a_minus_n * root_2[:, None]
+    if need_a:
+        # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+        #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_a = root_d_near_a_minus_p + root_2_d_far_a_minus_n
+    if need_p:
+        # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+        d_p = -root_d_near_a_minus_p
+    if need_n:
+        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_n = -root_2_d_far_a_minus_n
+
+    return (d_a if need_a else None, d_p if need_p else None, d_n if need_n else None)
+
+
+def _gradients_from_near(d_near, a, p, eps, dtype, needs):
     """The gradients of the inputs from d_near, which only derivatives of the backward pass bring in."""
     need_a, need_p = needs
     *shape_b, n_d = a.shape
@@ -186,15 +221,15 @@ def _gradients_from_near(d_near, a, p, eps, dtype, wide, needs):
     # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
     a_minus_p = a - p + eps
     # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    sum_a_minus_p_squared = torch.square(a_minus_p).sum(1, dtype=wide)
+    sum_a_minus_p_squared = torch.square(a_minus_p).sum(1)
     # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
     root = 1 / torch.sqrt(sum_a_minus_p_squared)
     if need_a:
         # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-        d_a = a_minus_p * (root * d_near).to(dtype)[:, None]
+        d_a = a_minus_p * (root * d_near)[:, None]
     if need_p:
         # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-        d_p = a_minus_p * (-root * d_near).to(dtype)[:, None]
+        d_p = a_minus_p * (-root * d_near)[:, None]
 
     return (
         d_a.reshape(*shape_b, n_d) if need_a else None,
@@ -202,7 +237,7 @@ def _gradients_from_near(d_near, a, p, eps, dtype, wide, needs):
     )
 
 
-def _gradients_from_far(d_far, a, n, eps, dtype, wide, needs):
+def _gradients_from_far(d_far, a, n, eps, dtype, needs):
     """The gradients of the inputs from d_far, which only derivatives of the backward pass bring in."""
     need_a, need_n = needs
     *shape_b, n_d = a.shape
@@ -213,15 +248,15 @@ def _gradients_from_far(d_far, a, n, eps, dtype, wide, needs):
     # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
     a_minus_n = a - n + eps
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    sum_a_minus_n_squared = torch.square(a_minus_n).sum(1, dtype=wide)
+    sum_a_minus_n_squared = torch.square(a_minus_n).sum(1)
     # root[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
     root = 1 / torch.sqrt(sum_a_minus_n_squared)
     if need_a:
         # d_a[b, d] = (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_a = a_minus_n * (root * d_far).to(dtype)[:, None]
+        d_a = a_minus_n * (root * d_far)[:, None]
     if need_n:
         # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_n = a_minus_n * (-root * d_far).to(dtype)[:, None]
+        d_n = a_minus_n * (-root * d_far)[:, None]
 
     return (
         d_a.reshape(*shape_b, n_d) if need_a else None,
@@ -249,6 +284,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -18,6 +18,9 @@ import math
 
 import torch
 
+BLOCK = 131072
+"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
+
 
 def weight_norm(v, g):
     """Compute w[o, i...]; differentiable, to any order.
@@ -46,18 +49,14 @@ class WeightNorm(torch.autograd.Function):
     @staticmethod
     def forward(v, g):
         result = v.dtype
-        dtype, wide = _dtypes(v, g)
+        dtype, _ = _dtypes(v, g)
         n_o, *shape_i = v.shape
         n_i = math.prod(shape_i)
-        v = v.to(dtype).reshape(n_o, n_i)
+        v = v.reshape(n_o, n_i)
         g = g.to(dtype)
 
-        # sum_v_squared[o] = sum[i](v[o, i]**2)
-        sum_v_squared = torch.square(v).sum(1, dtype=wide)
-        # r[o] = sqrt(sum[i](v[o, i]**2))
-        r = torch.sqrt(sum_v_squared)
-        # w[o, i] = g[o] * v[o, i] / r[o]
-        w = v * (g / r).to(dtype)[:, None]
+        # a block of o after the other
+        r, w = _in_blocks(_forward_block, (v, g, dtype), cut=(0, 0, None), join=(0, 0))
 
         return w.reshape(n_o, *shape_i).to(result), r
 
@@ -73,53 +72,81 @@ class WeightNorm(torch.autograd.Function):
     def backward(ctx, d_w, d_r):
         v, g, r = ctx.saved_tensors
         needs = ctx.needs_input_grad[:2]
-        dtype, wide = _compute_dtypes(v.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(v.device, *ctx.dtypes)
         d_v = d_g = None
         if d_w is not None:
-            d_v, d_g = _gradients(d_w, v, g, r, dtype, wide, needs)
+            d_v, d_g = _gradients(d_w, v, g, r, dtype, needs)
         if d_r is not None and ctx.needs_input_grad[0]:
-            d_v = _plus(d_v, _gradients_from_r(d_r, v, dtype, wide))
+            d_v = _plus(d_v, _gradients_from_r(d_r, v, dtype))
         return _cast(d_v, ctx.dtypes[0]), _cast(d_g, ctx.dtypes[1])
 
 
-def _gradients(d_w, v, g, r, dtype, wide, needs):
+def _forward_block(v, g, dtype):
+    """Compute r, w of a block of o."""
+    v = v.to(dtype)
+
+    # sum_v_squared[o] = sum[i](v[o, i]**2)
+    sum_v_squared = torch.square(v).sum(1)
+    # r[o] = sqrt(sum[i](v[o, i]**2))
+    r = torch.sqrt(sum_v_squared)
+    # w[o, i] = g[o] * v[o, i] / r[o]
+    w = v * (g / r)[:, None]
+
+    return (r, w)
+
+
+def _gradients(d_w, v, g, r, dtype, needs):
     """The gradients of the inputs from d_w[o, i...]."""
     need_v, need_g = needs
     n_o, *shape_i = v.shape
     n_i = math.prod(shape_i)
-    v = v.to(dtype).reshape(n_o, n_i)
+    v = v.reshape(n_o, n_i)
     g = g.to(dtype)
-    d_w = d_w.to(dtype).reshape(n_o, n_i)
+    d_w = d_w.reshape(n_o, n_i)
 
-    # sum_v_d_w[o] = sum[i](v[o, i] * d_w[o, i])
-    sum_v_d_w = (v * d_w).sum(1, dtype=wide)
+    # a block of o after the other
+    sum_v_d_w, d_v = _in_blocks(
+        _gradients_block,
+        (v, g, r, d_w, dtype, needs),
+        cut=(0, 0, 0, 0, None, None),
+        join=(0, 0),
+    )
     if need_g:
         # d_g[o] = sum[i](v[o, i] * d_w[o, i]) / r[o]
         d_g = sum_v_d_w / r
-    if need_v:
-        # sum_v_squared[o] = sum[i](v[o, i]**2)
-        sum_v_squared = torch.square(v).sum(1, dtype=wide)
-        # d_r[o] = -g[o] * sum[i](v[o, i] * d_w[o, i]) / r[o]**2
-        d_r = -g * sum_v_d_w / r**2
-        # d_v[o, i] = g[o] * d_w[o, i] / r[o] + v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2))
-        d_v = (
-            d_w * (g / r).to(dtype)[:, None]
-            + v * (d_r / torch.sqrt(sum_v_squared)).to(dtype)[:, None]
-        )
 
     return (d_v.reshape(n_o, *shape_i) if need_v else None, d_g if need_g else None)
 
 
-def _gradients_from_r(d_r, v, dtype, wide):
+def _gradients_block(v, g, r, d_w, dtype, needs):
+    """Compute sum_v_d_w, d_v of a block of o."""
+    need_v, need_g = needs
+    v = v.to(dtype)
+    d_w = d_w.to(dtype)
+
+    # sum_v_d_w[o] = sum[i](v[o, i] * d_w[o, i])
+    sum_v_d_w = (v * d_w).sum(1)
+    if need_v:
+        # sum_v_squared[o] = sum[i](v[o, i]**2)
+        sum_v_squared = torch.square(v).sum(1)
+        # d_r[o] = -g[o] * sum[i](v[o, i] * d_w[o, i]) / r[o]**2
+        d_r = -g * sum_v_d_w / r**2
+        # d_v[o, i] = g[o] * d_w[o, i] / r[o] + v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2))
+        d_v = d_w * (g / r)[:, None] + v * (d_r / torch.sqrt(sum_v_squared))[:, None]
+
+    return (sum_v_d_w, d_v if need_v else None)
+
+
+def _gradients_from_r(d_r, v, dtype):
     """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
     n_o, *shape_i = v.shape
     n_i = math.prod(shape_i)
     v = v.to(dtype).reshape(n_o, n_i)
 
     # sum_v_squared[o] = sum[i](v[o, i]**2)
-    sum_v_squared = torch.square(v).sum(1, dtype=wide)
+    sum_v_squared = torch.square(v).sum(1)
     # d_v[o, i] = v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2))
-    d_v = v * (d_r / torch.sqrt(sum_v_squared)).to(dtype)[:, None]
+    d_v = v * (d_r / torch.sqrt(sum_v_squared))[:, None]
 
     return d_v.reshape(n_o, *shape_i)
 
@@ -144,6 +171,50 @@ def _check_shape(what, tensor, shape):
     """Raise unless a tensor has the shape that follows from the others."""
     if tuple(tensor.shape) != tuple(shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
+
+
+def _in_blocks(compute, arguments, cut, join):
+    """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
+
+    The results are joined along a dimension each, or added up (None).
+    """
+    tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
+    length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
+    step = _step(tensors, length, [axis for axis in cut if axis is not None])
+    if step >= length:
+        return compute(*arguments)
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    whole = [None for _ in join]
+    for start in range(0, length, step):
+        size = min(step, length - start)
+        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        for place, (part, axis) in enumerate(zip(parts, join)):
+            if part is None:
+                continue
+            if axis is None:
+                whole[place] = part.double() if start == 0 else whole[place] + part
+                continue
+            if start == 0:
+                whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
+            whole[place].narrow(axis, start, size).copy_(part)
+    return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _step(tensors, length, axes):
+    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
+        return length
+    block = BLOCK * torch.get_num_threads()
+    step = max(1, length * block // max(tensor.numel() for tensor in tensors))
+    spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
+    return length if step * spread < 64 else step  # a block with a part of each cache line would read all of them
+
+
+def _is_plain(tensor):
+    """Whether a tensor is nothing but numbers in the memory of a CPU."""
+    if tensor.device.type != "cpu" or type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _dtypes(*tensors):

@@ -18,7 +18,7 @@ from symgrad.prove.counterexample import Counterexample
 from symgrad.prove.study import Study as StudyRecord
 from symgrad.prove.verdict import PROVED, REFUTED, UNDECIDED, Proof
 from symgrad.render import notebook
-from symgrad.render.files import write_atomic
+from symgrad.render.files import write_set
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.parts import Code, Part, Words
 from symgrad.render.verdicts import show
@@ -114,14 +114,14 @@ class Kernel(Shown):
         return load_kernel(self.record)
 
     def write(self, out: Any) -> None:
-        """Write `out`/<backend>/<layer>.py, whole or not at all.
+        """Write `out`/<backend>/<layer>.py, and what belongs beside it (the plain C of C), all or nothing.
 
         Raises:
             InputError: the folder cannot be made or written to.
         """
         from pathlib import Path
 
-        write_atomic(Path(out) / self.path, self.text)
+        write_set([(Path(out) / file.path, file.text) for file in (self.record, *self.record.beside)])
 
     def __repr__(self) -> str:
         return f"<Kernel {self.path}: {len(self.text.splitlines())} lines>"

@@ -14,6 +14,7 @@ from symgrad.algebra.binding import transform_children
 from symgrad.algebra.terms import Binder, Delta, Entry, Index, Place, Position, Size, Sum, Term, walk
 from symgrad.notation.layer import Layer
 from symgrad.plan.names import free_name
+from symgrad.plan.products import shared_products
 from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import PRODUCT, sweeps_of
@@ -115,7 +116,9 @@ class _Cut:
         except _CannotError:
             return None
         self._postpone(parts)
-        return self._blocks(parts) if parts[INSIDE] else None
+        found = self._blocks(parts)
+        full = [name for name in self.procedure.reads if is_full(self._read_indices(name), self.plan.layer)]
+        return found if any(name in found.cut for name in full) else None
 
     def _know(self, name: str, state: int, indices: tuple[Index, ...]) -> None:
         self.state[name] = state
@@ -193,7 +196,8 @@ class _Cut:
         procedure, known = self.procedure, {s.name for part in parts.values() for s in part}
         taken = {*known, *procedure.reads, *self.plan.names.values()}
         count = free_name(f"all_{self.axis}", taken)
-        inside = [replace(s, term=_counted(s.term, self.axis, count)) for s in parts[INSIDE]]
+        inside = shared_products(parts[INSIDE], taken, {c.name for c in self.plan.layer.constants})
+        inside = [replace(s, term=_counted(s.term, self.axis, count)) for s in inside]
         outside = {name for s in parts[LATE] for name in s.term.names} | {name for _, name in procedure.results}
         results = tuple((s.name, s.name) for s in inside if s.name in outside)
         names = dict.fromkeys(name for s in inside for name in sorted(s.term.names))

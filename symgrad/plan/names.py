@@ -16,7 +16,7 @@ LONGEST = 24
 WORDS = {Fraction(1): "one", Fraction(2): "two", Fraction(1, 2): "half"}
 EMITTED = frozenset(
     (
-        *("np", "torch", "math", "ctx", "saved", "dtype", "wide", "result", "needs", "parts"),
+        *("np", "torch", "math", "ctx", "saved", "dtype", "wide", "result", "needs", "parts", "out", "buffers"),
         *("jax", "jnp", "partial", "primals", "tangents"),
         *("forward", "backward", "Gradients", "Saved", "NamedTuple"),
     )
@@ -45,7 +45,7 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
 
 def legal(name: str) -> str:
     """The name, with an underscore behind it where Python or the emitted code uses it."""
-    emitted = name in EMITTED or name.startswith(("n_", "shape_", "need_"))
+    emitted = name in EMITTED or name.startswith(("n_", "shape_", "need_", "buffer_"))
     return name + "_" if emitted or keyword.iskeyword(name) or hasattr(builtins, name) else name
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from symgrad.algebra.terms import Index, Term
+from symgrad.algebra.terms import Entry, Index, Term
 from symgrad.errors import SymgradError
 from symgrad.notation.layer import Layer
 
@@ -60,6 +60,11 @@ class Statement:
     def __post_init__(self) -> None:
         if self.kind not in KINDS or not self.name.isidentifier() or not self.needed_by:
             raise SymgradError(f"the plan's statement {self.name!r} is not well formed")
+
+    @property
+    def entry(self) -> Entry:
+        """What it computes, as a term."""
+        return Entry(self.name, self.indices)
 
 
 @dataclass(frozen=True)

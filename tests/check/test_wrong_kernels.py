@@ -27,9 +27,19 @@ from symgrad.render.kernels.records import Rendered
 
 
 def emitted(root, name: str, backend: str = "numpy") -> Rendered:
-    """A checked-in kernel; that it is what would be emitted, tests/test_generated.py says."""
+    """A checked-in kernel; that it is what would be emitted, tests/test_generated.py says.
+
+    Its blocks are as small as can be, so that small arrays have many, and how they are cut is checked as well.
+    """
     path = f"{backend}/{name}.py"
-    return Rendered(path, (root / "generated" / path).read_text(encoding="utf-8"), "")
+    text = (root / "generated" / path).read_text(encoding="utf-8")
+    for large, small in (
+        ("BLOCK = 65536", "BLOCK = 1"),
+        ("BLOCK = 131072", "BLOCK = 1"),
+        ("spread < 64", "spread < 1"),
+    ):
+        text = text.replace(large, small)
+    return Rendered(path, text, "")
 
 
 def failed(layer, rendered: Rendered, sizes) -> bool:
@@ -63,7 +73,7 @@ def test_every_edit_of_a_numpy_kernel_is_refused(name, sizes, least, root, monke
     monkeypatch.setattr(kernels, "complex_step", once)
     layer, right = load(name), emitted(root, name)
     assert not failed(layer, right, sizes)
-    edits = list(edited(right.text, ("forward", "backward")))
+    edits = list(edited(right.text, ("forward", "_forward_block", "backward", "_backward_block")))
     assert len(edits) >= least
     assert [what for what, text in edits if not failed(layer, replace(right, text=text), sizes)] == []
 
@@ -104,7 +114,7 @@ def test_a_wrong_torch_kernel_is_refused(batch_norm, root):
 
     numpy, right = emitted(root, "batch_norm"), emitted(root, "batch_norm", "torch")
     assert report(batch_norm, [numpy, right], {}).passed
-    edits = list(edited(right.text, ("forward", "_gradients")))
+    edits = list(edited(right.text, ("forward", "_forward_block", "_gradients", "_gradients_block")))
     assert len(edits) > 20
     for what, text in edits[::5]:
         modules = {"torch": load_kernel(replace(right, text=text))}

@@ -112,6 +112,20 @@ def test_a_layer_may_have_the_name_of_a_module_that_the_file_uses():
     assert callable(kernel.struct_)
 
 
+@pytest.mark.parametrize("name", ["row", "double", "block", "high_mu", "failed", "REAL", "BLOCK", "i_k", "free", "c2"])
+def test_names_that_c_or_the_loops_use_get_a_number(name):
+    """They are compiled with the others; the Python side keeps them."""
+    text = f"input {name}[s, k], mu_2[s]\nmu[s] = mean[k]({name}[s, k])\nv[s] = mean[k](({name}[s, k] - mu[s])**2)\n"
+    text += f"y[s, k] = exp({name}[s, k] - mu[s]) * v[s] + mu_2[s]\noutput y"
+    study = pipeline.derive(from_text(text, "named"))
+    ours, wanted = (load_kernel(file) for file in pipeline.emit(study, ["c", "numpy"]))
+    random = np.random.default_rng(0)
+    given = random.normal(size=(3, 4)), random.normal(size=3)
+    (y, saved), (exact, kept) = ours.forward(*given), wanted.forward(*given)
+    assert np.allclose(y, exact, rtol=1e-12)
+    assert np.allclose(getattr(ours.backward(saved, y), name), getattr(wanted.backward(kept, y), name), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import symgrad
 from symgrad import pipeline
 from symgrad.check.kernels import load_kernel
 from symgrad.cli import main
@@ -57,7 +58,7 @@ def run(*command: object, **more: object) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_compiles_without_a_warning(name, compiler, tmp_path):
     path = written(name, tmp_path)
-    for flags in ((), ("-DREAL=double", "-DREAL_IS_FLOAT=0")):
+    for flags in ((), ("-DREAL=double", "-DREAL_IS_FLOAT=0"), ("-DLAST=1",)):
         run(compiler, *STRICT, *flags, "-O1", "-c", path, "-o", tmp_path / "made.o")
     run(compiler, *STRICT, "-fno-openmp", "-Wno-unknown-pragmas", "-fsyntax-only", path)
 
@@ -120,6 +121,11 @@ def test_the_command_writes_the_c_beside_the_python(tmp_path, capsys):
     (tmp_path / "c" / "relu.h").write_text("", encoding="utf-8")
     assert main(["generate", "relu", "--backend", "c", "--out", str(tmp_path), "--check"]) == 1
     assert "relu.h" in capsys.readouterr().out
+
+
+def test_the_door_in_python_writes_all_three_files(tmp_path):
+    symgrad.layer("relu").generate("c", out=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["relu.c", "relu.h", "relu.py"]
 
 
 def test_helpers_that_nothing_uses_are_not_there():

@@ -119,7 +119,7 @@ def test_any_layout_is_right(layout):
 def test_tensors_are_read_where_they_lie(monkeypatch):
     kernel, seen = module("softmax"), []
     original = kernel._call
-    monkeypatch.setattr(kernel, "_call", lambda *arguments: seen.append(arguments[2]) or original(*arguments))
+    monkeypatch.setattr(kernel, "_call", lambda *arguments: seen.append(arguments[3]) or original(*arguments))
     (x,) = given("softmax", torch.float32)
     y = kernel.softmax(x)
     assert x.data_ptr().to_bytes(8, "little") in seen[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from types import ModuleType
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from symgrad import pipeline
 from symgrad.check.kernels import argument_of, array_of, load_kernel, relative_error, sizes_of
 from symgrad.check.samples import sensible_point
 from symgrad.derive.tangents import derive_tangents
-from symgrad.notation.library import gallery, load
+from symgrad.notation.library import from_text, gallery, load
 from symgrad.plan.forward_mode import with_tangents
 from symgrad.plan.guess import Guess
 from symgrad.render.kernels import render
@@ -208,6 +209,32 @@ def test_results_have_the_dtype_of_the_inputs(name, dtype, root):
         )
 
 
+@pytest.mark.parametrize("name", ["batch_norm", "layer_norm"])
+def test_a_large_mean_costs_no_digits_without_float64(name, root):
+    jax.config.update("jax_enable_x64", False)
+    random, module, numpy = np.random.default_rng(0), module_of(name, "jax", root), module_of(name, "numpy", root)
+    x = random.normal(1e4, 1, size=(64, 48)).astype(np.float32)
+    w, beta, upstream = (random.normal(size=n).astype(np.float32) for n in (48, 48, (64, 48)))
+    wanted = numpy.backward(numpy.forward(*map(np.float64, (x, w, beta)))[1], np.float64(upstream))
+    pull = jax.jit(lambda *given: jax.vjp(getattr(module, name), *given)[1](upstream), compiler_options=FAST)
+    assert all(relative_error(g, exact) < 2e-6 for g, exact in zip(pull(x, w, beta), wanted, strict=True))
+
+
+def test_what_is_no_mean_of_the_array_is_not_centred_again(root):
+    means = ("batch_norm", "batch_norm_sigmoid_mse", "group_norm", "instance_norm", "layer_norm", "mlp_classifier")
+    found = [name for name in gallery() if hasattr(module_of(name, "jax", root), "_deviations")]
+    assert found == list(means)
+    layer = from_text("""input x[b, i], z[b, i]
+mu[b] = mean[i](z[b, i])
+nu[i] = mean[b](x[b, i])
+half[b] = mean[i](x[b, i]) / 2
+y[b, i] = (x[b, i] - mu[b])**2 + (x[b, i] - nu[i])**3 + (x[b, i] - half[b])**4
+output y""", "means")  # fmt: skip
+    text = pipeline.emit(pipeline.derive(layer), ["jax"])[0].text
+    used = set(re.findall(r"(?:_centre|_deviations)\(x, .*?\)", text))
+    assert used == {"_deviations(x, nu, 0)", "_centre(x, mu[:, None])", "_centre(x, half[:, None])"}
+
+
 def test_parameters_may_be_wider_than_the_input(root):
     x, w = jnp.ones((3, 4), "bfloat16"), jnp.ones(4, "float32")
     function = module_of("layer_norm", "jax", root).layer_norm
@@ -267,14 +294,23 @@ def test_wrong_arguments_are_refused(root):
 def test_labels_are_whole_numbers_inside_their_axis(root):
     function = module_of("cross_entropy_labels", "jax", root).cross_entropy_labels
     x = jnp.array([[1.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
-    for labels in (np.array([0, 2], np.uint8), [0, 2], jnp.array([0, 2], "int16")):
+    for labels in (np.array([0, 2], np.uint8), [0, 2], jnp.array([0, 2], "int32")):
         assert jnp.isfinite(function(x, labels))
+        assert jnp.isfinite(jax.jit(lambda x, labels=labels: function(x, labels))(x))
     with pytest.raises(TypeError, match=r"t\[b, k\.\.\.\] must be an array of whole numbers, not float64"):
         function(x, jnp.array([0.0, 2.0]))
     for wrong in ([0, 3], [-1, 2]):
         with pytest.raises(ValueError, match=r"must lie between 0 and 2, not between"):
             function(x, wrong)
         assert jnp.isnan(jax.jit(function)(x, jnp.array(wrong)))  # no values to look at while it is traced
+
+
+def test_the_examples_in_the_documents_run(root, monkeypatch):
+    monkeypatch.syspath_prepend(str(root))
+    blocks = re.findall(r"^```python\n(.*?)^```$", (root / "docs/jax.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert len(blocks) == 1
+    for block in blocks:
+        exec(compile(block, "docs/jax.md", "exec"), {})
 
 
 def test_a_name_that_a_tangent_has_is_refused(tmp_path):

@@ -128,7 +128,7 @@ def test_a_branch_that_is_not_taken_neither_warns_nor_spoils_a_gradient():
 
 
 def test_no_derivative_goes_through_the_largest_exponent():
-    backward = text_of("recomputed", "torch").split("def _gradients")[1]
+    backward = text_of("recomputed", "torch").partition("def _gradients")[2]
     assert ".amax(1).detach()" in backward
     assert ".detach()" not in text_of("recomputed", "torch").split("def _gradients")[0]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.c_source import CFunction
+from symgrad.render.kernels.c_turn import Axes
 from symgrad.render.kernels.layout import Frame, shown
-from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, Argument, LoopFunction
+from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, RESULT, Argument, LoopFunction
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.words import argument_lines, call_lines, fit, output_text, signature
@@ -23,19 +25,50 @@ class Door:
         forward: the C function of the forward pass.
         backward: that of the backward pass.
         used: the helper functions that the lines call.
+        axes: of the arrays that have a second layout (c_turn.py), or None.
     """
 
     plan: KernelPlan
-    forward: LoopFunction
-    backward: LoopFunction
+    forward: CFunction | LoopFunction
+    backward: CFunction | LoopFunction
     used: set[str]
-
+    axes: Axes | None = None
     language: ClassVar[str] = "C"
 
     def type_of(self, name: str) -> str:
         """The type of what is saved under a name, as it is annotated."""
         whole = {self.plan.names[c.name]: "int" if c.is_whole else "float" for c in self.plan.layer.constants}
         return whole.get(name, "np.ndarray")
+
+    def turned(self, names: Iterable[str]) -> list[str]:
+        """Those of some arrays that have a second layout."""
+        indices = {n: self.plan.indices(n) for n in (*self.tensors, *self.plan.saved) if n not in self.constants}
+        indices |= dict(self.cotangents)
+        return [n for n in names if self.axes and tuple(i.axis for i in indices.get(n, ())) == self.axes]
+
+    def _turning(self, names: Sequence[str], function: str) -> list[str]:
+        """The line that turns arrays so that their dimensions are as in memory, or back."""
+        turned = self.turned(names)
+        if not turned:
+            return []
+        right = ", ".join(f"{function}({name})" for name in turned)
+        return ["if last:", f"    {', '.join(turned)} = {right}"]
+
+    def is_last(self, names: Sequence[str], prefix: str = "") -> list[str]:
+        """The line that finds out whether arrays lie in their second layout."""
+        turned = ", ".join(f"{prefix}{name}" for name in self.turned(names))
+        return [f"last = _is_last({turned})" if turned else "last = False"] if self.axes else []
+
+    def around(self, names: Sequence[str], lines: Sequence[str]) -> list[str]:
+        """Lines that bring arrays into one piece, which those in the second layout are as they lie."""
+        if not self.axes:
+            return list(lines)
+        return [*self._turning(names, "_turned"), *lines, *self._turning(names, "_turned_back")]
+
+    @property
+    def last(self) -> list[str]:
+        """The argument that says which layout it is, where there are two."""
+        return ["last"] if self.axes else []
 
     @property
     def tensors(self) -> list[str]:
@@ -87,9 +120,12 @@ class Door:
         reals = self.reals
         self.used.update(["labels"] if self.labels else [])
         lines = [
-            *call_lines(f"dtype, {', '.join(reals)} = _arrays", [f'"{", ".join(reals)}"', "None", *reals]),
+            *self.is_last(reals),
+            *self.around(
+                reals, call_lines(f"dtype, {', '.join(reals)} = _arrays", [f'"{", ".join(reals)}"', "None", *reals])
+            ),
             *(f'{name} = _labels("{name}", {name})' for name in self.labels),
-            *call_lines("return _forward", ["dtype", *names, *self.constants, "out"]),
+            *call_lines("return _forward", ["dtype", *self.last, *names, *self.constants, "out"]),
         ]
         constants = signature(self.plan).split(", *, ")
         given = f"{constants[0]}, *, {''.join(f'{c}, ' for c in constants[1:])}out=None"
@@ -114,11 +150,13 @@ class Door:
         like = f"saved.{self.like}.dtype" if self.like else "None"
         if arrays:
             lines = call_lines(f"dtype, {', '.join(arrays)} = _arrays", [f'"{", ".join(arrays)}"', like, *arrays])
+            lines = self.around(arrays, lines)
         else:
             lines = [f"dtype = {like if self.like else f'_dtype_of({self.cotangents[0][0]})'}"]
             self.used.update([] if self.like else ["dtype_of"])
         cotangents = [name for name, _ in self.cotangents]
-        lines += call_lines("return _backward", ["dtype", "saved", *cotangents, "out"])
+        lines = [*self.is_last(self.plan.saved, "saved."), *lines]
+        lines += call_lines("return _backward", ["dtype", *self.last, "saved", *cotangents, "out"])
         scalar = self.plan.layer.scalar_output
         arguments = ", ".join(["saved", *(f"{name}=1.0" if scalar else name for name in cotangents), "out=None"])
         return Function("backward", arguments, doc, fit(lines))
@@ -136,15 +174,19 @@ class Door:
         lines += [f"read_ = {_tuple(self.tensors)}", *self._outs()]
         for argument in self.forward.arguments:
             if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
-                lines.append(f"{argument.name} = {self._room(argument, shapes)}")
-        wide = {a.what: a.name for a in self.forward.of(KEPT)}
+                lines.append(f"{argument.variable} = {self._room(argument, shapes)}")
+        wide = {a.what: a.variable for a in self.forward.of(KEPT)}
         kept = [wide.get(name, name) for name in self.plan.saved]
         results = self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
         lines += [*self._call(self.forward), *call_lines(f"return {results}, Saved", kept)]
-        arguments = ", ".join(["dtype", *self.tensors, *self.constants, "out"])
+        arguments = ", ".join(["dtype", *self.last, *self.tensors, *self.constants, "out"])
         return Function(
             "_forward", arguments, (f"`forward`, for arrays that the {self.language} functions can read.",), fit(lines)
         )
+
+    def _turn(self, indices: Frame) -> str:
+        """The last argument for a result that has two layouts."""
+        return ", last" if self.axes and tuple(index.axis for index in indices) == self.axes else ""
 
     def _outs(self) -> list[str]:
         if len(self.outputs) == 1:
@@ -153,11 +195,11 @@ class Door:
 
     def _room(self, argument: Argument, shapes: Shapes) -> str:
         """Where a result of the forward pass goes."""
-        shape = shapes.shape(argument.indices or ())
+        shape, turn = shapes.shape(argument.indices or ()), self._turn(argument.indices or ())
         if argument.role == KEPT:
-            return f"np.empty({shape})" if argument.type == "double" else f"_empty({shape}, dtype)"
-        given = "out" if len(self.outputs) == 1 else f"out_{argument.name}_"
-        return f'_result("out", {given}, {shape}, dtype, read_)'
+            return f"np.empty({shape})" if argument.type == "double" else f'_result("", None, {shape}, dtype, (){turn})'
+        given = "out" if len(self.outputs) == 1 else f"out_{argument.variable}_"
+        return f'_result("out", {given}, {shape}, dtype, read_{turn})'
 
     def _inner_backward(self) -> Function:
         plan, shapes, results = self.plan, self._shapes(self.backward), self.plan.backward.results
@@ -168,22 +210,25 @@ class Door:
             lines += shapes.unpack(name, indices, check=False) if new else []
         for name, indices in self.cotangents:
             lines += shapes.unpack(name, indices, check=True) if indices else [f"{name} = float({name})"]
-        lines += self._check_labels([a.name for a in self.backward.arguments if a.type == "int64_t"])
+        lines += self._check_labels([a.variable for a in self.backward.arguments if a.type == "int64_t"])
         lines.append(f"{unpacked([f'out_{what}_' for what, _ in results])} = _several(out, {len(results)})")
         made = {name: what for what, name in reversed(results) if name in self.backward.stored}
         copied = [(what, name) for what, name in results if made.get(name) != what]
         read = [n for n in plan.saved if n not in self.constants] + [n for n, i in self.cotangents if i]
         lines.append(f"read_ = {_tuple(read)}")
-        rooms = {what: (f'"out.{what}", out_{what}_', shapes.shape(plan.layer.entry(what).indices), "dtype")
-                 for what, _ in results}  # fmt: skip
-        lines += [f"{name} = _result({', '.join(rooms[what])}, read_)" for name, what in sorted(
-            made.items(), key=lambda pair: [what for what, _ in results].index(pair[1]))]  # fmt: skip
+        rooms = {}
+        for what, _ in results:
+            indices = plan.layer.entry(what).indices
+            rooms[what] = f'"out.{what}", out_{what}_, {shapes.shape(indices)}, dtype', f"read_{self._turn(indices)}"
+        order = [what for what, _ in results]
+        for name, what in sorted(made.items(), key=lambda pair: order.index(pair[1])):
+            lines.append(f"{name} = _result({', '.join(rooms[what])})")
         lines += self._call(self.backward) if made else []
-        lines += [f"copy_{what}_ = _copied({', '.join(rooms[what])}, {name}, read_)" for what, name in copied]
+        lines += [f"copy_{what}_ = _copied({rooms[what][0]}, {name}, {rooms[what][1]})" for what, name in copied]
         self.used.update(["copied"] if copied else [])
         returned = [f"{what}={name if made.get(name) == what else f'copy_{what}_'}" for what, name in results]
         lines += call_lines("return Gradients", returned)
-        arguments = ", ".join(["dtype", "saved", *(name for name, _ in self.cotangents), "out"])
+        arguments = ", ".join(["dtype", *self.last, "saved", *(name for name, _ in self.cotangents), "out"])
         return Function(
             "_backward",
             arguments,
@@ -199,16 +244,25 @@ class Door:
             for name in names
         ]
 
-    def _shapes(self, function: LoopFunction) -> Shapes:
+    def _shapes(self, function: CFunction | LoopFunction) -> Shapes:
         needed = frozenset(a.name.removeprefix("n_") for a in function.of(LENGTH))
         return Shapes(self.plan.layer, False, needed, self.used, "{0}.size", has_sums(self.plan))
 
-    def _call(self, function: LoopFunction) -> list[str]:
+    def _call(self, function: CFunction | LoopFunction) -> list[str]:
         """The lines that call a C function."""
-        values = [f"_at({a.name})" if a.indices is not None
-                  else f"float({a.name})" if a.name in self.constants else a.name
-                  for a in function.arguments]  # fmt: skip
-        return call_lines(f'_call(dtype, "{function.name}", _{function.name.upper()}.pack', values, ")")
+        values = [self._value(argument) for argument in function.arguments]
+        return call_lines(
+            f'_call(dtype, {"last" if self.axes else False}, "{function.name}", _{function.name.upper()}.pack',
+            values,
+            ")",
+        )
+
+    def _value(self, argument: Argument) -> str:
+        """An argument in Python: what was made here can be written to, which its address is found by fastest."""
+        if argument.indices is None:
+            return f"float({argument.variable})" if argument.variable in self.constants else argument.variable
+        is_new = argument.role in (RESULT, KEPT) and not self._turn(argument.indices)
+        return f"_address(_memory({argument.variable}))" if is_new else f"_at({argument.variable})"
 
 
 def unpacked(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_language import inside
+from symgrad.render.kernels.c_source import CFunction
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, RESULT, Argument, LoopFunction
 from symgrad.render.kernels.words import header
@@ -23,6 +24,9 @@ def summary(door: Door) -> tuple[str, ...]:
 
 def declarations(door: Door) -> Iterator[str]:
     """Each function with its comment, once for float and once for double."""
+    if door.axes:
+        first, second, third = door.axes
+        yield f"/* With -DLAST=1 arrays [{first}, {second}, {third}] lie as [{first}, {third}, {second}]. */"
     for function in (door.forward, door.backward):
         if function is not door.forward:
             yield ""
@@ -31,7 +35,7 @@ def declarations(door: Door) -> Iterator[str]:
             yield from _declaration(door, function, real, suffix)
 
 
-def _declaration(door: Door, function: LoopFunction, real: str, suffix: str) -> list[str]:
+def _declaration(door: Door, function: CFunction | LoopFunction, real: str, suffix: str) -> list[str]:
     parameters = [re.sub(r"\bREAL\b", real, a.declaration) for a in function.arguments] or ["void"]
     lines, line = [], f"int {door.plan.layer.name}_{function.name}_{suffix}("
     for place, parameter in enumerate(parameters):
@@ -43,7 +47,7 @@ def _declaration(door: Door, function: LoopFunction, real: str, suffix: str) -> 
     return [*lines, line.rstrip()]
 
 
-def _comment(door: Door, function: LoopFunction) -> Iterator[str]:
+def _comment(door: Door, function: CFunction | LoopFunction) -> Iterator[str]:
     what = {"forward": "The forward pass.", "backward": "The backward pass: the gradients of the inputs."}
     yield f"/* {what[function.name]}"
     yield " *"
@@ -53,7 +57,7 @@ def _comment(door: Door, function: LoopFunction) -> Iterator[str]:
     yield " * Returns 0, or 1 where there was no memory for partial sums; the results are not complete then. */"
 
 
-def _about(door: Door, function: LoopFunction, argument: Argument) -> str:
+def _about(door: Door, function: CFunction | LoopFunction, argument: Argument) -> str:
     layer = door.plan.layer
     if argument.role == LENGTH:
         return f"how many places {argument.name.removeprefix('n_')} has"
@@ -64,15 +68,15 @@ def _about(door: Door, function: LoopFunction, argument: Argument) -> str:
         return f"{place}, computed for the backward pass{size}"
     if argument.role == RESULT:
         return f"{place}, computed{size}"
-    kept = function.name == "backward" and argument.name in door.plan.saved
-    wide = any(a.name == argument.name or a.what == argument.name for a in door.forward.of(KEPT))
-    given = "a constant" if argument.name in door.constants else "given"
-    if argument.name in door.labels:
-        axis = door.plan.layer.labels[next(n for n, python in door.plan.names.items() if python == argument.name)]
+    kept = function.name == "backward" and argument.what in door.plan.saved
+    wide = any(a.what == argument.what and a.type == argument.type for a in door.forward.of(KEPT))
+    given = "a constant" if argument.what in door.constants else "given"
+    if argument.what in door.labels:
+        axis = door.plan.layer.labels[next(n for n, python in door.plan.names.items() if python == argument.what)]
         return f"{place}, labels: whole numbers from 0 to n_{axis} - 1{size}"
     if kept and wide:
         given = "what the forward pass computed for it"
-    elif kept and argument.name not in door.constants:
+    elif kept and argument.what not in door.constants:
         given = "as in the forward pass"
     elif argument.role == GIVEN and argument.what.startswith("d_"):
         given = f"the gradient of {argument.what[2:]}"

@@ -6,12 +6,11 @@ from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_header import declarations, summary
-from symgrad.render.kernels.c_language import C
 from symgrad.render.kernels.c_prelude import prelude
-from symgrad.render.kernels.c_source import c_lines, indented, packed
+from symgrad.render.kernels.c_source import CFunction, c_function, indented, packed
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
+from symgrad.render.kernels.c_turn import Axes, turned_axes
 from symgrad.render.kernels.layout import shown
-from symgrad.render.kernels.loop_function import LoopFunction, loop_function
 from symgrad.render.kernels.records import CHeader, CKernel, CSource, Field, Rendered
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.words import header
@@ -28,7 +27,7 @@ def c_files(plan: KernelPlan) -> Rendered:
         UnsupportedError: the layer needs what this backend does not have.
     """
     name, source = plan.layer.name, f"layer {plan.layer.name}, template c/kernel"
-    door = _door(plan)
+    door = _with_second_layout(plan)
     beside = tuple(
         Rendered(f"c/{name}.{end}", fill(f"c/kernel.{end}.jinja", record), f"{source}.{end}.jinja")
         for end, record in (("c", _source(door)), ("h", _header(door)))
@@ -41,12 +40,33 @@ def _door(plan: KernelPlan) -> Door:
     if plan.layer.fits:
         raise UnsupportedError(f"layer {plan.layer.name} has computed places, which the C backend does not do yet.")
     try:
-        forward, backward = (
-            loop_function(plan, p, n, C()) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
-        )
+        return _door_for(plan, None)
     except UnsupportedError as error:
         raise UnsupportedError(f"the C backend cannot do layer {plan.layer.name} yet: it has {error}") from None
-    return Door(plan, forward, backward, set())
+
+
+def _with_second_layout(plan: KernelPlan) -> Door:
+    """The layer with loops for its second layout as well, where it has one that the loops can do."""
+    axes, door = turned_axes(plan), _door(plan)
+    if axes is None:
+        return door
+    try:
+        return _door_for(plan, axes)
+    except UnsupportedError:
+        return door
+
+
+def _door_for(plan: KernelPlan, axes: Axes | None) -> Door:
+    forward, backward = (
+        c_function(plan, p, n, axes) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
+    )
+    return Door(plan, forward, backward, {"turned"} if axes else set(), axes)
+
+
+def _functions(door: Door) -> tuple[CFunction, CFunction]:
+    assert isinstance(door.forward, CFunction)
+    assert isinstance(door.backward, CFunction)
+    return door.forward, door.backward
 
 
 def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -54,7 +74,15 @@ def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
     name = door.plan.layer.name
     suffixes = ["#if REAL_IS_FLOAT", f"#define NAME(function) {name}_##function##_f32", "#else",
                 f"#define NAME(function) {name}_##function##_f64", "#endif", ""]  # fmt: skip
-    code = [*suffixes, *indented([*c_lines(door.forward), "", *c_lines(door.backward)])]
+    if door.axes:
+        suffixes += [
+            "#ifndef LAST",
+            f"#define LAST 0 /* 1 for arrays that lie with {door.axes[1]} innermost */",
+            "#endif",
+            "",
+        ]
+    forward, backward = _functions(door)
+    code = [*suffixes, *indented([*forward.lines, "", *backward.lines])]
     return tuple(prelude(code)), tuple(code)
 
 
@@ -64,7 +92,7 @@ def _kernel(door: Door) -> CKernel:
     name = plan.layer.name + ("_" if plan.layer.name in MODULES else "")
     functions = (wrapper(door, name), *door.functions(), *door.inner())
     *torch_methods, compute = methods(door)
-    calls: tuple[LoopFunction, ...] = (door.forward, door.backward)
+    calls = _functions(door)
     return CKernel(
         header(plan, "c", "the CPU, in C"), frozenset(door.used), needs, code,
         tuple(indented([line for function in calls for line in ("", *packed(function))][1:])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from symgrad.render.kernels.templates import environment
 
@@ -15,6 +16,13 @@ def prelude(code: Sequence[str]) -> list[str]:
     """The lines of the C prelude of which this code, or what it uses of the prelude, uses anything."""
     text = environment().get_template("c/prelude.c.jinja").render()
     return pruned(text, "\n".join(code))
+
+
+@lru_cache(maxsize=1)
+def defined() -> frozenset[str]:
+    """The functions and macros of the C prelude."""
+    text = environment().get_template("c/prelude.c.jinja").render()
+    return frozenset(name for name, _ in _pieces(text.splitlines()) if name)
 
 
 def pruned(text: str, code: str) -> list[str]:

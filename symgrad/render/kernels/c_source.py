@@ -1,22 +1,119 @@
 """The C functions of a kernel: loops, and around them functions that others can call.
 
-The public function takes what a caller has: it makes room for what only the loops need, and stores small results
-in the element's type. Its arguments are what is given, then the lengths of the axes, then what is computed.
+The loops (loops.py) work on arrays in the element's type REAL and on small arrays in double. The public
+function takes what a caller has: it makes room for what only the loops need, and stores small results in
+the element's type. Its arguments are what is given, then the lengths of the axes, then what is computed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from symgrad.render.kernels.loop_function import LoopFunction, count, wide
+from symgrad.algebra.terms import Index
+from symgrad.plan.records import KernelPlan, Procedure
+from symgrad.render.kernels.c_language import C
+from symgrad.render.kernels.c_names import final_names, marked, marked_procedure, plain, unmarked
+from symgrad.render.kernels.c_prelude import defined
+from symgrad.render.kernels.c_turn import Axes, turned_frame, turned_procedure
+from symgrad.render.kernels.loop_function import (
+    GIVEN,
+    KEPT,
+    LENGTH,
+    RESULT,
+    Argument,
+    count,
+    indices_of,
+    kinds_of,
+    type_of,
+    wide,
+)
+from symgrad.render.kernels.loops import Loops
 
 
-def c_lines(function: LoopFunction) -> list[str]:
-    """The text of the loops and of the public function, not yet indented."""
-    return [*_loops(function), "", *_public(function)]
+@dataclass(frozen=True)
+class CFunction:
+    """A procedure as C.
+
+    Attributes:
+        name: "forward" or "backward".
+        lines: the text of the loops and of the public function, not yet indented.
+        arguments: of the public function.
+        stored: the names of statements whose values are in memory.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    stored: tuple[str, ...]
+
+    def of(self, role: str) -> tuple[Argument, ...]:
+        """The arguments of a role, in order."""
+        return tuple(argument for argument in self.arguments if argument.role == role)
 
 
-def packed(function: LoopFunction) -> list[str]:
+def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | None = None) -> CFunction:
+    """A procedure's C function.
+
+    Args:
+        plan: of the layer.
+        procedure: of the plan.
+        name: "forward" or "backward".
+        axes: of the arrays for whose second layout (c_turn.py) there are to be loops too.
+
+    Raises:
+        UnsupportedError: its loops need what this backend does not have.
+    """
+    indices = {marked(n): found for n, found in indices_of(plan, procedure).items()}
+    kinds = {marked(n): kind for n, kind in kinds_of(plan, procedure).items()}
+    written = marked_procedure(procedure)
+    body = Loops(C(), plan.layer, indices, dict(kinds)).write(written)
+    turned: list[str] = []
+    if axes is not None:
+        other = {n: turned_frame(found, axes) for n, found in indices.items()}
+        turned = Loops(C(), plan.layer, other, dict(kinds)).write(turned_procedure(written, axes))
+    code = C().uncommented([*body, *turned])
+    stored = [n for n in (marked(s.name) for s in procedure.statements) if re.search(rf"\b{n}\[", code)]
+    arguments = _arguments(plan, procedure, name, (indices, kinds, stored, code))
+    inner = [*(a for a in arguments if a.role in (GIVEN, LENGTH) and re.search(rf"\b{a.name}\b", code)),
+             *(Argument(n, type_of(kinds[n]), KEPT, indices[n], n) for n in stored)]  # fmt: skip
+    loops = _loops(name, inner, body)
+    if axes is not None:
+        loops = ["#if LAST", *_loops(name, inner, turned), "#else", *loops, "#endif"]
+    lines = [*loops, "", *_public(name, arguments, inner)]
+    names = final_names(C().uncommented(lines), defined())
+    final = tuple(replace(a, name=unmarked([a.name], names)[0], variable=plain(a.name), what=plain(a.what))
+                  for a in arguments)  # fmt: skip
+    return CFunction(name, tuple(unmarked(lines, names)), final, tuple(plain(n) for n in stored))
+
+
+def _arguments(
+    plan: KernelPlan,
+    procedure: Procedure,
+    name: str,
+    found: tuple[dict[str, tuple[Index, ...]], dict[str, str], list[str], str],
+) -> tuple[Argument, ...]:
+    """The arguments of the public function, with marked names."""
+    indices, kinds, stored, code = found
+    given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"
+             else Argument(n, type_of(kinds[n]), GIVEN, indices[n], n)
+             for n in map(marked, procedure.reads) if re.search(rf"\b{n}\b", code)]  # fmt: skip
+    outputs = {plan.names[output] for output in plan.layer.outputs}
+    returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
+    results = [n for n in dict.fromkeys(map(marked, returned)) if n in stored]
+    made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
+    made += [
+        Argument(wide(n) if n in results else n, type_of(kinds[n]), KEPT, indices[n], n)
+        for n in stored
+        if plain(n) in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
+    ]
+    text = f"{code} {' '.join(count(indices[n]) for n in stored)}"
+    lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
+    return (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", text)), *made)
+
+
+def packed(function: CFunction) -> list[str]:
     """A C function that takes all arguments in one record, which is one conversion for a caller in Python."""
     members = [f"{argument.declaration};" for argument in function.arguments]
     values = ", ".join(f"given->{argument.name}" for argument in function.arguments)
@@ -38,25 +135,35 @@ def indented(lines: Sequence[str]) -> list[str]:
     return found
 
 
-def _loops(function: LoopFunction) -> list[str]:
+def _loops(name: str, inner: Sequence[Argument], body: Sequence[str]) -> list[str]:
     """The function of the loops; none of its arrays overlaps another."""
-    parameters = ", ".join(a.declaration.replace("*", "*restrict ") for a in function.inner) or "void"
-    return [f"static int {function.name}_loops({parameters})", "{", *function.body, "return 0;", "}"]
+    parameters = ", ".join(a.declaration.replace("*", "*restrict ") for a in inner) or "void"
+    code = C().uncommented(body)
+    unused = [f"(void){a.name};" for a in inner if not re.search(rf"\b{a.name}\b", code)]
+    return [f"static int {name}_loops({parameters})", "{", *unused, *body, "return 0;", "}"]
 
 
-def _public(function: LoopFunction) -> list[str]:
+def _public(name: str, arguments: Sequence[Argument], inner: Sequence[Argument]) -> list[str]:
     """The function for callers."""
-    rooms = [(a, wide(a.name)) for a in function.rooms]
-    call = f"{function.name}_loops({', '.join(function.names)})"
-    parameters = ", ".join(a.declaration for a in function.arguments) or "void"
-    lines = [f"int NAME({function.name})({parameters})", "{"]
+    have = {(a.what, a.type): a.name for a in arguments}
+    rooms = [a for a in inner if (a.what, a.type) not in have]
+    rounded = [a for a in arguments if a.role == RESULT and a.type == "REAL" and ("double", a.what) in _pairs(inner)]
+    names = [have.get((a.what, a.type), wide(a.name)) for a in inner]
+    call = f"{name}_loops({', '.join(names)})"
+    parameters = ", ".join(a.declaration for a in arguments) or "void"
+    lines = [f"int NAME({name})({parameters})", "{"]
     if not rooms:
         lines += [f"int failed = {call};"]
     else:
-        lines += [f"{a.type} *{name} = malloc(sizeof({a.type}) * (size_t)({count(a.indices or ())} + 1));"
-                  for a, name in rooms]  # fmt: skip
-        lines += [f"int failed = {' || '.join(f'!{name}' for _, name in rooms)};", f"if (!failed) failed = {call};"]
-    for a, source in function.rounded:
-        loop = f"for (ptrdiff_t i = 0; !failed && i < {count(a.indices or ())}; i++)"
-        lines.append(f"{loop} {a.name}[i] = (REAL){source}[i];")
-    return [*lines, *(f"free({name});" for _, name in rooms), "return failed;", "}"]
+        lines += [f"{a.type} *{wide(a.name)} = malloc(sizeof({a.type}) * (size_t)({count(a.indices or ())} + 1));"
+                  for a in rooms]  # fmt: skip
+        lines += [f"int failed = {' || '.join(f'!{wide(a.name)}' for a in rooms)};", f"if (!failed) failed = {call};"]
+    for a in rounded:
+        source = have.get((a.what, "double"), wide(a.what))
+        loop = f"for (ptrdiff_t at = 0; !failed && at < {count(a.indices or ())}; at++)"
+        lines.append(f"{loop} {a.name}[at] = (REAL){source}[at];")
+    return [*lines, *(f"free({wide(a.name)});" for a in rooms), "return failed;", "}"]
+
+
+def _pairs(arguments: Sequence[Argument]) -> set[tuple[str, str]]:
+    return {(argument.type, argument.what) for argument in arguments}

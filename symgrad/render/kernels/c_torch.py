@@ -53,11 +53,12 @@ def _first(door: Door) -> str:
 def _forward(door: Door) -> Function:
     names, reals = door.tensors, door.reals
     lines = call_lines(f"dtype, {', '.join(reals)} = _tensors", [f'"{", ".join(reals)}"', "None", *reals])
+    lines = [*door.is_last(reals), *door.around(reals, lines)]
     lines += [f'{name} = _label_tensor("{name}", {name})' for name in door.labels]
     results = door.outputs
     left = results[0] if len(results) == 1 else f"({', '.join(results)})"
     lines = [f"result = {_first(door)}.dtype", *lines]
-    lines += call_lines(f"{left}, saved = _forward", ["dtype", *names, *door.constants, "None"])
+    lines += call_lines(f"{left}, saved = _forward", ["dtype", *door.last, *names, *door.constants, "None"])
     lines += [f"return {', '.join(f'_tensor({name}, result)' for name in results)}, (dtype, saved)"]
     return Function("forward", ", ".join([*names, *door.constants]), (), fit(lines))
 
@@ -90,10 +91,11 @@ def _compute(door: Door) -> Function:
     lines = [f"{unpacked(kept)} = kept"] if kept else []
     lines += [f"{name} = {name}.item()" for name, indices in cotangents if not indices]
     if given:
-        lines += call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "dtype", *given])
+        brought = call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "dtype", *given])
+        lines += [*door.is_last(door.plan.saved), *door.around(given, brought)]
     lines += [f'{name} = _label_tensor("{name}", {name})' for name in door.labels if name in saved]
     lines.append(f"saved = {_tuple(list(door.plan.saved))}")
-    lines += call_lines("found = _backward", ["dtype", "saved", *(name for name, _ in cotangents), "None"])
+    lines += call_lines("found = _backward", ["dtype", *door.last, "saved", *(name for name, _ in cotangents), "None"])
     results = [what for what, _ in door.plan.backward.results]
     found = [f"found.{t.name}" if t.name in results else "None" for t in door.plan.layer.tensors]
     lines += call_lines("return _wanted", ["wanted", *found])

@@ -140,7 +140,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> Function:
     """The function that has a rule of its own."""
     tensors = _tensors(plan)
     first = first_full(plan, tensors)
-    body = TorchLines(plan, plan.forward, kinds_of(plan), first, used, JAX).write()
+    body = TorchLines(plan, plan.forward, kinds_of(plan), first, used, JAX, is_forward=True).write()
     lines, shapes = prologue(plan, body, tensors, kinds_of(plan), used, CASTS)
     outputs = {plan.names[name]: plan.layer.entry(name).indices for name in plan.layer.outputs}
     results = [f"{shapes.restored(name, indices)}.astype(result)" for name, indices in outputs.items()]

@@ -44,5 +44,5 @@ JAX = Dialect(
     smalls_for,
     {Fraction(1, 2): "jnp.sqrt({0})", Fraction(-1, 2): "jax.lax.rsqrt({0})", Fraction(2): "jnp.square({0})"},
     "transpose", {"max": "max", "min": "min"}, "jnp.full({0}, {1}, dtype)", "jnp.broadcast_to({2}, {1})", "{0}",
-    "jax.lax.stop_gradient({0})",
+    "jax.lax.stop_gradient({0})", recentres=True,
 )  # fmt: skip

@@ -7,7 +7,7 @@ type, and what is kept for the backward pass in double.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, Procedure, is_full
@@ -23,11 +23,12 @@ class Argument:
     """An argument of a function of loops.
 
     Attributes:
-        name: there, and of the variable that holds it in Python.
+        name: there.
         type: what it is or points to: "REAL", "double", "int64_t" (labels) or "ptrdiff_t".
         role: "given", "length", "result" (in REAL) or "kept" (for the backward pass).
         indices: the dimensions of what it points to; None for a number.
         what: the name of the quantity in the plan.
+        variable: what holds it in Python.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Argument:
     role: str
     indices: Frame | None
     what: str
+    variable: str = ""
 
     @property
     def declaration(self) -> str:
@@ -97,19 +99,19 @@ def loop_function(plan: KernelPlan, procedure: Procedure, name: str, language: L
     Raises:
         UnsupportedError: they need what no language has yet.
     """
-    indices, kinds = _indices(plan, procedure), _kinds(plan, procedure)
+    indices, kinds = indices_of(plan, procedure), kinds_of(plan, procedure)
     body = Loops(language, plan.layer, indices, dict(kinds)).write(procedure)
     code = language.uncommented(body)
     stored = _stored(procedure, code)
     given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"
-             else Argument(n, _type(kinds[n]), GIVEN, indices[n], n)
+             else Argument(n, type_of(kinds[n]), GIVEN, indices[n], n)
              for n in procedure.reads if re.search(rf"\b{n}\b", code)]  # fmt: skip
     outputs = {plan.names[output] for output in plan.layer.outputs}
     returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
     results = [n for n in dict.fromkeys(returned) if n in stored]
     made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
     made += [
-        Argument(wide(n) if n in results else n, _type(kinds[n]), KEPT, indices[n], n)
+        Argument(wide(n) if n in results else n, type_of(kinds[n]), KEPT, indices[n], n)
         for n in stored
         if n in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
     ]
@@ -117,7 +119,8 @@ def loop_function(plan: KernelPlan, procedure: Procedure, name: str, language: L
     lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
     arguments = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", f"{code} {counts}")), *made)
     inner = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", code)),
-             *(Argument(n, _type(kinds[n]), KEPT, indices[n], n) for n in stored))  # fmt: skip
+             *(Argument(n, type_of(kinds[n]), KEPT, indices[n], n) for n in stored))  # fmt: skip
+    arguments = tuple(replace(a, variable=a.name) for a in arguments)
     return LoopFunction(name, tuple(body), arguments, inner, tuple(stored))
 
 
@@ -131,19 +134,20 @@ def count(indices: Frame) -> str:
     return " * ".join(f"n_{index.axis}" for index in indices) or "1"
 
 
-def _indices(plan: KernelPlan, procedure: Procedure) -> dict[str, tuple[Index, ...]]:
+def indices_of(plan: KernelPlan, procedure: Procedure) -> dict[str, tuple[Index, ...]]:
+    """The dimensions of everything that a procedure reads or computes."""
     found = {name: plan.indices(name) for name in plan.names.values()}
     found |= dict(plan.ahead)
     found |= {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
     return found | {statement.name: statement.indices for statement in procedure.statements}
 
 
-def _kinds(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
+def kinds_of(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
     """What the names hold; scalars that are read are numbers."""
     tensors = {plan.names[tensor.name] for tensor in plan.layer.tensors}
     constants = {plan.names[constant.name] for constant in plan.layer.constants}
     labels = {plan.names[name] for name in plan.layer.labels}
-    indices = _indices(plan, procedure)
+    indices = indices_of(plan, procedure)
     kinds = {}
     for name in procedure.reads:
         is_cotangent = name.startswith("d_")
@@ -165,5 +169,6 @@ def _stored(procedure: Procedure, code: str) -> list[str]:
     return [s.name for s in procedure.statements if re.search(rf"\b{s.name}\[", code)]
 
 
-def _type(kind: str) -> str:
+def type_of(kind: str) -> str:
+    """What an array of a kind holds."""
     return {"real": "REAL", "label": "int64_t"}.get(kind, "double")

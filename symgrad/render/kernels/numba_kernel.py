@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.c_door import Door
+from symgrad.render.kernels.c_source import CFunction
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.loop_function import Argument, LoopFunction, count, loop_function, wide
@@ -28,7 +29,7 @@ class NumbaDoor(Door):
 
     language = "numba"
 
-    def _call(self, function: LoopFunction) -> list[str]:
+    def _call(self, function: CFunction | LoopFunction) -> list[str]:
         """The lines that call a compiled function."""
         values = [f"float({a.name})" if a.name in self.constants else a.name for a in function.arguments]
         return call_lines("_call", ["dtype", f'"{function.name}"', *values])
@@ -40,11 +41,11 @@ def numba_kernel(plan: KernelPlan) -> CKernel:
     Raises:
         UnsupportedError: the layer needs what this backend does not have.
     """
-    door = _door(plan)
+    door, forward, backward = _door(plan)
     code = [
-        *_function(door.forward),
+        *_function(forward),
         "",
-        *_function(door.backward),
+        *_function(backward),
         "",
         'return {"forward": forward, "backward": backward}',
     ]
@@ -54,7 +55,7 @@ def numba_kernel(plan: KernelPlan) -> CKernel:
     return CKernel(
         header(plan, "numba", "the CPU, compiled by numba"), frozenset(door.used),
         tuple(prelude(code)), tuple(code), (),
-        tuple((f"_{f.name.upper()}", "".join(map(_kind, f.arguments))) for f in (door.forward, door.backward)),
+        tuple((f"_{f.name.upper()}", "".join(map(_kind, f.arguments))) for f in (forward, backward)),
         tuple(Field(kept, door.type_of(kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
@@ -62,7 +63,7 @@ def numba_kernel(plan: KernelPlan) -> CKernel:
     )  # fmt: skip
 
 
-def _door(plan: KernelPlan) -> NumbaDoor:
+def _door(plan: KernelPlan) -> tuple[NumbaDoor, LoopFunction, LoopFunction]:
     if plan.layer.fits:
         raise UnsupportedError(f"layer {plan.layer.name} has computed places, which the numba backend does not do yet.")
     try:
@@ -73,7 +74,7 @@ def _door(plan: KernelPlan) -> NumbaDoor:
         _check_names(backward)
     except UnsupportedError as error:
         raise UnsupportedError(f"the numba backend cannot do layer {plan.layer.name} yet: it has {error}") from None
-    return NumbaDoor(plan, forward, backward, set())
+    return NumbaDoor(plan, forward, backward, set()), forward, backward
 
 
 def _check_names(function: LoopFunction) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from symgrad.algebra.terms import Index
 from symgrad.plan.blocks import Blocks
-from symgrad.plan.records import KernelPlan, Procedure
+from symgrad.plan.records import FULL, KernelPlan, Procedure, is_full
 from symgrad.render.kernels.blocks import blocks_for, call, finished, lengths
-from symgrad.render.kernels.layout import Frame, is_whole
+from symgrad.render.kernels.layout import Frame, is_whole, tuple_text
 from symgrad.render.kernels.numpy_lines import NumpyLines
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.small import OWN, PYTHON, WIDE
@@ -33,7 +33,7 @@ class Written:
 
 def write(
     plan: KernelPlan, procedure: Procedure, name: str, kept: Sequence[str], like: str,
-    kinds: dict[str, str], indices: Mapping[str, Frame], used: set[str],
+    kinds: dict[str, str], indices: Mapping[str, Frame], outs: Mapping[str, str], used: set[str],
 ) -> Written:  # fmt: skip
     """The lines of a procedure.
 
@@ -45,6 +45,7 @@ def write(
         like: the array that new ones are made like, where all arrays have one free shape.
         kinds: what the names hold that it reads.
         indices: the dimensions of the arrays that it reads.
+        outs: for each result what a user may have given to write it into.
         used: the helper functions that the lines call.
     """
     blocks = blocks_for(plan, procedure)
@@ -57,7 +58,13 @@ def write(
     before = NumpyLines(plan, blocks.before, later, "", used)
     lines = before.write(kinds)
     inside = _function(plan, blocks, name, {**before.smalls.kinds, blocks.count: PYTHON}, known, used)
-    lines += call(blocks, name, inside.arguments)
+    results = [result for _, result in blocks.inside.results]
+    for result in inside.outs:
+        given = outs.get(result, "None")
+        used.update(["buffer"])
+        lines.append(f"{result} = _buffer({given}, {inside.like})")
+    outs_text = tuple_text([result if result in inside.outs else "None" for result in results])
+    lines += call(blocks, name, inside.arguments, [f"out={outs_text}"] if inside.outs else [])
     totals = {each.name: WIDE for each in blocks.added}
     after = NumpyLines(plan, blocks.after, tuple(kept), "", used)
     after.smalls.kinds.update(before.smalls.kinds | dict(inside.kinds) | totals)
@@ -69,10 +76,20 @@ def write(
 
 @dataclass(frozen=True)
 class _Inside:
-    """The function of a block, the names of its arguments, and what its names hold."""
+    """The function of a block.
+
+    Attributes:
+        function: its text.
+        arguments: the names of its arguments, without the buffers.
+        outs: the results that it writes into arrays which are there already.
+        like: an array with their shape.
+        kinds: what its names hold.
+    """
 
     function: Function
     arguments: tuple[str, ...]
+    outs: tuple[str, ...]
+    like: str
     kinds: Mapping[str, str]
 
 
@@ -82,17 +99,27 @@ def _function(
 ) -> _Inside:  # fmt: skip
     """The function that computes one block."""
     results = [result for _, result in blocks.inside.results]
-    writer = NumpyLines(plan, blocks.inside, tuple(results), "", used)
-    body = writer.write(kinds)
     arrays = [(n, known.get(n, ())) for n in blocks.inside.reads]
+    own = [(n, indices) for n, indices in arrays if indices and kinds.get(n) == OWN]
+    like, frame = next(((n, i) for n, i in own if n in blocks.cut and is_full(i, plan.layer)), ("", None))
+    writer = NumpyLines(plan, blocks.inside, tuple(results), "", used)
+    outs = [s.name for s in blocks.inside.statements if s.name in results and s.kind == FULL and s.indices == frame]
+    writer.full.work, writer.full.outs = frame, set(outs)
+    body = writer.write(kinds)
+    outs = [result for result in outs if result not in writer.full.outs]
     read, missing = lengths(body, arrays)
     if any("dtype)" in line for line in body):
-        own = next((n for n, indices in arrays if writer.smalls.kinds.get(n) == OWN and indices), None)
-        read, missing = (read, [*missing, "dtype"]) if own is None else ([*read, f"dtype = {own}.dtype"], missing)
+        read, missing = (read, [*missing, "dtype"]) if not own else ([*read, f"dtype = {own[0][0]}.dtype"], missing)
+    if writer.full.count:
+        used.add("buffers")
+        names = tuple_text([f"buffer_{n + 1}" for n in range(writer.full.count)])
+        read.append(
+            f"{names if writer.full.count == 1 else names[1:-1]} = _buffers(buffers, {writer.full.count}, {like})"
+        )
     arguments = (*blocks.inside.reads, *missing)
     returned = f"return {', '.join(results)}{',' if len(results) == 1 else ''}"
-    doc = (f"Compute {', '.join(results)} of a block of {blocks.axis}; {blocks.count} is the whole length.",)
-    if blocks.count not in arguments:
-        doc = (f"Compute {', '.join(results)} of a block of {blocks.axis}.",)
+    doc = f"Compute {', '.join(results)} of a block of {blocks.axis}"
+    doc += f"; {blocks.count} is the whole length." if blocks.count in arguments else "."
     lines = fit([*read, *([""] if read else []), *body, "", returned])
-    return _Inside(Function(name, ", ".join(arguments), doc, lines), arguments, writer.smalls.kinds)
+    signature = ", ".join([*arguments, "buffers", *outs])
+    return _Inside(Function(name, signature, (doc,), lines), arguments, tuple(outs), like, writer.smalls.kinds)

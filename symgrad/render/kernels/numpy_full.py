@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symgrad.algebra.terms import MINUS_ONE, Add, Call, Compare, Delta, Entry, Mul, Pow, Term, Where, mul, power
@@ -37,6 +37,10 @@ class FullWriter:
         lines: what has been written.
         like: the array that new ones are made like, where all arrays have one free shape.
         used: the helper functions that the lines call.
+        taken: the names that are in use.
+        outs: names of results that are written into arrays which are there already, until that is done.
+        work: the dimensions of the buffers that are there already, where there are such.
+        count: how many of them are used.
     """
 
     smalls: Smalls
@@ -45,6 +49,9 @@ class FullWriter:
     like: str
     used: set[str]
     taken: set[str]
+    outs: set[str] = field(default_factory=set)
+    work: Frame | None = None
+    count: int = 0
 
     def assign(self, name: str, term: Term, frame: Frame) -> None:
         """Compute a statement's term into a new name."""
@@ -70,6 +77,14 @@ class FullWriter:
         operand = self.temporary(term, frame)
         self.buffers.uses[waiting.name] -= 1
         return operand
+
+    def buffer(self, frame: Frame) -> str:
+        """A buffer to write to: one that is free, or one that is there already; empty: there is none."""
+        found = self.buffers.take(frame)
+        if found is None and frame == self.work:
+            self.count += 1
+            found = f"buffer_{self.count}"
+        return found or ""
 
     def done(self, operand: Operand, frame: Frame) -> None:
         """Release an operand's buffer where nothing reads it any more."""
@@ -160,11 +175,12 @@ class _Value:
 
     def _centred(self, array: Entry, statistic: Entry) -> str:
         """An array minus its mean, where the mean is split so that nothing of it is lost."""
-        self.writer.used.add("centre")
+        how = "around" if self.writer.smalls.is_mean(statistic, array) else "centre"
+        self.writer.used.add(how)
         operand = self.writer.temporary(array, self.frame)
         self.writer.buffers.read(statistic.name)
         shift = self.writer.smalls.placed(statistic, self.frame)
-        return self._function("_centre({0}{1})", f"{operand.text}, {shift}", operand)
+        return self._function(f"_{how}({{0}}{{1}})", f"{operand.text}, {shift}", operand)
 
     def product(self, term: Mul) -> str:
         """Factors, one after the other; the coefficients early."""
@@ -279,11 +295,13 @@ class _Value:
 
     def _target(self, operands: list[Operand], keep: bool = False) -> tuple[str, str]:
         """The name of the result, and the name of the buffer it goes to (empty: a new one)."""
+        if self.is_target and self.name in self.writer.outs and all(o.name != self.name for o in operands):
+            self.writer.outs.remove(self.name)
+            return self.name, self.name
         dying = [o.name for o in operands if o.name and self.writer.buffers.is_dying(o.name, self.frame)]
         if dying:
             return (dying[0] if keep and not self.is_target else self.name), dying[0]
-        free = self.writer.buffers.take(self.frame)
-        return self.name, free or ""
+        return self.name, self.writer.buffer(self.frame)
 
     def _moved(self, name: str, target: str, operands: list[Operand]) -> str:
         """Note what became of the buffers."""

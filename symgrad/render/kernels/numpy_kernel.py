@@ -35,7 +35,7 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
     lines = [line for function in functions for line in function.lines]
     used.update(helper for helper in HELPERS if any(f"_{helper}(" in line for line in lines))
     used.update(["erf"] if "erfc" in used else [])
-    uses_math = used & {"lgamma", "digamma", "sum", "dot"} or any("math." in line for line in lines)
+    uses_math = used & {"lgamma", "digamma", "sum", "dot", "centred"} or any("math." in line for line in lines)
     imports = (*(["import math"] if uses_math else []), "from typing import NamedTuple", "", "import numpy as np")
     layer = plan.layer
     constants = {plan.names[c.name]: "int" if c.is_whole else "float" for c in layer.constants}
@@ -56,17 +56,18 @@ def _forward(plan: KernelPlan, used: set[str]) -> list[Function]:
     layer = plan.layer
     tensors = [(plan.names[t.name], t.indices) for t in layer.tensors]
     names = [name for name, _ in tensors]
-    outputs = [plan.names[name] for name in layer.outputs]
+    outputs, outs = [plan.names[name] for name in layer.outputs], _outs(plan)
     first = next(t.name for t in layer.tensors if t.role != "label")
     written = write(
         plan, plan.forward, "_forward_block", (*outputs, *plan.saved), plan.names[first], kinds_of(plan),
-        dict(tensors), used,
+        dict(tensors), dict(zip(outputs, outs, strict=True)), used,
     )  # fmt: skip
     body = written.lines
     shapes = _shapes(plan, body, used)
     labels = {plan.names[name]: axis for name, axis in layer.labels.items()}
     reals = [name for name in names if name not in labels]
-    lines = [f"{_unpacked(reals)} = _arrays({', '.join(f'{n}={n}' for n in reals)})"]
+    lines = [f"out = (None,) * {len(outs)} if out is None else out"] if any(outs) and len(outs) > 1 else []
+    lines += [f"{_unpacked(reals)} = _arrays({', '.join(f'{n}={n}' for n in reals)})"]
     lines += [f"{name} = np.asarray({name})" for name in labels]
     for name, indices in tensors:
         lines += shapes.unpack(name, indices, check=True)
@@ -76,11 +77,28 @@ def _forward(plan: KernelPlan, used: set[str]) -> list[Function]:
         lines.append(f'_check_labels("{shown(name, plan.indices(name), layer)}", {name}, n_{axis})')
     lines += shapes.flatten(tensors)
     results = [_returned(written, shapes, plan.names[name], layer.entry(name).indices) for name in layer.outputs]
+    used.update(["into"] if any(outs) else [])
+    results = [f"_into({out}, {result})" if out else result for out, result in zip(outs, results, strict=True)]
     saved = call_lines("saved = Saved", [_kept(shapes, name, plan.indices(name)) for name in plan.saved])
     returned = f"return {results[0] if len(results) == 1 else '(' + ', '.join(results) + ')'}, saved"
     lines += [*_dtype(plan.names[first], [*body, returned]), "", *body, "", *saved, returned]
-    doc = (f"Compute {output_text(plan)}, and what `backward` needs.", "", "Args:", *argument_lines(plan))
-    return [Function("forward", signature(plan), doc, fit(lines)), *written.blocks]
+    doc = [f"Compute {output_text(plan)}, and what `backward` needs.", "", "Args:", *argument_lines(plan)]
+    arguments = signature(plan)
+    if any(outs):
+        arguments += f"{'' if layer.constants else ', *'}, out=None"
+        what = (
+            f"the array to write {outputs[0]} into" if len(outs) == 1 else "arrays to write the outputs into, or None"
+        )
+        doc.append(f"    out: {what}; it may share no memory with the arguments.")
+    return [Function("forward", arguments, tuple(doc), fit(lines)), *written.blocks]
+
+
+def _outs(plan: KernelPlan) -> list[str]:
+    """For each output what a user may give to write it into; empty for small ones."""
+    full = [is_full(plan.layer.entry(name).indices, plan.layer) for name in plan.layer.outputs]
+    if len(full) == 1:
+        return ["out" if full[0] else ""]
+    return [f"out[{place}]" if large else "" for place, large in enumerate(full)]
 
 
 def _backward(plan: KernelPlan, used: set[str]) -> list[Function]:
@@ -94,7 +112,7 @@ def _backward(plan: KernelPlan, used: set[str]) -> list[Function]:
     written = write(
         plan, plan.backward, "_backward_block", (*(name for _, name in results), *plan.saved), first,
         {**kinds_of(plan), **{name: OWN if i else PYTHON for name, i in cotangents}},
-        dict([*saved, *cotangents]), used,
+        dict([*saved, *cotangents]), {name: f"out.{what}" for what, name in results}, used,
     )  # fmt: skip
     body = written.lines
     shapes = _shapes(plan, body, used)
@@ -110,16 +128,25 @@ def _backward(plan: KernelPlan, used: set[str]) -> list[Function]:
         lines += shapes.unpack(name, indices, check=True)
     lines += shapes.lengths(check=False)
     lines += shapes.flatten([*saved, *arrays])
-    returned = [f"{what}={_returned(written, shapes, name, layer.entry(what).indices)}" for what, name in results]
+    returned = [
+        f"{what}=_into(out.{what}, {_returned(written, shapes, name, layer.entry(what).indices)})"
+        for what, name in results
+    ]
+    used.add("into")
+    lines.insert(0, f"out = Gradients({', '.join('None' for _ in results)}) if out is None else out")
     lines += [*_dtype(first, [*body, *returned]), "", *body, "", *call_lines("return Gradients", returned)]
-    arguments = ", ".join(["saved", *(f"{name}=1.0" if plan.layer.scalar_output else name for name, _ in cotangents)])
-    given = ", ".join(shown(name, indices, layer) for name, indices in cotangents)
-    doc: tuple[str, ...] = (
-        f"Compute the gradients of the inputs from {given}, the gradient of what `forward` returned.",
+    arguments = ", ".join(
+        ["saved", *(f"{name}=1.0" if plan.layer.scalar_output else name for name, _ in cotangents), "out=None"]
     )
+    given = ", ".join(shown(name, indices, layer) for name, indices in cotangents)
+    doc = [f"Compute the gradients of the inputs from {given}, the gradient of what `forward` returned."]
     if len(doc[0]) > WIDTH + 12:
-        doc = ("Compute the gradients of the inputs from those of what `forward` returned:", "", given + ".")
-    return [Function("backward", arguments, doc, fit(lines)), *written.blocks]
+        doc = ["Compute the gradients of the inputs from those of what `forward` returned:", "", given + "."]
+    doc += [
+        "",
+        "They are written into the arrays of `out`, where it has some; these may share no memory with what is read.",
+    ]
+    return [Function("backward", arguments, tuple(doc), fit(lines)), *written.blocks]
 
 
 def _shapes(plan: KernelPlan, body: Sequence[str], used: set[str]) -> Shapes:

@@ -8,10 +8,10 @@ from symgrad.algebra.terms import ONE, Binder, Entry, Index, Mul, Pow, Reduce, S
 from symgrad.plan.formula import mean_of
 from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
-from symgrad.primitives import POWER, PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
+from symgrad.render.kernels.numpy_smalls import smalls_for
 from symgrad.render.kernels.places import PlaceLines
 from symgrad.render.kernels.products import (
     grouped,
@@ -22,24 +22,9 @@ from symgrad.render.kernels.products import (
     scaled,
     transposed,
 )
-from symgrad.render.kernels.small import LABEL, OWN, PYTHON, WIDE, Smalls, raw
+from symgrad.render.kernels.small import LABEL, OWN, PYTHON, WIDE, mean_and_rest, raw
+from symgrad.render.kernels.wide import wide_names
 from symgrad.render.kernels.words import comment, fitted
-
-
-def smalls_for(plan: KernelPlan) -> Smalls:
-    """Small expressions as NumPy writes them."""
-    return Smalls(
-        plan, "np", _call, lambda name, order: f"{name}.transpose({', '.join(map(str, order))})",
-        lambda text: f"{text}.astype(dtype)", lambda size: f"np.eye({size}, dtype=dtype)",
-        lambda size: f"np.arange({size})", "np.where({0}, {1}, {2})",
-        "np.where({0}, {1}, {2}).astype(dtype)", "{0}", "np.asarray({0}, dtype)",
-    )  # fmt: skip
-
-
-def _call(function: str, arguments: str) -> str:
-    if function == "sqrt":
-        return f"np.sqrt({arguments})"
-    return f"np.power({arguments})" if function == POWER else PRIMITIVES[function].numpy.format(arguments)
 
 
 @dataclass
@@ -66,6 +51,7 @@ class NumpyLines:
         self.layer = self.plan.layer
         self.smalls = smalls_for(self.plan)
         self.given = {self.plan.names[tensor.name] for tensor in self.layer.tensors}
+        self.wide = wide_names(self.plan)
         self.buffers = Buffers.of(self.procedure, self.kept)
         self.full = FullWriter(
             self.smalls, self.buffers, self.lines, self.like if is_whole(self.layer) else "", self.used, set()
@@ -76,9 +62,14 @@ class NumpyLines:
     def write(self, kinds: dict[str, str]) -> list[str]:
         """All lines; `kinds` says what the names hold that the procedure reads."""
         self.smalls.kinds.update(kinds)
-        for statement in self.procedure.statements:
+        waiting = list(self.procedure.statements)
+        while waiting:
+            statement = waiting.pop(0)
             self.lines.extend(comment(statement.formula))
-            self._statement(statement)
+            if waiting and self._centred(statement, waiting[0]):
+                waiting.pop(0)
+            else:
+                self._statement(statement)
         return [part for line in self.lines for part in fitted(line)]
 
     def _statement(self, statement: Statement) -> None:
@@ -99,6 +90,25 @@ class NumpyLines:
             for name in reads_of(statement.term):
                 self.buffers.read(name)
 
+    def _centred(self, mean: Statement, shifted: Statement) -> bool:
+        """Write the mean of a given array and the array minus its mean together, where two statements are that."""
+        found = mean_and_rest(mean, shifted, self.given)
+        if found is None or is_whole(self.layer) or is_full(mean.indices, self.layer):
+            return False
+        array, bound = found
+        frame = shifted.indices
+        self.lines.extend(comment(shifted.formula))
+        self.smalls.kinds.update({mean.name: WIDE, shifted.name: OWN})
+        for name in (array.name, array.name, mean.name):
+            self.buffers.read(name)
+        target = self.full.buffer(frame)
+        out = f", out={target}" if target else ""
+        self.used.update(["centred", "sum"])
+        axes = axes_text(frame, bound) or "None"
+        self.lines.append(f"{mean.name}, {shifted.name} = _centred({array.name}, {axes}{out})")
+        self.buffers.own(shifted.name, frame)
+        return True
+
     def _placed(self, statement: Statement) -> None:
         """Entries at computed places, or what is added up there."""
         writer = PlaceLines(self.smalls, self.used)
@@ -111,10 +121,9 @@ class NumpyLines:
             self.buffers.owned[statement.name] = statement.indices
 
     def _reduction(self, statement: Statement) -> None:
-        found = reduction(statement.term)
+        found, result = reduction(statement.term), statement.indices
         assert found is not None
         total, coefficient = found
-        result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
             self.smalls.kinds[statement.name] = OWN
@@ -123,7 +132,7 @@ class NumpyLines:
             self.smalls.kinds[statement.name] = OWN
         else:
             mean = mean_of(statement.term)
-            inside, is_method = self._total(total, result, "mean" if mean else "sum")
+            inside, is_method = self._total(statement.name, total, result, "mean" if mean else "sum")
             coefficient = mul(*mean[1]) if mean is not None and is_method else coefficient
         self.lines.append(f"{statement.name} = {self._scaled(inside, coefficient)}")
         if is_full(result, self.layer):
@@ -150,10 +159,10 @@ class NumpyLines:
 
     def _in_order(self, text: str, frame: Frame, total: Binder, result: Frame) -> str:
         """A reduced array with its dimensions in the order of its statement."""
-        left = tuple(index for index in frame if index not in total.indices)
-        return transposed(text, tuple(left.index(index) for index in result), "transpose", "swapaxes(-1, -2)")
+        left = [index for index in frame if index not in total.indices]
+        return transposed(text, tuple(map(left.index, result)), "transpose", "swapaxes(-1, -2)")
 
-    def _total(self, total: Binder, result: Frame, method: str) -> tuple[str, bool]:
+    def _total(self, name: str, total: Binder, result: Frame, method: str) -> tuple[str, bool]:
         """The expression of a sum, and whether it is a method that can take the mean as well."""
         factors = total.body.factors if isinstance(total.body, Mul) else (total.body,)
         frame = self._frame(total, result)
@@ -162,7 +171,9 @@ class NumpyLines:
             return self._sum(total, frame, result, method), True
         if is_full(result, self.layer):
             return self._statistic(factors, frame, result), False
-        if isinstance(total.body, Entry) and total.body.name in self.given:
+        if name in self.wide and not simple:
+            return self._statistic(factors, frame, result), False
+        if simple and (name in self.wide or (isinstance(total.body, Entry) and total.body.name in self.given)):
             return self._sum(total, frame, result, method), True
         return self._in_order(self._rows(total.body, factors, frame, total), frame, total, result), False
 
@@ -196,11 +207,10 @@ class NumpyLines:
         if len(factors) == 1 and _is_square(factors[0]) and isinstance(factors[0], Pow) and large:
             operand = self.full.temporary(factors[0].base, frame)
             return operand, operand
-        if len(large) == 1 and len(small) == 1:
-            coefficient = Operand(self.smalls.coefficient(small[0], frame))
+        if len(large) == 1 and len(small) == 1 and small[0].free:
             for name in reads_of(small[0]):
                 self.buffers.read(name)
-            return (self.full.temporary(large[0], frame), coefficient) if coefficient.text.endswith("]") else None
+            return self.full.temporary(large[0], frame), Operand(self.smalls.coefficient(small[0], frame))
         if len(large) < 2:
             return None
         entries = [factor for factor in large if isinstance(factor, Entry)]
@@ -222,8 +232,7 @@ class NumpyLines:
         operands: list[tuple[Operand, tuple[Index, ...]]] = []
         for factor in factors:
             base, times = (factor.base, 2) if _is_square(factor) and isinstance(factor, Pow) else (factor, 1)
-            operands.append(self._operand(base, frame))
-            operands.extend(operands[-1:] * (times - 1))
+            operands.extend([self._operand(base, frame)] * times)
         subscripts = einsum_text([indices for _, indices in operands], result)
         texts = ", ".join(operand.text for operand, _ in operands)
         for operand, indices in operands:

@@ -6,7 +6,7 @@ is indexed by itself; else all dimensions are, by arrays that are broadcast agai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from symgrad.algebra.terms import Entry, Index, Place, position
 from symgrad.plan.infix import infix
@@ -23,10 +23,12 @@ class PlaceLines:
     Attributes:
         smalls: writes the places, which are whole numbers.
         used: the helper functions that the lines call.
+        known: the places that lines before these have computed, by name.
     """
 
     smalls: Smalls
     used: set[str]
+    known: dict[str, str] = field(default_factory=dict)
 
     def gather(self, statement: Statement) -> list[str]:
         """The lines that compute a gathered array."""
@@ -71,9 +73,12 @@ class PlaceLines:
         return [f"{statement.name} = _added_at({values.name}, {shape}, {places})"]
 
     def _named(self, place: Place) -> list[str]:
-        """The line that computes a place, under a name, unless it is a label's own array."""
-        text = self._places(place, letters_of(place))
-        return [] if text == _name(place) else [f"{_name(place)} = {text}"]
+        """The line that computes a place, under a name, unless it is a label's own array or is there already."""
+        name, text = _name(place), self._places(place, letters_of(place))
+        if text in (name, self.known.get(name)):
+            return []
+        self.known[name] = text
+        return [f"{name} = {text}"]
 
     def _places(self, index: Index, frame: Frame) -> str:
         """The places of an index for all letters of a frame: an array of whole numbers."""

@@ -29,9 +29,12 @@ class Casts:
 
 def prologue(
     plan: KernelPlan, body: Sequence[str], arrays: Sequence[tuple[str, Frame]], kinds: Mapping[str, str],
-    used: set[str], casts: Casts,
+    used: set[str], casts: Casts, cast_later: frozenset[str] = frozenset(),
 ) -> tuple[list[str], Shapes]:  # fmt: skip
-    """The lines that unpack lengths and bring arrays into the kernel's dtypes and a flat shape."""
+    """The lines that unpack lengths and bring arrays into the kernel's dtypes and a flat shape.
+
+    Those of `cast_later` get the shape only.
+    """
     text = "\n".join(body)
     needed = frozenset(axis.name for axis in plan.layer.axes if re.search(rf"\bn_{axis.name}\b", text))
     shapes = Shapes(plan.layer, is_whole(plan.layer), needed, used, casts.size)
@@ -43,10 +46,11 @@ def prologue(
     for name, indices in arrays:
         if kinds[name] == LABEL:
             lines.append(_brought(name, indices, shapes, casts.label.format(name)))
-        elif kinds[name] == OWN:
-            lines.append(_brought(name, indices, shapes, casts.real.format(name, "dtype")))
-        elif name not in plan.statistics and name.removeprefix("d_") not in plan.statistics:
-            lines.append(_brought(name, indices, shapes, casts.real.format(name, "wide")))
+        elif name in cast_later:
+            lines += shapes.flatten([(name, indices)])
+        elif is_full(indices, plan.layer) or not {name, name.removeprefix("d_")} & set(plan.statistics):
+            dtype = "dtype" if kinds[name] == OWN else "wide"
+            lines.append(_brought(name, indices, shapes, casts.real.format(name, dtype)))
     return [line for line in lines if line], shapes
 
 

@@ -11,14 +11,15 @@ from symgrad.plan.records import is_full
 from symgrad.plan.shard import ShardedPlan
 from symgrad.render.kernels.layout import Frame, is_whole, shown
 from symgrad.render.kernels.numpy_lines import kinds_of
-from symgrad.render.kernels.prologue import first_full, prologue
+from symgrad.render.kernels.prologue import Casts, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes
 from symgrad.render.kernels.shard_lines import ShardLines
 from symgrad.render.kernels.shard_words import about_lines, convention_lines, function_doc
 from symgrad.render.kernels.small import OWN, WIDE
-from symgrad.render.kernels.torch_kernel import CASTS
 from symgrad.render.kernels.words import call_lines, class_name, filled_call, fit, header, signature, whole_lines
+
+CASTS = Casts("{0}.to({1})", "{0}.long()", "{0}.numel()")
 
 
 def shard_kernel(sharded: ShardedPlan) -> TorchKernel:
@@ -101,10 +102,10 @@ class _Writer:
         procedure, steps = (plan.backward, sharded.backward) if backward else (plan.forward, sharded.forward)
         arrays = self._read_arrays() if backward else self.tensors
         writer = ShardLines(
-            plan, procedure, kinds, first_full(plan, arrays), self.used,
+            plan, procedure, kinds, first_full(plan, arrays), self.used, is_forward=not backward,
             steps=steps, axis=self.axis, total=sharded.total, counts=sharded.counts, group=self.group,
         )  # fmt: skip
-        lines = writer.write_as_needed() if backward and len(self.results) > 1 else writer.write()
+        lines = writer.write_as_needed(self.results) if backward and len(self.results) > 1 else writer.write()
         return lines, kinds
 
     def _cotangents(self) -> dict[str, Frame]:

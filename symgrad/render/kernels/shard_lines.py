@@ -37,7 +37,7 @@ class ShardLines(TorchLines):
         """All lines."""
         return [line for step in self.steps for line in self._step(step)]
 
-    def write_as_needed(self) -> list[str]:
+    def write_as_needed(self, results: Sequence[str] = ()) -> list[str]:
         """All lines, each computed only where a gradient is asked for that needs it."""
         results = [what for what, _ in self.procedure.results]
         lines = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -26,9 +26,11 @@ from symgrad.algebra.terms import (
     power,
     walk,
 )
+from symgrad.errors import UnsupportedError
+from symgrad.plan.formula import mean_of
 from symgrad.plan.infix import Spelling, condition, infix
-from symgrad.plan.records import KernelPlan
-from symgrad.primitives import POWER, PRIMITIVES
+from symgrad.plan.records import KernelPlan, Statement
+from symgrad.primitives import POWER
 from symgrad.render.kernels.layout import Frame, einsum_text, place
 
 PYTHON, OWN, WIDE, LABEL = "python", "own", "wide", "label"
@@ -73,6 +75,14 @@ class Smalls:
         if any(isinstance(node, (Position, Delta, Compare)) for node in walk(term)):
             kinds.add(OWN)
         return WIDE if WIDE in kinds else OWN if OWN in kinds else PYTHON
+
+    def is_mean(self, statistic: Entry, array: Entry) -> bool:
+        """Whether a statistic is the layer's mean of an array, so that the array lies around it."""
+        for definition in self.plan.layer.definitions:
+            if self.plan.names[definition.name] == statistic.name:
+                found = mean_of(definition.body)
+                return found is not None and isinstance(found[0].body, Entry) and found[0].body.name == array.name
+        return False
 
     def text(self, term: Term, frame: Frame) -> str:
         """The expression, its arrays broadcast to the frame."""
@@ -158,13 +168,25 @@ class Smalls:
         return (name if where.order is None else self.permute(name, where.order)) + where.suffix
 
 
+OF_NUMBERS = {
+    "sigmoid": "(0.5 * (1 + math.tanh(0.5 * {0})))",
+    "softplus": "(max({0}, 0.0) + math.log1p(math.exp(-abs({0}))))",
+    "relu": "max({0}, 0.0)",
+    "abs": "abs({0})",
+    "sign": "(({0} > 0) - ({0} < 0))",
+}
+"""Functions of Python's numbers that its math module does not have."""
+
+
 def _python_call(function: str, arguments: str) -> str:
-    """A function of a float."""
+    """A function of a float, without a library."""
     if function == "pi" or (function, arguments) == ("log", "0"):
         return "math.pi" if function == "pi" else "-math.inf"
-    if function in ("exp", "log", "sqrt", POWER) or (function in PRIMITIVES and hasattr(math, function)):
+    if function in OF_NUMBERS:
+        return OF_NUMBERS[function].format(_bracketed(arguments))
+    if function in ("exp", "log", "sqrt", POWER) or hasattr(math, function):
         return f"math.{function}({arguments})"
-    return f"float({PRIMITIVES[function].numpy.format(arguments)})"
+    raise UnsupportedError(f"{function} of a constant is not computed by kernels: make {arguments} an input.")
 
 
 PLAIN = Spelling(
@@ -215,3 +237,14 @@ def centred(term: Term, kinds: dict[str, str]) -> tuple[Entry, Entry] | None:
     if not isinstance(array, Entry) or not isinstance(statistic, Entry) or kinds.get(statistic.name) != WIDE:
         return None
     return (array, statistic) if statistic.free < array.free else None
+
+
+def mean_and_rest(mean: Statement, shifted: Statement, given: Collection[str]) -> tuple[Entry, Frame] | None:
+    """The array and the indices over which its mean is taken, where two statements are that and array - mean."""
+    found, apart = mean_of(mean.term), centred(shifted.term, {mean.name: WIDE})
+    if found is None or found[1] or apart is None or apart[1] != mean.entry:
+        return None
+    array = apart[0]
+    if array.name not in given or found[0].body != array or array.indices != shifted.indices:
+        return None
+    return array, found[0].indices

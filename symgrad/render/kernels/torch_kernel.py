@@ -8,7 +8,7 @@ their own, and the backward pass is made of differentiable operations.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from symgrad.plan.records import KernelPlan, Procedure, is_full
 from symgrad.render.kernels.layout import Frame, is_whole, shown
@@ -17,7 +17,7 @@ from symgrad.render.kernels.prologue import Casts, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, WIDE
-from symgrad.render.kernels.torch_lines import TorchLines
+from symgrad.render.kernels.torch_blocks import Writer
 from symgrad.render.kernels.words import (
     argument_lines,
     call_lines,
@@ -32,13 +32,22 @@ from symgrad.render.kernels.words import (
 CASTS = Casts("{0}.to({1})", "{0}.long()", "{0}.numel()")
 
 
-def torch_kernel(plan: KernelPlan) -> TorchKernel:
-    """The text of a torch kernel, ready to be laid out."""
+def torch_kernel(plan: KernelPlan, in_blocks: bool = True) -> TorchKernel:
+    """The text of a torch kernel, ready to be laid out.
+
+    Args:
+        plan: of the layer.
+        in_blocks: whether a CPU computes it block by block, and small values keep no more digits than they
+            need; else each procedure is one piece, with all sums in the wider type.
+    """
     used: set[str] = set()
-    gradients = (_gradients(plan, used), *(_from_statistic(plan, name, p, used) for name, p in plan.from_statistics))
-    wrapper, forward, backward = _wrapper(plan, used), _forward(plan, used), _backward(plan, gradients)
+    (forward, *blocks), kinds = _forward(plan, used, in_blocks)
+    first, *inside = _gradients(plan, kinds, used, in_blocks)
+    gradients = (first, *(_from_statistic(plan, name, p, kinds, used, in_blocks) for name, p in plan.from_statistics))
+    wrapper, backward = _wrapper(plan, used), _backward(plan, gradients)
     used.update(["plus"] if plan.from_statistics else [])
-    lines = [line for function in (forward, backward, *gradients) for line in function.lines]
+    functions = (*blocks, first, *inside, *gradients[1:])
+    lines = [line for function in (forward, backward, *functions) for line in function.lines]
     imports = (
         *(["import math", ""] if "math" in used or any("math." in line for line in lines) else []),
         "import torch",
@@ -52,7 +61,7 @@ def torch_kernel(plan: KernelPlan) -> TorchKernel:
         )  # fmt: skip
     return TorchKernel(
         header(plan, "torch", "PyTorch"), imports, frozenset(used), wrapper, class_name(plan.layer), about,
-        forward, _setup(plan), backward, gradients,
+        forward, _setup(plan), backward, functions,
     )  # fmt: skip
 
 
@@ -89,19 +98,22 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     return Function(plan.layer.name, signature(plan), doc, fit(lines))
 
 
-def _forward(plan: KernelPlan, used: set[str]) -> Function:
+def _forward(plan: KernelPlan, used: set[str], in_blocks: bool) -> tuple[list[Function], dict[str, str]]:
+    """The method, and the function of a block; what is kept of each name."""
     tensors = _tensors(plan)
     first = first_full(plan, tensors)
-    body = TorchLines(plan, plan.forward, kinds_of(plan), first, used).write()
-    lines, shapes = prologue(plan, body, tensors, kinds_of(plan), used, CASTS)
-    dtypes = f"{_dtype_names([*lines, *body])} = _dtypes({', '.join(n for n, _ in tensors)})"
+    kinds = kinds_of(plan)
+    written = Writer(plan, plan.forward, "_forward_block", dict(tensors), first, (), used, in_blocks).write(kinds)
+    lines, shapes = prologue(plan, written.lines, tensors, kinds, used, CASTS, written.cast)
+    dtypes = f"{_dtype_names([*lines, *written.lines])} = _dtypes({', '.join(n for n, _ in tensors)})"
     results = [
         f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)" for name in plan.layer.outputs
     ]
     returned = ", ".join([*results, *plan.statistics])
-    lines = [f"result = {first}.dtype", dtypes, *lines, "", *body, "", f"return {returned}"]
+    lines = [f"result = {first}.dtype", dtypes, *lines, "", *written.lines, "", f"return {returned}"]
     arguments = ", ".join([*(n for n, _ in tensors), *_constants(plan)])
-    return Function("forward", arguments, (), fit(lines))
+    kept = {name: written.kinds[name] for name in (*plan.saved, *plan.statistics) if name in written.kinds}
+    return [Function("forward", arguments, (), fit(lines)), *written.blocks], kinds | kept
 
 
 def _saved_tensors(plan: KernelPlan) -> list[str]:
@@ -151,32 +163,39 @@ def _reads(plan: KernelPlan, procedure: Procedure) -> list[str]:
     return [*cotangents, *(n for n in plan.saved if n in {*names, *extra, *whole})]
 
 
-def _gradients(plan: KernelPlan, used: set[str]) -> Function:
-    """The function that computes the gradients from the outputs' cotangents."""
+def _gradients(plan: KernelPlan, kinds: Mapping[str, str], used: set[str], in_blocks: bool) -> list[Function]:
+    """The function that computes the gradients from the outputs' cotangents, and that of a block."""
     cotangents = {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
     given = ", ".join(shown(name, indices, plan.layer) for name, indices in cotangents.items())
-    return _function(plan, plan.backward, "_gradients", cotangents, f"The gradients of the inputs from {given}.", used)
+    text = f"The gradients of the inputs from {given}."
+    return _function(plan, plan.backward, "_gradients", cotangents, text, kinds, used, in_blocks)
 
 
-def _from_statistic(plan: KernelPlan, name: str, procedure: Procedure, used: set[str]) -> Function:
+def _from_statistic(
+    plan: KernelPlan, name: str, procedure: Procedure, kinds: Mapping[str, str], used: set[str], in_blocks: bool
+) -> Function:
     """The function that computes the gradients from one statistic's cotangent."""
     text = f"The gradients of the inputs from d_{name}, which only derivatives of the backward pass bring in."
-    return _function(plan, procedure, f"_gradients_from_{name}", {f"d_{name}": plan.indices(name)}, text, used)
+    cotangents = {f"d_{name}": plan.indices(name)}
+    return _function(plan, procedure, f"_gradients_from_{name}", cotangents, text, kinds, used, in_blocks)[0]
 
 
 def _function(
-    plan: KernelPlan, procedure: Procedure, name: str, cotangents: dict[str, Frame], doc: str, used: set[str]
-) -> Function:
-    """One function of gradients; several results come with a flag for each that says whether it is wanted."""
+    plan: KernelPlan, procedure: Procedure, name: str, cotangents: dict[str, Frame], doc: str,
+    known: Mapping[str, str], used: set[str], in_blocks: bool,
+) -> list[Function]:  # fmt: skip
+    """One function of gradients, and that of a block; of several results each has a flag that says if it is wanted."""
     reads, constants = _reads(plan, procedure), set(_constants(plan))
     arrays = [(n, cotangents[n] if n in cotangents else plan.indices(n)) for n in reads if n not in constants]
     arrays.sort(key=lambda pair: pair[0] in cotangents)
     given = {n: OWN if is_full(i, plan.layer) else WIDE for n, i in cotangents.items()}
-    kinds = {**kinds_of(plan), **given}
-    writer = TorchLines(plan, procedure, kinds, first_full(plan, arrays), used)
-    wanted = [what for what, _ in procedure.results]
-    body = writer.write_as_needed() if len(wanted) > 1 else writer.write()
-    lines, shapes = prologue(plan, body, arrays, kinds, used, CASTS)
+    same = {f"d_{n}": known[n] for n in plan.statistics if f"d_{n}" in cotangents and n in known}
+    kinds = {**known, **given, **same}
+    wanted = tuple(what for what, _ in procedure.results)
+    first = first_full(plan, arrays)
+    written = Writer(plan, procedure, f"{name}_block", dict(arrays), first, wanted, used, in_blocks).write(kinds)
+    body = written.lines
+    lines, shapes = prologue(plan, body, arrays, kinds, used, CASTS, written.cast)
     results = [shapes.restored(result, plan.layer.entry(what).indices) for what, result in procedure.results]
     if len(wanted) > 1:
         lines.insert(0, f"{', '.join(f'need_{what}' for what in wanted)} = needs")
@@ -184,7 +203,8 @@ def _function(
     returned = [f"return {results[0]}"] if len(results) == 1 else call_lines("return ", results)
     used_text = "\n".join([*lines, *body])
     flags = ["dtype", *(["wide"] if re.search(r"\bwide\b", used_text) else []), *(["needs"] if len(wanted) > 1 else [])]
-    return Function(name, ", ".join([*reads, *flags]), (doc,), fit([*lines, "", *body, "", *returned]))
+    function = Function(name, ", ".join([*reads, *flags]), (doc,), fit([*lines, "", *body, "", *returned]))
+    return [function, *written.blocks]
 
 
 def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:

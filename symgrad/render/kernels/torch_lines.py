@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -37,6 +37,7 @@ from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, P
 from symgrad.plan.share import reduction
 from symgrad.primitives import POWER, PRIMITIVES
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
+from symgrad.render.kernels.means import averaged
 from symgrad.render.kernels.places import PlaceLines
 from symgrad.render.kernels.products import (
     grouped,
@@ -47,7 +48,18 @@ from symgrad.render.kernels.products import (
     scaled,
     transposed,
 )
-from symgrad.render.kernels.small import OWN, PYTHON, WIDE, Smalls, centred, fraction_text, raw, split_product
+from symgrad.render.kernels.small import (
+    OWN,
+    PYTHON,
+    WIDE,
+    Smalls,
+    centred,
+    fraction_text,
+    mean_and_rest,
+    raw,
+    split_product,
+)
+from symgrad.render.kernels.wide import wide_names
 from symgrad.render.kernels.words import assignment, comment, fitted
 
 
@@ -81,6 +93,7 @@ class Dialect:
         expanded: an expression `{0}`, repeated to the shape `{1}`; `{2}` is the expression without brackets.
         copied: an array that must not be the same one as `{0}`.
         held: an expression through which no derivative goes.
+        recentres: whether there may be no wider type for means: what is left without them is centred again.
     """
 
     smalls: Callable[[KernelPlan, str], Smalls]
@@ -91,6 +104,7 @@ class Dialect:
     expanded: str
     copied: str
     held: str
+    recentres: bool = False
 
 
 TORCH = Dialect(
@@ -112,6 +126,8 @@ class TorchLines:
         like: a full-size array, after which others are made where all have one free shape.
         used: the helper functions that the lines call.
         dialect: PyTorch's, or that of a library with arrays like its tensors.
+        is_forward: whether it is a part of the forward pass, through which nothing is differentiated.
+        is_narrow: whether sums of computed values, which lie around 0, stay in the kernel's own dtype.
     """
 
     plan: KernelPlan
@@ -120,22 +136,53 @@ class TorchLines:
     like: str
     used: set[str]
     dialect: Dialect = TORCH
+    is_forward: bool = False
+    is_narrow: bool = False
 
     def __post_init__(self) -> None:
         self.layer = self.plan.layer
         self.smalls = self.dialect.smalls(self.plan, self.like)
         self.smalls.kinds.update(self.kinds)
+        self.given = {self.plan.names[tensor.name] for tensor in self.layer.tensors}
+        self.wide = wide_names(self.plan)
 
     def write(self) -> list[str]:
         """All lines."""
-        return [line for statement in self.procedure.statements for line in self._lines(statement)]
+        return self._all(self.procedure.statements)
 
-    def write_as_needed(self) -> list[str]:
-        """All lines, each computed only where a gradient is asked for that needs it."""
-        results = [what for what, _ in self.procedure.results]
+    def _all(self, statements: Iterable[Statement]) -> list[str]:
+        """The lines of statements; the mean of a given array and the array minus its mean are computed together.
+
+        Places that several arrays are gathered at are computed once.
+        """
+        lines: list[str] = []
+        places: dict[str, str] = {}
+        waiting = list(statements)
+        while waiting:
+            statement = waiting.pop(0)
+            together = self._with_rest(statement, waiting[0]) if waiting else []
+            if together:
+                waiting.pop(0)
+            lines += together or self._lines(statement, places)
+        return lines
+
+    def _with_rest(self, mean: Statement, shifted: Statement) -> list[str]:
+        """The lines of both statements, where they are a mean and what lies around it; else none."""
+        found = mean_and_rest(mean, shifted, self.given)
+        if found is None or not self.is_narrow or is_whole(self.layer) or is_full(mean.indices, self.layer):
+            return []
+        self.used.update(["centred", "centre"])
+        self.smalls.kinds.update({mean.name: WIDE, shifted.name: OWN})
+        axes = [str(place) for place, index in enumerate(shifted.indices) if index in found[1]]
+        line = f"{mean.name}, {shifted.name} = _centred({found[0].name}, {tuple_text(axes)}, wide)"
+        return [*comment(mean.formula), *comment(shifted.formula), line]
+
+    def write_as_needed(self, results: Sequence[str] = ()) -> list[str]:
+        """All lines, each computed only where one of the gradients `results` is asked for that needs it."""
+        results = results or [what for what, _ in self.procedure.results]
         lines = []
         for needed_by, group in groupby(self.procedure.statements, key=lambda statement: statement.needed_by):
-            inner = [line for statement in group for line in self._lines(statement)]
+            inner = self._all(group)
             if set(needed_by) == set(results):
                 lines += inner
             else:
@@ -143,10 +190,11 @@ class TorchLines:
                 lines += [f"    {line}" for line in inner]
         return lines
 
-    def _lines(self, statement: Statement) -> list[str]:
+    def _lines(self, statement: Statement, places: dict[str, str] | None = None) -> list[str]:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
         if statement.kind in (GATHER, SCATTER):
-            return [*comment(statement.formula), *(part for line in self._placed(statement) for part in fitted(line))]
+            lines = self._placed(statement, {} if places is None else places)
+            return [*comment(statement.formula), *(part for line in lines for part in fitted(line))]
         if statement.kind == REDUCTION:
             text = self._reduction(statement)
         elif statement.kind == FULL:
@@ -160,9 +208,9 @@ class TorchLines:
         lines = [part for line in assignment(statement.name, text) for part in fitted(line)]
         return [*comment(statement.formula), *lines]
 
-    def _placed(self, statement: Statement) -> list[str]:
+    def _placed(self, statement: Statement, places: dict[str, str]) -> list[str]:
         """Entries at computed places, or what is added up there."""
-        writer = PlaceLines(self.smalls, self.used)
+        writer = PlaceLines(self.smalls, self.used, places)
         kinds = [self.smalls.kinds.get(node.name) for node in walk(statement.term) if isinstance(node, Entry)]
         self.smalls.kinds[statement.name] = WIDE if WIDE in kinds else OWN
         return writer.gather(statement) if statement.kind == GATHER else writer.scatter(statement)
@@ -203,9 +251,7 @@ class TorchLines:
             return self._coefficient(term, frame)
         found = centred(term, self.smalls.kinds)
         if found is not None:
-            self.used.add("centre")
-            array, statistic = (self.smalls.placed(item, frame) for item in found)
-            return raw(f"_centre({array}, {statistic})")
+            return raw(self._centred(*found, frame))
         match term:
             case Entry() | Delta() | Compare() | Position():
                 return term
@@ -220,6 +266,16 @@ class TorchLines:
             case Call(function, arguments):
                 return Call(function, tuple(self._ready(argument, frame) for argument in arguments))
         raise SymgradError(f"torch kernels have no {type(term).__name__}; add a case to render/kernels/torch_lines.py")
+
+    def _centred(self, array: Entry, statistic: Entry, frame: Frame) -> str:
+        """An array minus a wider statistic, or one that should be wider."""
+        self.used.add("centre")
+        texts = ", ".join(self.smalls.placed(item, frame) for item in (array, statistic))
+        bound = averaged(self.plan, array, statistic) if self.dialect.recentres else None
+        if bound is None:
+            return f"_centre({texts})"
+        self.used.add("deviations")
+        return f"_deviations({texts}, {axes_text(frame, bound) or None})"
 
     def _where(self, condition: Term, then: Term, otherwise: Term) -> Term:
         """A choice; of two numbers, in the kernel's dtype."""
@@ -264,7 +320,7 @@ class TorchLines:
         result = statement.indices
         if isinstance(total, Reduce):
             inside = self._extreme(total, result)
-            if statement.is_shift and self.procedure is not self.plan.forward:
+            if statement.is_shift and not (self.is_forward or self.procedure is self.plan.forward):
                 inside = self.dialect.held.format(inside)
             self.smalls.kinds[statement.name] = OWN
         elif isinstance(total, Sum) and is_contraction(total, result, self.layer):
@@ -272,7 +328,12 @@ class TorchLines:
             self.smalls.kinds[statement.name] = OWN
         else:
             mean = mean_of(statement.term)
-            inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",))
+            in_wide = not self.is_narrow or (isinstance(total.body, Entry) and total.body.name in self.given)
+            inside = self._sum(total, result, "mean" if mean else "sum", ("dtype=wide",) if in_wide else ())
+            if not in_wide and statement.name in self.wide:
+                inside += ".to(wide)"
+            elif not in_wide:
+                self.smalls.kinds[statement.name] = OWN
             coefficient = mul(*mean[1]) if mean is not None else coefficient
         return self.smalls.text(scaled(raw(inside), coefficient), ())
 

@@ -122,8 +122,7 @@ class Body:
             self.scope.define(statement.name)
             self._store(statement.name)
         for statement in sweep.reductions:
-            text = self.sums.body(statement)
-            self.sums.explain(statement, ROW)
+            text = self.sums.body(statement, ROW)
             if statement.indices:
                 self.sums.store_part(statement, text, ROW)
             else:
@@ -133,8 +132,7 @@ class Body:
         """A sweep over rows that are in registers."""
         scope = self.scope
         for statement in sweep.reductions:
-            text = self.sums.body(statement)
-            self.sums.explain(statement, INNER)
+            text = self.sums.body(statement, INNER)
             if not statement.indices:
                 self.sums.add_to_program(statement, text, "inside", INNER)
             elif axes_of(statement.indices) == axes_of(self.stage.cols):
@@ -157,8 +155,7 @@ class Body:
         scope, ends = self.scope, list[tuple[Statement, str]]()
         barrier = False
         for statement in sweep.reductions:
-            text = self.sums.body(statement)
-            self.sums.explain(statement, INNER)
+            text = self.sums.body(statement, INNER)
             if not statement.indices:
                 self.sums.add_to_program(statement, text, "inside", INNER)
             elif axes_of(statement.indices) == axes_of(self.stage.cols):
@@ -182,8 +179,7 @@ class Body:
     def _of_part(self, sweep: Sweep) -> None:
         """A sweep over a part of each row: what is added up waits to be merged."""
         for statement in sweep.reductions:
-            text = self.sums.body(statement)
-            self.sums.explain(statement, INNER)
+            text = self.sums.body(statement, INNER)
             if not statement.indices:
                 self.sums.add_to_program(statement, text, "inside" if self.stage.rows else "col_inside", INNER)
                 continue

@@ -11,15 +11,15 @@ from dataclasses import replace
 
 from symgrad.errors import UnsupportedError
 from symgrad.plan.build import with_names
-from symgrad.plan.records import KernelPlan, Procedure, Statement
+from symgrad.plan.records import KernelPlan, Procedure, Statement, is_full
 from symgrad.render.kernels.records import Function, JitFunction, TritonKernel
 from symgrad.render.kernels.templates import block
 from symgrad.render.kernels.torch_kernel import torch_kernel
 from symgrad.render.kernels.triton_launch import Launches, packed
 from symgrad.render.kernels.words import header
 
-IMPORTS = ("import contextlib", "import math", "from typing import NamedTuple", "", "import torch", "import triton",
-           "import triton.language as tl")  # fmt: skip
+IMPORTS = ("import contextlib", "import math", "import os", "from typing import NamedTuple", "",
+           "import torch", "import triton", "import triton.language as tl")  # fmt: skip
 TEMPLATE = "torch/kernel.py.jinja"
 WORDS = frozenset(
     (
@@ -53,11 +53,25 @@ WORDS = frozenset(
             "its_mean",
             "its_squares",
         ),
-        *("ROWS", "BLOCK", "PARTS", "tl", "triton", "libdevice", "torch", "math", "kernel", "dtype", "dtypes"),
+        *(
+            "ROWS",
+            "BLOCK",
+            "PARTS",
+            "tl",
+            "triton",
+            "libdevice",
+            "torch",
+            "math",
+            "os",
+            "contextlib",
+            "kernel",
+            "dtype",
+            "dtypes",
+        ),
     )
 )
 """The names that the kernels use for themselves."""
-PATTERN = re.compile(r"(part|all|size|i|n|shape)_\w+|_\w*|\w+_(ptr|low|wide)|\w+_stride_\w+")
+PATTERN = re.compile(r"(part|all|each|size|i|n|shape)_\w+|_\w*|\w+_(ptr|low|wide)|\w+_stride_\w+")
 """And their forms."""
 
 
@@ -81,7 +95,8 @@ def triton_kernel(plan: KernelPlan) -> TritonKernel:
     saved = tuple(n for n in plan.names.values() if n in {*plan.saved, *whole.saved})
     ahead = tuple(name for name, _ in plan.ahead)
     made = torch_kernel(
-        replace(whole, saved=(*saved, *ahead), statistics=(*whole.statistics, *ahead), ahead=plan.ahead)
+        replace(whole, saved=(*saved, *ahead), statistics=(*whole.statistics, *ahead), ahead=plan.ahead),
+        in_blocks=False,
     )
     setup = made.setup.lines
     if ahead:
@@ -132,15 +147,10 @@ def _forward(plan: KernelPlan, used: set[str]) -> tuple[Function, list[JitFuncti
     launches = Launches(plan, plan.forward, f"{layer.name}_forward", used)
     outputs = [plan.names[name] for name in layer.outputs]
     real = [n for n in tensors if n not in launches.known.labels]
-    first = next((n for n in real if n in launches.strided and _is_largest(launches, n)), real[0])
+    first = next((n for n in real if is_full(launches.known.indices[n], layer)), real[0])
     returned = [*outputs, *plan.statistics, *(n for n, _ in plan.ahead)]
     function = launches.function("_forward", [*tensors, *constants], dict.fromkeys(outputs, f"{first}.dtype"), returned)
     return function, launches.kernels
-
-
-def _is_largest(launches: Launches, name: str) -> bool:
-    sizes = [len(indices) for indices in launches.known.indices.values()]
-    return len(launches.known.indices[name]) == max(sizes)
 
 
 def _backward(plan: KernelPlan, used: set[str]) -> tuple[Function, list[JitFunction]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symgrad.algebra.terms import Delta, Entry, Place, Term, walk
 from symgrad.plan.records import KernelPlan, Procedure, Statement, is_full
@@ -53,13 +53,16 @@ class Launches:
         self.kept = frozenset(result for _, result in self.procedure.results)
         self.stages = stages_of(self.procedure, layer, indices, self.kept)
         home = {s.name: n for n, stage in reversed(list(enumerate(self.stages))) for s in stage.finished()}
-        self.known = Names(
+        names = Names(
             indices, self.statements, frozenset(tensors), self.strided,
             frozenset(plan.names[n] for n in layer.labels),
-            frozenset(plan.names[c.name] for c in layer.constants), home,
+            frozenset(plan.names[c.name] for c in layer.constants), home, frozenset(),
         )  # fmt: skip
-        self.stored = self.kept | {name for n, stage in enumerate(self.stages) for name in self._loads(n, stage)}
+        self.known = names
         self.later = {name for n, stage in enumerate(self.stages) for name in self._loads(n, stage)}
+        self.stored = self.kept | self.later
+        outgoing = outputs if self.procedure is plan.forward else self.kept
+        self.known = replace(names, results=frozenset(outgoing) - self.later)
 
     def _loads(self, number: int, stage: Stage) -> set[str]:
         """What a stage reads of what stages before it have stored."""
@@ -108,6 +111,8 @@ class Launches:
         ]
         restored = [shapes.restored(text, self.known.indices[text]) if text in self.strided else text
                     for text in returned]  # fmt: skip
+        restored = [f"{text}.to({dtypes[name]})" if name in dtypes and name in self.later else text
+                    for name, text in zip(returned, restored, strict=True)]  # fmt: skip
         lines += [*body, "", f"return {', '.join(restored)}"]
         return Function(name, ", ".join(arguments), (), fit(lines))
 
@@ -136,7 +141,9 @@ class Launches:
         lines += [line for s in self._written(stage) for line in self._allocated(s, dtypes)]
         lines += [line for merge in stage.merges for line in self._parts(merge, stage)]
         if stage.whole:
-            lines.append(f"kernel = {kernels[0]} if tile.in_registers else {kernels[1]}")
+            choice = f"kernel = {kernels[0]} if tile.in_registers else {kernels[1]}"
+            parts = [f"    {part}" for part in (kernels[0], "if tile.in_registers", f"else {kernels[1]}")]
+            lines += [choice] if len(choice) <= WIDTH else ["kernel = (", *parts, ")"]
         shape = ["real=real", "index=index", *(["ROWS=tile.rows"] if stage.rows else []), "BLOCK=tile.cols"]
         arguments = [*parameters.given.values(), *shape, "num_warps=tile.warps"]
         lines += packed(f"{'kernel' if stage.whole else kernels[0]}[(tile.programs,)]", arguments)
@@ -191,7 +198,7 @@ class Launches:
             own = self.known.indices.get(name, ())
             if name in self.strided and axes_of(own) == nest:
                 places = [[i.axis for i in own].index(frame[-1].axis) for frame in (stage.rows, stage.cols)]
-                return f"{name}.stride({places[0]}) < {name}.stride({places[1]})"
+                return f"{name}.stride({places[0]}) <= {name}.stride({places[1]})"  # both 1 where there is one column
         return "False"
 
     def _written(self, stage: Stage) -> list[Statement]:
@@ -206,7 +213,7 @@ class Launches:
         if name not in self.stored:
             return []
         wide = "torch.float64" if name not in self.strided else "dtype"
-        dtype = wide if name in self.later or name not in dtypes else dtypes[name]
+        dtype = dtypes[name] if name in self.known.results else wide
         like = self._like(statement)
         if like is not None:
             return [f"{name} = torch.empty_like({like}, dtype={dtype})"]

@@ -11,7 +11,7 @@ from symgrad.plan.records import Statement
 from symgrad.render.kernels.small import centred
 from symgrad.render.kernels.triton_records import Axes, axes_of
 from symgrad.render.kernels.triton_terms import TritonTerms
-from symgrad.render.kernels.words import comment
+from symgrad.render.kernels.words import assignment, comment
 
 TOP, ROW, INNER = "top", "row", "inner"
 """Where a line stands: before everything, once for each tile of rows, or for each tile of elements."""
@@ -29,6 +29,7 @@ class Names:
         labels: the tensors of whole numbers.
         constants: numbers.
         stored: for each value that is stored, the number of the stage that does it.
+        results: what is stored in the dtype of a tensor, and read by no other kernel.
     """
 
     indices: Mapping[str, tuple[Index, ...]]
@@ -38,6 +39,7 @@ class Names:
     labels: frozenset[str]
     constants: frozenset[str]
     stored: Mapping[str, int]
+    results: frozenset[str]
 
 
 @dataclass
@@ -155,7 +157,7 @@ class Scope:
     def assign(self, statement: Statement, text: str) -> None:
         """`name = text`, with the formula above it."""
         level = self._level_of(statement.name, axes_of(statement.indices) | axes_of(statement.term.free))
-        self.lines[level] += [*comment(statement.formula), f"{statement.name} = {text}"]
+        self.lines[level] += [*comment(statement.formula), *assignment(statement.name, text)]
         self.places[statement.name] = level
 
     def _level_of(self, name: str, axes: Axes) -> str:
@@ -222,6 +224,9 @@ class Scope:
     def store(self, name: str, value: str) -> list[str]:
         """The line that stores a value."""
         mask = self.inside(axes_of(self.known.indices[name]))
+        if self.real == "tl.float64" and name in self.known.results:
+            self.used.add("narrow")
+            value = f"_narrow({value}, {self.parameters.array(name)})"
         return [f"tl.store({self.place(name)}, {value}{f', {mask}' if mask else ''})"]
 
     def forget(self) -> None:

@@ -13,10 +13,13 @@ from symgrad.render.kernels.small import raw
 from symgrad.render.kernels.triton_records import Stage
 from symgrad.render.kernels.triton_scope import INNER, ROW, TOP, Scope
 from symgrad.render.kernels.triton_terms import TritonTerms
-from symgrad.render.kernels.words import comment
+from symgrad.render.kernels.words import assignment, comment
 
 START = {"sum": "tl.zeros((ROWS, 1), {real})", "max": 'tl.full((ROWS, 1), float("-inf"), {real})',
          "min": 'tl.full((ROWS, 1), float("inf"), {real})'}  # fmt: skip
+
+LONG = 60
+"""What is reduced stands inside of the reduction, unless it is longer than this."""
 
 
 @dataclass
@@ -45,9 +48,15 @@ class Sums:
         """Write a line."""
         self.scope.lines[level].append(text)
 
-    def body(self, statement: Statement) -> str:
-        """What is reduced."""
-        return self.scope.text(total_of(statement)[0].body)
+    def body(self, statement: Statement, level: str) -> str:
+        """What is reduced, after its formula; what is long gets a variable."""
+        text = self.scope.text(total_of(statement)[0].body)
+        self.explain(statement, level)
+        if len(text) <= LONG:
+            return text
+        name = f"each_{statement.name}"
+        self.scope.lines[level] += assignment(name, text)
+        return name
 
     def explain(self, statement: Statement, level: str) -> None:
         """The formula."""
@@ -140,7 +149,8 @@ class Sums:
             cast = far or (level == ROW and operation_of(statement) == "sum")
             self.line(f"{name} = {self._scaled(statement, f'{total}.to(real)' if cast else total, 'real')}", level)
         if name in self.stored:
-            self.scope.lines[level] += self.scope.store(name, f"{name}_wide" if name in self.scope.wide else name)
+            wide = name in self.scope.wide and name not in self.scope.known.results
+            self.scope.lines[level] += self.scope.store(name, f"{name}_wide" if wide else name)
 
     def _scaled(self, statement: Statement, total: str, real: str) -> str:
         """A sum's text times its coefficient."""

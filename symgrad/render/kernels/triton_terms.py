@@ -87,13 +87,16 @@ class TritonTerms:
             case Mul():
                 return self._product(term)
             case Where(test, then, otherwise):
-                return Where(self._ready(test), self._value(then), self._value(otherwise))
+                both = number(then) is not None and number(otherwise) is not None
+                return Where(self._ready(test), self._value(then, both), self._value(otherwise, False))
         return transform_children(term, self._ready)
 
-    def _value(self, term: Term) -> Term:
-        """A choice's value; a number, in the type to compute in."""
+    def _value(self, term: Term, alone: bool) -> Term:
+        """A choice's value; a number beside another one says its type."""
         value = number(term)
-        return self._ready(term) if value is None else raw(f"tl.full((), {_number_text(value)}, {self.real})")
+        if value is None:
+            return self._ready(term)
+        return raw(f"tl.full((), {_number_text(value)}, {self.real})" if alone else _number_text(value))
 
     def _product(self, term: Mul) -> Term:
         """A product, in which all factors that are the same along a row are one."""
