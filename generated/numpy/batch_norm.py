@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+# How many numbers of the largest array are computed at a time, so that they stay in the processor's cache.
 BLOCK = 65536
-"""How many numbers of the largest array are computed at a time, so that they stay in the processor's cache."""
 
 
 class Saved(NamedTuple):

@@ -21,8 +21,8 @@ import math
 
 import torch
 
+# How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
-"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 
 def batch_norm_sigmoid_mse(x, w, beta, t, *, eps=1e-5):

@@ -16,8 +16,8 @@ Generated from the layer cosine_embedding and the template torch/kernel.py.jinja
 
 import torch
 
+# How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
-"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 
 def cosine_embedding(x, y, t, *, margin=0, eps=1e-12):

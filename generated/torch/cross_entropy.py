@@ -18,8 +18,8 @@ import math
 
 import torch
 
+# How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
-"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 
 def cross_entropy(x, q):

@@ -19,8 +19,8 @@ import math
 
 import torch
 
+# How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
-"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 
 def cross_entropy_smooth(x, q, *, smoothing=0.1):

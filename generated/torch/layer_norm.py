@@ -19,8 +19,8 @@ import math
 
 import torch
 
+# How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
-"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 
 def layer_norm(x, w, beta, *, eps=1e-5):

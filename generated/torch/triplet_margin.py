@@ -20,8 +20,8 @@ import math
 
 import torch
 
+# How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
-"""How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache."""
 
 
 def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
