@@ -11,22 +11,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, Procedure
 from symgrad.render.kernels.c_language import C
 from symgrad.render.kernels.c_names import final_names, marked, marked_procedure, plain, unmarked
 from symgrad.render.kernels.c_prelude import defined
 from symgrad.render.kernels.c_turn import Axes, turned_frame, turned_procedure
 from symgrad.render.kernels.loop_function import (
-    GIVEN,
-    KEPT,
-    LENGTH,
     RESULT,
     Argument,
+    Written,
+    arguments_of,
     count,
     indices_of,
+    inner_of,
     kinds_of,
-    type_of,
+    stored_in,
     wide,
 )
 from symgrad.render.kernels.loops import Loops
@@ -74,10 +73,10 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
         other = {n: turned_frame(found, axes) for n, found in indices.items()}
         turned = Loops(C(), plan.layer, other, dict(kinds)).write(turned_procedure(written, axes))
     code = C().uncommented([*body, *turned])
-    stored = [n for n in (marked(s.name) for s in procedure.statements) if re.search(rf"\b{n}\[", code)]
-    arguments = _arguments(plan, procedure, name, (indices, kinds, stored, code))
-    inner = [*(a for a in arguments if a.role in (GIVEN, LENGTH) and re.search(rf"\b{a.name}\b", code)),
-             *(Argument(n, type_of(kinds[n]), KEPT, indices[n], n) for n in stored)]  # fmt: skip
+    stored = stored_in(procedure, code, marked)
+    found = Written(indices, kinds, stored, code)
+    arguments = arguments_of(plan, procedure, name, found, marked)
+    inner = inner_of(arguments, found)
     loops = _loops(name, inner, body)
     if axes is not None:
         loops = ["#if LAST", *_loops(name, inner, turned), "#else", *loops, "#endif"]
@@ -86,31 +85,6 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
     final = tuple(replace(a, name=unmarked([a.name], names)[0], variable=plain(a.name), what=plain(a.what))
                   for a in arguments)  # fmt: skip
     return CFunction(name, tuple(unmarked(lines, names)), final, tuple(plain(n) for n in stored))
-
-
-def _arguments(
-    plan: KernelPlan,
-    procedure: Procedure,
-    name: str,
-    found: tuple[dict[str, tuple[Index, ...]], dict[str, str], list[str], str],
-) -> tuple[Argument, ...]:
-    """The arguments of the public function, with marked names."""
-    indices, kinds, stored, code = found
-    given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"
-             else Argument(n, type_of(kinds[n]), GIVEN, indices[n], n)
-             for n in map(marked, procedure.reads) if re.search(rf"\b{n}\b", code)]  # fmt: skip
-    outputs = {plan.names[output] for output in plan.layer.outputs}
-    returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
-    results = [n for n in dict.fromkeys(map(marked, returned)) if n in stored]
-    made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
-    made += [
-        Argument(wide(n) if n in results else n, type_of(kinds[n]), KEPT, indices[n], n)
-        for n in stored
-        if plain(n) in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
-    ]
-    text = f"{code} {' '.join(count(indices[n]) for n in stored)}"
-    lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
-    return (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", text)), *made)
 
 
 def packed(function: CFunction) -> list[str]:

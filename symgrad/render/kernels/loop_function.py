@@ -7,6 +7,7 @@ type, and what is kept for the backward pass in double.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.algebra.terms import Index
@@ -102,26 +103,66 @@ def loop_function(plan: KernelPlan, procedure: Procedure, name: str, language: L
     indices, kinds = indices_of(plan, procedure), kinds_of(plan, procedure)
     body = Loops(language, plan.layer, indices, dict(kinds)).write(procedure)
     code = language.uncommented(body)
-    stored = _stored(procedure, code)
+    stored = stored_in(procedure, code)
+    arguments = arguments_of(plan, procedure, name, Written(indices, kinds, stored, code))
+    inner = inner_of(arguments, Written(indices, kinds, stored, code))
+    arguments = tuple(replace(a, variable=a.name) for a in arguments)
+    return LoopFunction(name, tuple(body), arguments, inner, tuple(stored))
+
+
+@dataclass(frozen=True)
+class Written:
+    """What has been written of a procedure.
+
+    Attributes:
+        indices: the dimensions of everything that it reads or computes.
+        kinds: what the names hold.
+        stored: the names of statements whose values are in memory.
+        code: the loops, without comments.
+    """
+
+    indices: Mapping[str, tuple[Index, ...]]
+    kinds: Mapping[str, str]
+    stored: Sequence[str]
+    code: str
+
+    def has(self, name: str) -> bool:
+        """Whether the loops use a name."""
+        return re.search(rf"\b{name}\b", self.code) is not None
+
+
+def arguments_of(
+    plan: KernelPlan, procedure: Procedure, name: str, found: Written, spelled: Callable[[str], str] = str
+) -> tuple[Argument, ...]:
+    """The arguments of the function that others call; `spelled` gives the names that were written."""
+    indices, kinds, stored = found.indices, found.kinds, found.stored
     given = [Argument(n, "double", GIVEN, None, n) if kinds[n] == "number"
              else Argument(n, type_of(kinds[n]), GIVEN, indices[n], n)
-             for n in procedure.reads if re.search(rf"\b{n}\b", code)]  # fmt: skip
+             for n in map(spelled, procedure.reads) if found.has(n)]  # fmt: skip
     outputs = {plan.names[output] for output in plan.layer.outputs}
     returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
-    results = [n for n in dict.fromkeys(returned) if n in stored]
+    results = [n for n in dict.fromkeys(map(spelled, returned)) if n in stored]
     made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
+    saved = set(map(spelled, plan.saved)) if name == "forward" else set()
     made += [
         Argument(wide(n) if n in results else n, type_of(kinds[n]), KEPT, indices[n], n)
         for n in stored
-        if n in plan.saved and not (n in results and kinds[n] == "real") and name == "forward"
+        if n in saved and not (n in results and kinds[n] == "real")
     ]
-    counts = " ".join(count(indices[n]) for n in stored)
+    text = f"{found.code} {' '.join(count(indices[n]) for n in stored)}"
     lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
-    arguments = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", f"{code} {counts}")), *made)
-    inner = (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", code)),
-             *(Argument(n, type_of(kinds[n]), KEPT, indices[n], n) for n in stored))  # fmt: skip
-    arguments = tuple(replace(a, variable=a.name) for a in arguments)
-    return LoopFunction(name, tuple(body), arguments, inner, tuple(stored))
+    return (*given, *(a for a in lengths if re.search(rf"\b{a.name}\b", text)), *made)
+
+
+def inner_of(arguments: Sequence[Argument], found: Written) -> tuple[Argument, ...]:
+    """The arguments of the function of the loops: what it reads, then all that it writes."""
+    made = (Argument(n, type_of(found.kinds[n]), KEPT, found.indices[n], n) for n in found.stored)
+    return (*(a for a in arguments if a.role in (GIVEN, LENGTH) and found.has(a.name)), *made)
+
+
+def stored_in(procedure: Procedure, code: str, spelled: Callable[[str], str] = str) -> list[str]:
+    """The names of statements whose values are in memory."""
+    return [n for n in (spelled(s.name) for s in procedure.statements) if re.search(rf"\b{n}\[", code)]
 
 
 def wide(name: str) -> str:
@@ -162,11 +203,6 @@ def kinds_of(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
     for statement in procedure.statements:
         kinds[statement.name] = "real" if statement.kind == "full-size" else "wide"
     return kinds
-
-
-def _stored(procedure: Procedure, code: str) -> list[str]:
-    """The statements whose values are in memory."""
-    return [s.name for s in procedure.statements if re.search(rf"\b{s.name}\[", code)]
 
 
 def type_of(kind: str) -> str:
