@@ -10,7 +10,7 @@ another nest needs it: arithmetic is cheaper than memory.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.algebra.terms import Binder, Sum, walk
 from symgrad.notation.layer import Layer
@@ -32,7 +32,7 @@ class Sweep:
         each: what is computed for each element and not kept, in order.
         reductions: what is added up, or reduced otherwise.
         arrays: what is written for each element.
-        before: the small statements computed once, before it.
+        before: the small statements computed once, before it, which is the first that needs them.
         reads: the arrays with all of the nest's axes, and smaller ones, that it reads, in order.
     """
 
@@ -97,15 +97,27 @@ class _Schedule:
 
     def made(self) -> Sweeps:
         """The sweeps."""
+        found = [
+            Sweep(*sweep, before=(), reads=())
+            for level in range(max(self.levels.values(), default=0) + 1)
+            for sweep in self._at(level)
+        ]
+        places = self._places(found)
         smalls = [s for s in self.statements.values() if s.kind == "small"]
-        found: list[Sweep] = []
-        for level in range(max(self.levels.values(), default=0) + 1):
-            before = tuple(s for s in smalls if self.levels[s.name] == level)
-            for sweep in self._at(level):
-                found.append(Sweep(*sweep, before=before, reads=()))
-                before = ()
-            smalls = [s for s in smalls if self.levels[s.name] > level or (before and s in before)]
-        return Sweeps(tuple(map(self._complete, found)), tuple(smalls))
+        found = [replace(f, before=tuple(s for s in smalls if places[s.name] == n)) for n, f in enumerate(found)]
+        after = tuple(s for s in smalls if places[s.name] == len(found))
+        return Sweeps(tuple(map(self._complete, found)), after)
+
+    def _places(self, found: list[Sweep]) -> dict[str, int]:
+        """Before which sweep each small statement is computed: the first that needs it; after all where none does."""
+        places: dict[str, int] = {}
+        for name, statement in reversed(self.statements.items()):
+            if statement.kind != "small":
+                continue
+            used = [n for n, sweep in enumerate(found) if any(name in s.term.names for s in _computed(sweep))]
+            used += [place for other, place in places.items() if name in self.statements[other].term.names]
+            places[name] = min(used, default=len(found))
+        return places
 
     def _at(
         self, level: int
@@ -141,9 +153,14 @@ class _Schedule:
         """The sweep with what it reads."""
         own = {statement.name for statement in (*sweep.each, *sweep.arrays)}
         names: dict[str, None] = {}
-        for statement in (*sweep.each, *sweep.reductions, *sweep.arrays):
+        for statement in _computed(sweep):
             names.update(dict.fromkeys(sorted(statement.term.names - own)))
         return Sweep(sweep.kind, sweep.axes, sweep.each, sweep.reductions, sweep.arrays, sweep.before, tuple(names))
+
+
+def _computed(sweep: Sweep) -> tuple[Statement, ...]:
+    """All that a sweep computes for each element."""
+    return (*sweep.each, *sweep.reductions, *sweep.arrays)
 
 
 def _nest(statement: Statement) -> Axes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from keyword import iskeyword
 
 from symgrad.errors import UnsupportedError
 from symgrad.plan.build import with_names
@@ -117,9 +118,9 @@ def _renamed(plan: KernelPlan) -> KernelPlan:
         names |= {s.name for s in procedure.statements} | set(procedure.reads)
     safe: dict[str, str] = {}
     for name in sorted(names):
-        found = name
-        while found in WORDS or PATTERN.fullmatch(found) or (found != name and found in names):
-            found = f"{found.strip('_')}_" if found.startswith("_") else f"{found}_"
+        found = name.replace("_", "") or "own" if PATTERN.fullmatch(name) else name
+        while found in WORDS or iskeyword(found) or found in safe.values() or (found != name and found in names):
+            found = f"{found}_"
         safe[name] = found
     return replace(
         plan, names={name: safe[python] for name, python in plan.names.items()},
