@@ -31,6 +31,15 @@ y[b, c, k] = (x[b, c, k] - m[b, k])/sqrt(v[b, k] + 1)
 output y
 """
 """Normalized over a middle axis: rows are tiles of k."""
+AFTER = """
+input x[b, c]
+parameter v[c], w[c]
+
+m[b] = mean[c](x[b, c])
+y[b, c] = (x[b, c] - m[b])*v[c]*w[c]
+output y
+"""
+"""The gradients of v and w follow from one sum over b, which is finished after the rows."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -76,6 +85,7 @@ def worst(text: str, shapes: list[tuple[int, ...]], dtype: type, mean: float = 0
         ("mse", [(40_000,), (40_000,)]),
         (NORM, [(3, 4, 257)]),
         (NORM, [(1, 9, 1)]),
+        (AFTER, [(70, 33), (33,), (33,)]),
     ],
     ids=str,
 )
