@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import multiprocessing
+import os
 import pickle
 import sys
 import traceback
@@ -12,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 
 LARGEST = 4
+PATIENCE = 300
+"""Seconds: only to tell an end from none."""
 
 
 class Processes:
@@ -33,11 +36,18 @@ class Processes:
         """For each process what `work` returns; `parts` has the arguments of each."""
         for pipe, own in zip(self.pipes, parts, strict=False):
             pipe.send_bytes(pickle.dumps((str(path), function, len(parts), own, how)))
-        answers = [pickle.loads(pipe.recv_bytes()) for pipe, _ in zip(self.pipes, parts, strict=False)]
+        answers = [self._answer(pipe) for pipe, _ in zip(self.pipes, parts, strict=False)]
         wrong = [answer for answer in answers if isinstance(answer, str)]
         if wrong:
             raise RuntimeError(wrong[0])
         return answers
+
+    @staticmethod
+    def _answer(pipe):
+        """What a process says; one that has died says nothing."""
+        if not pipe.poll(PATIENCE):
+            raise TimeoutError(f"a process has not answered within {PATIENCE} s.")
+        return pickle.loads(pipe.recv_bytes())
 
     def close(self) -> None:
         for pipe in self.pipes:
@@ -51,6 +61,8 @@ def serve(rank, meeting, pipe):
     import torch
     import torch.distributed as dist
 
+    if sys.platform == "linux":
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # whatever the machine's name resolves to
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{meeting}", rank=rank, world_size=LARGEST, timeout=timedelta(seconds=60)
