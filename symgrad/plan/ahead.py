@@ -7,7 +7,7 @@ sweep less, often with one alone. Each sum that is moved is proved to be d_L tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from symgrad.algebra.binding import substitute
@@ -54,18 +54,9 @@ def _needed_names(backward: Procedure, plan: KernelPlan) -> set[str]:
     return read | {plan.names[constant.name] for constant in plan.layer.constants if constant.is_whole}
 
 
-def _closure(names: Iterable[str], procedure: Procedure) -> list[Statement]:
-    """The statements that these names need, themselves included, in order."""
-    needed = set(names)
-    for statement in reversed(procedure.statements):
-        if statement.name in needed:
-            needed |= statement.term.names
-    return [statement for statement in procedure.statements if statement.name in needed]
-
-
 def _can_move(statement: Statement, plan: KernelPlan, seed: str, proves: Proves) -> bool:
     """Whether a statement is a sum of the first sweep, and d_L times what it is for d_L = 1."""
-    needed = _closure([statement.name], plan.backward)
+    needed = plan.backward.needed_for([statement.name])
     if statement.kind != REDUCTION or any(s.kind == REDUCTION for s in needed[:-1]):
         return False
     read = {name for s in needed for name in s.term.names} - {s.name for s in needed}
@@ -94,7 +85,7 @@ def _forward(plan: KernelPlan, moved: list[Statement], seed: str) -> tuple[Proce
     taken = {*known, *plan.names.values(), *(s.name for s in plan.backward.statements)}
     names: dict[str, str] = {}
     added: list[Statement] = []
-    for statement in _closure([s.name for s in moved], plan.backward):
+    for statement in plan.backward.needed_for([s.name for s in moved]):
         same = known.get(statement.name)
         if same is not None and same.formula == statement.formula and same.indices == statement.indices:
             continue
@@ -123,7 +114,7 @@ def _backward(plan: KernelPlan, units: Mapping[str, Statement], seed: str) -> Pr
     whole = Procedure(
         (*plan.backward.reads, *(unit.name for unit in units.values())), tuple(statements), plan.backward.results
     )
-    needed = _closure([name for _, name in whole.results], whole)
+    needed = whole.needed_for([name for _, name in whole.results])
     used = {name for statement in needed for name in statement.term.names}
     used |= {name for _, name in whole.results}
     return Procedure(tuple(name for name in whole.reads if name in used), tuple(needed), whole.results)

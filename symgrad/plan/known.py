@@ -20,7 +20,7 @@ def known_in_forward(plan: KernelPlan, axis: str, apart: Collection[str]) -> Ker
     wanted = [
         s.name
         for s in plan.backward.statements
-        if is_sum_over(s, axis) and s.name not in apart and not _upstream(needed_for([s.name], plan.backward))
+        if is_sum_over(s, axis) and s.name not in apart and not _upstream(plan.backward.needed_for([s.name]))
     ]
     if not wanted or not plan.layer.scalar_output:
         return plan
@@ -38,16 +38,7 @@ def known_in_forward(plan: KernelPlan, axis: str, apart: Collection[str]) -> Ker
 def pruned(procedure: Procedure, wanted: Collection[str]) -> Procedure:
     """A procedure without what these of its results do not need."""
     results = tuple(pair for pair in procedure.results if pair[1] in wanted)
-    return replace(procedure, statements=tuple(needed_for([n for _, n in results], procedure)), results=results)
-
-
-def needed_for(names: Collection[str], procedure: Procedure) -> list[Statement]:
-    """The statements that these names need, themselves included, in order."""
-    needed = set(names)
-    for statement in reversed(procedure.statements):
-        if statement.name in needed:
-            needed |= statement.term.names
-    return [statement for statement in procedure.statements if statement.name in needed]
+    return replace(procedure, statements=tuple(procedure.needed_for([n for _, n in results])), results=results)
 
 
 def _upstream(statements: Collection[Statement]) -> bool:
@@ -62,7 +53,7 @@ def _forward(plan: KernelPlan, wanted: Collection[str]) -> tuple[Procedure, dict
     taken = {*computed, *plan.names.values(), *(s.name for s in plan.backward.statements if s.name not in wanted)}
     names: dict[str, str] = {}
     added: list[Statement] = []
-    for statement in needed_for(wanted, plan.backward):
+    for statement in plan.backward.needed_for(wanted):
         term = with_names(statement.term, names)
         same = next((s for s in (*computed.values(), *added) if (s.term, s.indices) == (term, statement.indices)), None)
         name = same.name if same is not None else free_name(statement.name, taken)
@@ -86,7 +77,7 @@ def _backward(procedure: Procedure, wanted: Collection[str], names: dict[str, st
     rest = [_renamed(replace(s, term=with_names(s.term, new)), clashing.get(s.name, s.name)) for s in others]
     results = tuple((what, new.get(name, name)) for what, name in procedure.results)
     whole = Procedure(tuple(dict.fromkeys((*procedure.reads, *kept.values()))), tuple(rest), results)
-    statements = tuple(needed_for([name for _, name in results], whole))
+    statements = tuple(whole.needed_for([name for _, name in results]))
     used = {name for statement in statements for name in statement.term.names} | {name for _, name in results}
     return Procedure(tuple(name for name in whole.reads if name in used), statements, results)
 

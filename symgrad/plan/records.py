@@ -91,6 +91,14 @@ class Procedure:
         if not {name for _, name in self.results} <= known:
             raise SymgradError("the plan returns something that it does not compute")
 
+    def needed_for(self, names: Iterable[str]) -> list[Statement]:
+        """The statements that these names need, themselves included, in order."""
+        needed = set(names)
+        for statement in reversed(self.statements):
+            if statement.name in needed:
+                needed |= statement.term.names
+        return [statement for statement in self.statements if statement.name in needed]
+
 
 @dataclass(frozen=True)
 class KernelPlan:
@@ -120,6 +128,16 @@ class KernelPlan:
     ahead: tuple[tuple[str, tuple[Index, ...]], ...] = ()
     tangents: Procedure | None = None
     whole: KernelPlan | None = None
+
+    @property
+    def tensors(self) -> list[tuple[str, tuple[Index, ...]]]:
+        """The names of the tensors in code, in order, with their dimensions."""
+        return [(self.names[tensor.name], tensor.indices) for tensor in self.layer.tensors]
+
+    @property
+    def constants(self) -> list[str]:
+        """The names of the constants in code, in order."""
+        return [self.names[constant.name] for constant in self.layer.constants]
 
     def indices(self, name: str) -> tuple[Index, ...]:
         """The dimensions of anything that has a Python name in this plan."""

@@ -9,8 +9,9 @@ from math import factorial, prod
 from typing import Any
 
 from symgrad.algebra.binding import rename
-from symgrad.algebra.terms import Add, Index, Mul, Num, Place, Term, add, negative, place_text, position
+from symgrad.algebra.terms import Index, Mul, Num, Place, add, negative, place_text, position
 from symgrad.errors import TooLargeError
+from symgrad.notation.lengths import parts_of
 from symgrad.prove.monomials import Monomial, Poly, PolyLike, level_of, sum_atom
 
 MAX_ORDERS = 720
@@ -161,15 +162,11 @@ def _colour(other: Index, index: Index, colours: Mapping[Index, int]) -> tuple[i
 
 def _look_of_equation(letter: Index, place: Place, index: Index, colours: Mapping[Index, int]) -> str:
     """What [h = i + j] looks like from one of its letters, whichever of them it is solved for."""
-    gap = add(position(letter), *map(negative, _terms(place.value)))
-    own = next((part for part in _terms(gap) if index in part.free), gap)
+    gap = add(position(letter), *map(negative, parts_of(place.value)))
+    own = next((part for part in parts_of(gap) if index in part.free), gap)
     factors = own.factors if isinstance(own, Mul) else (own,)
     turned = isinstance(factors[0], Num) and factors[0].value < 0
-    return _look_of_place(Place("", add(*map(negative, _terms(gap))) if turned else gap), index, colours)
-
-
-def _terms(value: Term) -> tuple[Term, ...]:
-    return value.terms if isinstance(value, Add) else (value,)
+    return _look_of_place(Place("", add(*map(negative, parts_of(gap))) if turned else gap), index, colours)
 
 
 def _look_of_place(place: Place, index: Index, colours: Mapping[Index, int]) -> str:
@@ -177,4 +174,4 @@ def _look_of_place(place: Place, index: Index, colours: Mapping[Index, int]) -> 
     looks = {letter: _colour(letter, index, colours) for letter in place.free}
     names = {letter: Index("%" + "_".join(map(str, look)), letter.axis) for letter, look in looks.items()}
     value = rename(place.value, names)
-    return " + ".join(sorted(map(place_text, _terms(value))))
+    return " + ".join(sorted(map(place_text, parts_of(value))))

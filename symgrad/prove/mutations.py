@@ -91,7 +91,7 @@ def corrections(term: Term, layer: Layer, letters: frozenset[Index]) -> Iterator
     parts = terms_of(term)
     for place, part in enumerate(parts):
         for what, factor in _usual_factors(term, layer):
-            yield Mutation(what, add(*parts[:place], _times(part, factor), *parts[place + 1 :]))
+            yield Mutation(what, add(*parts[:place], times(part, factor), *parts[place + 1 :]))
 
 
 def _usual_factors(term: Term, layer: Layer) -> Iterator[tuple[str, Term]]:
@@ -107,5 +107,6 @@ def _usual_factors(term: Term, layer: Layer) -> Iterator[tuple[str, Term]]:
     yield "the factor 1/2", Num(Fraction(1, 2))
 
 
-def _times(part: Term, factor: Term) -> Term:
+def times(part: Term, factor: Term) -> Term:
+    """The product, with a length and its inverse taken together."""
     return product_of(*factors_of(mul(factor, part)))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 from symgrad.algebra.binding import rename
-from symgrad.algebra.simplify import factors_of, product_of
 from symgrad.algebra.terms import (
     ONE,
     Add,
@@ -34,6 +33,7 @@ from symgrad.algebra.terms import (
 from symgrad.check.against.place_edits import moved_places, overwritten
 from symgrad.notation.layer import Layer
 from symgrad.notation.unparse import unparse
+from symgrad.prove.mutations import times
 
 Scope = tuple[Index, ...]
 Edit = tuple[str, Term]
@@ -45,18 +45,13 @@ Rules = Mapping[type, Callable[..., Iterator[Edit]]]
 def edits(body: Term, indices: Scope, layer: Layer) -> Iterator[tuple[int, str, Term]]:
     """The mistakes of one formula, each with its rank: small for what is made often."""
     for factor, words in _usual_factors(layer, body):
-        yield 1, words, _times(factor, body)
+        yield 1, words, times(body, factor)
     for factor, words in _own_factors(layer, body):
-        yield 2, words, _times(factor, body)
+        yield 2, words, times(body, factor)
     for what, term in _walk(body, indices, layer, _RULES):
         yield 2, what, term
     for what, term in _walk(body, indices, layer, _RARER):
         yield 3, what, term
-
-
-def _times(factor: Term, part: Term) -> Term:
-    """The product, with a length and its inverse taken together."""
-    return product_of(*factors_of(mul(factor, part)))
 
 
 def _usual_factors(layer: Layer, body: Term) -> Iterator[tuple[Term, str]]:
@@ -136,7 +131,7 @@ def _add(term: Add, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG0
         yield f"the sign of {said} is wrong", add(*before, negative(part), *after)
         for factor, words in _usual_factors(layer, part):
             if factor != negative(ONE):
-                yield f"in {said}: {words}", add(*before, _times(factor, part), *after)
+                yield f"in {said}: {words}", add(*before, times(part, factor), *after)
 
 
 def _add_rarer(term: Add, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa: ARG001 - a rule takes all three
@@ -144,7 +139,7 @@ def _add_rarer(term: Add, scope: Scope, layer: Layer) -> Iterator[Edit]:  # noqa
     for place, part in enumerate(term.terms):
         said = unparse(part, layer).removeprefix("-")
         for factor, words in _own_factors(layer, part):
-            yield f"in {said}: {words}", add(*term.terms[:place], _times(factor, part), *term.terms[place + 1 :])
+            yield f"in {said}: {words}", add(*term.terms[:place], times(part, factor), *term.terms[place + 1 :])
 
 
 def _mul(term: Mul, scope: Scope, layer: Layer) -> Iterator[Edit]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from symgrad.plan.records import KernelPlan
-from symgrad.render.kernels.c_source import CFunction
 from symgrad.render.kernels.c_turn import Axes
-from symgrad.render.kernels.layout import Frame, shown
+from symgrad.render.kernels.layout import Frame, shown, tuple_text, unpacked
 from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, RESULT, Argument, LoopFunction
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.shapes import Shapes, has_sums
@@ -29,8 +28,8 @@ class Door:
     """
 
     plan: KernelPlan
-    forward: CFunction | LoopFunction
-    backward: CFunction | LoopFunction
+    forward: LoopFunction
+    backward: LoopFunction
     used: set[str]
     axes: Axes | None = None
     language: ClassVar[str] = "C"
@@ -89,7 +88,7 @@ class Door:
     @property
     def constants(self) -> list[str]:
         """The names of the constants, in order."""
-        return [self.plan.names[c.name] for c in self.plan.layer.constants]
+        return self.plan.constants
 
     @property
     def outputs(self) -> list[str]:
@@ -171,7 +170,7 @@ class Door:
         for tensor in layer.tensors:
             lines += shapes.unpack(self.plan.names[tensor.name], tensor.indices, check=True)
         lines += self._check_labels(self.labels)
-        lines += [f"read_ = {_tuple(self.tensors)}", *self._outs()]
+        lines += [f"read_ = {tuple_text(self.tensors)}", *self._outs()]
         for argument in self.forward.arguments:
             if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
                 lines.append(f"{argument.variable} = {self._room(argument, shapes)}")
@@ -215,7 +214,7 @@ class Door:
         made = {name: what for what, name in reversed(results) if name in self.backward.stored}
         copied = [(what, name) for what, name in results if made.get(name) != what]
         read = [n for n in plan.saved if n not in self.constants] + [n for n, i in self.cotangents if i]
-        lines.append(f"read_ = {_tuple(read)}")
+        lines.append(f"read_ = {tuple_text(read)}")
         rooms = {}
         for what, _ in results:
             indices = plan.layer.entry(what).indices
@@ -244,11 +243,11 @@ class Door:
             for name in names
         ]
 
-    def _shapes(self, function: CFunction | LoopFunction) -> Shapes:
+    def _shapes(self, function: LoopFunction) -> Shapes:
         needed = frozenset(a.name.removeprefix("n_") for a in function.of(LENGTH))
         return Shapes(self.plan.layer, False, needed, self.used, "{0}.size", has_sums(self.plan))
 
-    def _call(self, function: CFunction | LoopFunction) -> list[str]:
+    def _call(self, function: LoopFunction) -> list[str]:
         """The lines that call a C function."""
         values = [self._value(argument) for argument in function.arguments]
         return call_lines(
@@ -263,12 +262,3 @@ class Door:
             return f"float({argument.variable})" if argument.variable in self.constants else argument.variable
         is_new = argument.role in (RESULT, KEPT) and not self._turn(argument.indices)
         return f"_address(_memory({argument.variable}))" if is_new else f"_at({argument.variable})"
-
-
-def unpacked(names: Sequence[str]) -> str:
-    """The left side of an assignment that takes a tuple apart."""
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
-
-
-def _tuple(names: Sequence[str]) -> str:
-    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"

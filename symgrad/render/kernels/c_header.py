@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_language import inside
-from symgrad.render.kernels.c_source import CFunction
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, RESULT, Argument, LoopFunction
 from symgrad.render.kernels.words import header
@@ -35,7 +34,7 @@ def declarations(door: Door) -> Iterator[str]:
             yield from _declaration(door, function, real, suffix)
 
 
-def _declaration(door: Door, function: CFunction | LoopFunction, real: str, suffix: str) -> list[str]:
+def _declaration(door: Door, function: LoopFunction, real: str, suffix: str) -> list[str]:
     parameters = [re.sub(r"\bREAL\b", real, a.declaration) for a in function.arguments] or ["void"]
     lines, line = [], f"int {door.plan.layer.name}_{function.name}_{suffix}("
     for place, parameter in enumerate(parameters):
@@ -47,7 +46,7 @@ def _declaration(door: Door, function: CFunction | LoopFunction, real: str, suff
     return [*lines, line.rstrip()]
 
 
-def _comment(door: Door, function: CFunction | LoopFunction) -> Iterator[str]:
+def _comment(door: Door, function: LoopFunction) -> Iterator[str]:
     what = {"forward": "The forward pass.", "backward": "The backward pass: the gradients of the inputs."}
     yield f"/* {what[function.name]}"
     yield " *"
@@ -57,7 +56,7 @@ def _comment(door: Door, function: CFunction | LoopFunction) -> Iterator[str]:
     yield " * Returns 0, or 1 where there was no memory for partial sums; the results are not complete then. */"
 
 
-def _about(door: Door, function: CFunction | LoopFunction, argument: Argument) -> str:
+def _about(door: Door, function: LoopFunction, argument: Argument) -> str:
     layer = door.plan.layer
     if argument.role == LENGTH:
         return f"how many places {argument.name.removeprefix('n_')} has"

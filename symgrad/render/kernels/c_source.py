@@ -17,8 +17,8 @@ from symgrad.render.kernels.c_names import final_names, marked, marked_procedure
 from symgrad.render.kernels.c_prelude import defined
 from symgrad.render.kernels.c_turn import Axes, turned_frame, turned_procedure
 from symgrad.render.kernels.loop_function import (
-    RESULT,
     Argument,
+    LoopFunction,
     Written,
     arguments_of,
     count,
@@ -32,24 +32,14 @@ from symgrad.render.kernels.loops import Loops
 
 
 @dataclass(frozen=True)
-class CFunction:
+class CFunction(LoopFunction):
     """A procedure as C.
 
     Attributes:
-        name: "forward" or "backward".
         lines: the text of the loops and of the public function, not yet indented.
-        arguments: of the public function.
-        stored: the names of statements whose values are in memory.
     """
 
-    name: str
     lines: tuple[str, ...]
-    arguments: tuple[Argument, ...]
-    stored: tuple[str, ...]
-
-    def of(self, role: str) -> tuple[Argument, ...]:
-        """The arguments of a role, in order."""
-        return tuple(argument for argument in self.arguments if argument.role == role)
 
 
 def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | None = None) -> CFunction:
@@ -80,11 +70,13 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
     loops = _loops(name, inner, body)
     if axes is not None:
         loops = ["#if LAST", *_loops(name, inner, turned), "#else", *loops, "#endif"]
-    lines = [*loops, "", *_public(name, arguments, inner)]
+    made = LoopFunction(name, tuple(body), arguments, inner, tuple(stored))
+    lines = [*loops, "", *_public(made)]
     names = final_names(C().uncommented(lines), defined())
     final = tuple(replace(a, name=unmarked([a.name], names)[0], variable=plain(a.name), what=plain(a.what))
                   for a in arguments)  # fmt: skip
-    return CFunction(name, tuple(unmarked(lines, names)), final, tuple(plain(n) for n in stored))
+    made = replace(made, arguments=final, stored=tuple(plain(n) for n in stored))
+    return CFunction(**vars(made), lines=tuple(unmarked(lines, names)))
 
 
 def packed(function: CFunction) -> list[str]:
@@ -117,27 +109,19 @@ def _loops(name: str, inner: Sequence[Argument], body: Sequence[str]) -> list[st
     return [f"static int {name}_loops({parameters})", "{", *unused, *body, "return 0;", "}"]
 
 
-def _public(name: str, arguments: Sequence[Argument], inner: Sequence[Argument]) -> list[str]:
+def _public(function: LoopFunction) -> list[str]:
     """The function for callers."""
-    have = {(a.what, a.type): a.name for a in arguments}
-    rooms = [a for a in inner if (a.what, a.type) not in have]
-    rounded = [a for a in arguments if a.role == RESULT and a.type == "REAL" and ("double", a.what) in _pairs(inner)]
-    names = [have.get((a.what, a.type), wide(a.name)) for a in inner]
-    call = f"{name}_loops({', '.join(names)})"
-    parameters = ", ".join(a.declaration for a in arguments) or "void"
-    lines = [f"int NAME({name})({parameters})", "{"]
+    rooms = [(a, wide(a.name)) for a in function.rooms]
+    call = f"{function.name}_loops({', '.join(function.names)})"
+    parameters = ", ".join(a.declaration for a in function.arguments) or "void"
+    lines = [f"int NAME({function.name})({parameters})", "{"]
     if not rooms:
         lines += [f"int failed = {call};"]
     else:
-        lines += [f"{a.type} *{wide(a.name)} = malloc(sizeof({a.type}) * (size_t)({count(a.indices or ())} + 1));"
-                  for a in rooms]  # fmt: skip
-        lines += [f"int failed = {' || '.join(f'!{wide(a.name)}' for a in rooms)};", f"if (!failed) failed = {call};"]
-    for a in rounded:
-        source = have.get((a.what, "double"), wide(a.what))
+        lines += [f"{a.type} *{name} = malloc(sizeof({a.type}) * (size_t)({count(a.indices or ())} + 1));"
+                  for a, name in rooms]  # fmt: skip
+        lines += [f"int failed = {' || '.join(f'!{name}' for _, name in rooms)};", f"if (!failed) failed = {call};"]
+    for a, source in function.rounded:
         loop = f"for (ptrdiff_t at = 0; !failed && at < {count(a.indices or ())}; at++)"
         lines.append(f"{loop} {a.name}[at] = (REAL){source}[at];")
-    return [*lines, *(f"free({wide(a.name)});" for a in rooms), "return failed;", "}"]
-
-
-def _pairs(arguments: Sequence[Argument]) -> set[tuple[str, str]]:
-    return {(argument.type, argument.what) for argument in arguments}
+    return [*lines, *(f"free({name});" for _, name in rooms), "return failed;", "}"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symgrad.plan.records import is_full
-from symgrad.render.kernels.c_door import Door, unpacked
+from symgrad.render.kernels.c_door import Door
+from symgrad.render.kernels.layout import tuple_text, unpacked
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.words import argument_lines, call_lines, class_name, fit, output_text, signature
 
@@ -79,8 +80,8 @@ def _setup(door: Door) -> Function:
     outputs = [name if name in saved else "_" for name in door.outputs]
     lines.append(f"{', '.join(outputs)}, (ctx.dtype, kept) = output")
     lines += [f"ctx.save_for_backward({', '.join(saved)})"] if saved else []
-    lines += [f"ctx.kept = {_tuple([f'kept.{name}' for name in kept])}"]
-    lines.append(f"ctx.dtypes = {_tuple([f'{name}.dtype' for name in names])}")
+    lines += [f"ctx.kept = {tuple_text([f'kept.{name}' for name in kept])}"]
+    lines.append(f"ctx.dtypes = {tuple_text([f'{name}.dtype' for name in names])}")
     return Function("setup_context", "ctx, inputs, output", (), fit(lines))
 
 
@@ -94,7 +95,7 @@ def _compute(door: Door) -> Function:
         brought = call_lines(f"_, {', '.join(given)} = _tensors", [f'"{", ".join(given)}"', "dtype", *given])
         lines += [*door.is_last(door.plan.saved), *door.around(given, brought)]
     lines += [f'{name} = _label_tensor("{name}", {name})' for name in door.labels if name in saved]
-    lines.append(f"saved = {_tuple(list(door.plan.saved))}")
+    lines.append(f"saved = {tuple_text(list(door.plan.saved))}")
     lines += call_lines("found = _backward", ["dtype", *door.last, "saved", *(name for name, _ in cotangents), "None"])
     results = [what for what, _ in door.plan.backward.results]
     found = [f"found.{t.name}" if t.name in results else "None" for t in door.plan.layer.tensors]
@@ -113,7 +114,3 @@ def _backward(door: Door) -> Function:
         f"return *results, {nothing}" if nothing else "return results",
     )
     return Function("backward", "ctx, *cotangents", (), lines)
-
-
-def _tuple(names: list[str]) -> str:
-    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"

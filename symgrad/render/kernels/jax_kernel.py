@@ -56,11 +56,11 @@ def jax_kernel(plan: KernelPlan) -> JaxKernel:
     used -= {name for name in PLACED if not any(f"_{name}(" in line for line in lines)}
     used.update(["not_negative"] if used & PLACED else [])
     imports = ["import math"] if any("math." in line for line in lines) else []
-    imports += ["from functools import partial"] if _constants(plan) else []
+    imports += ["from functools import partial"] if plan.constants else []
     imports += [*([""] if imports else []), "import jax", "import jax.numpy as jnp"]
     return JaxKernel(
         header(plan, "jax", "JAX", proved=FORWARD_MODE), tuple(imports), frozenset(used), wrapper,
-        forward, _decorator("jax.custom_jvp", "nondiff_argnums", len(plan.layer.tensors), len(_constants(plan))),
+        forward, _decorator("jax.custom_jvp", "nondiff_argnums", len(plan.layer.tensors), len(plan.constants)),
         _rule(plan, plan.tangents, [*(name for name, _ in arrays), *constants]),
         tangents, _decorator("jax.checkpoint", "static_argnums", len(arrays), len(constants)),
     )  # fmt: skip
@@ -84,23 +84,15 @@ def _returned(results: Sequence[str]) -> list[str]:
     return [f"return {', '.join(results)}"] if len(lines) == 1 else lines
 
 
-def _tensors(plan: KernelPlan) -> Arrays:
-    return [(plan.names[tensor.name], tensor.indices) for tensor in plan.layer.tensors]
-
-
-def _constants(plan: KernelPlan) -> list[str]:
-    return [plan.names[constant.name] for constant in plan.layer.constants]
-
-
 def _arguments(plan: KernelPlan) -> list[str]:
     """The arguments of `_forward`."""
-    return [*(name for name, _ in _tensors(plan)), *_constants(plan)]
+    return [*(name for name, _ in plan.tensors), *plan.constants]
 
 
 def _read_constants(plan: KernelPlan, procedure: Procedure) -> list[str]:
     """The constants that a procedure reads, or that tell lengths."""
     whole = {plan.names[constant.name] for constant in plan.layer.constants if constant.is_whole}
-    return [name for name in _constants(plan) if name in procedure.reads or name in whole]
+    return [name for name in plan.constants if name in procedure.reads or name in whole]
 
 
 def _results(plan: KernelPlan) -> list[str]:
@@ -110,7 +102,7 @@ def _results(plan: KernelPlan) -> list[str]:
 
 def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     """The function that users call: checks, and hides the statistics."""
-    layer, tensors = plan.layer, _tensors(plan)
+    layer, tensors = plan.layer, plan.tensors
     shapes = Shapes(layer, is_whole(layer), frozenset(), used, CASTS.size, has_sums(plan))
     labels = {plan.names[name]: axis for name, axis in layer.labels.items()}
     used.update(["labels"] if labels else [])
@@ -138,7 +130,7 @@ def _number_lines(plan: KernelPlan, used: set[str]) -> list[str]:
 
 def _forward(plan: KernelPlan, used: set[str]) -> Function:
     """The function that has a rule of its own."""
-    tensors = _tensors(plan)
+    tensors = plan.tensors
     first = first_full(plan, tensors)
     body = TorchLines(plan, plan.forward, kinds_of(plan), first, used, JAX, is_forward=True).write()
     lines, shapes = prologue(plan, body, tensors, kinds_of(plan), used, CASTS)
@@ -167,7 +159,7 @@ def _given(plan: KernelPlan, procedure: Procedure) -> Arrays:
     wanted = {index.axis for statement in procedure.statements for index in statement.indices}
     known = {index.axis for _, indices in moving for index in indices}
     tensors = []
-    for name, indices in _tensors(plan):
+    for name, indices in plan.tensors:
         axes = {index.axis for index in indices}
         if name in procedure.reads or axes & wanted - known:  # one that is not read tells a length
             tensors.append((name, indices))
@@ -196,7 +188,7 @@ def _tangents(
 
 def _rule(plan: KernelPlan, procedure: Procedure, arguments: Sequence[str]) -> Function:
     """The rule of `_forward`; what does not move has a tangent of 0."""
-    tensors, results = [name for name, _ in _tensors(plan)], _results(plan)
+    tensors, results = [name for name, _ in plan.tensors], _results(plan)
     moving = [f"{DOT}{tensor.name}" for tensor in plan.layer.tensors]
     dots = [name if name in procedure.reads else "_" for name in moving]
     found = {plan.names[what]: f"{DOT}{plan.names[what]}" for what, _ in procedure.results}
@@ -211,4 +203,4 @@ def _rule(plan: KernelPlan, procedure: Procedure, arguments: Sequence[str]) -> F
         else f"return ({', '.join(results)}), ({', '.join(moved)})",
     ]
     lines = [part for line in lines for part in line.split("\n")]
-    return Function("_forward_jvp", ", ".join([*_constants(plan), "primals", "tangents"]), (), fit(lines))
+    return Function("_forward_jvp", ", ".join([*plan.constants, "primals", "tangents"]), (), fit(lines))

@@ -6,6 +6,7 @@ where every array has just this one axis, nothing needs to be merged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgrad.algebra.terms import Index
@@ -73,7 +74,12 @@ def flat_items(indices: Frame) -> list[str]:
     return [f"n_{index.axis}" for index in indices]
 
 
-def tuple_text(items: list[str]) -> str:
+def unpacked(names: Sequence[str]) -> str:
+    """The left side of an assignment that takes a tuple apart, or a tuple without brackets."""
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
+
+
+def tuple_text(items: Sequence[str]) -> str:
     """A tuple display: (n_c,), (n_s, n_c)."""
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 

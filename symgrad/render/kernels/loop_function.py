@@ -186,7 +186,7 @@ def indices_of(plan: KernelPlan, procedure: Procedure) -> dict[str, tuple[Index,
 def kinds_of(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
     """What the names hold; scalars that are read are numbers."""
     tensors = {plan.names[tensor.name] for tensor in plan.layer.tensors}
-    constants = {plan.names[constant.name] for constant in plan.layer.constants}
+    constants = set(plan.constants)
     labels = {plan.names[name] for name in plan.layer.labels}
     indices = indices_of(plan, procedure)
     kinds = {}

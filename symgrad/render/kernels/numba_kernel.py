@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.c_door import Door
-from symgrad.render.kernels.c_source import CFunction
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.loop_function import Argument, LoopFunction, count, loop_function, wide
@@ -29,7 +28,7 @@ class NumbaDoor(Door):
 
     language = "numba"
 
-    def _call(self, function: CFunction | LoopFunction) -> list[str]:
+    def _call(self, function: LoopFunction) -> list[str]:
         """The lines that call a compiled function."""
         values = [f"float({a.name})" if a.name in self.constants else a.name for a in function.arguments]
         return call_lines("_call", ["dtype", f'"{function.name}"', *values])

@@ -13,6 +13,7 @@ from symgrad.plan.names import describing_name, free_name
 from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, flat_items, tuple_text
+from symgrad.render.kernels.means import averaged
 from symgrad.render.kernels.small import Smalls, centred, fraction_text, split_product
 
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
@@ -175,7 +176,7 @@ class _Value:
 
     def _centred(self, array: Entry, statistic: Entry) -> str:
         """An array minus its mean, where the mean is split so that nothing of it is lost."""
-        how = "around" if self.writer.smalls.is_mean(statistic, array) else "centre"
+        how = "around" if averaged(self.writer.smalls.plan, array, statistic) is not None else "centre"
         self.writer.used.add(how)
         operand = self.writer.temporary(array, self.frame)
         self.writer.buffers.read(statistic.name)

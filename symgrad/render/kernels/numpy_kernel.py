@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, is_full
-from symgrad.render.kernels.layout import Frame, has_variadic, is_whole, shown
+from symgrad.render.kernels.layout import Frame, has_variadic, is_whole, shown, unpacked
 from symgrad.render.kernels.numpy_blocks import Written, write
 from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.records import Field, Function, NumpyKernel
@@ -54,7 +54,7 @@ def numpy_kernel(plan: KernelPlan) -> NumpyKernel:
 
 def _forward(plan: KernelPlan, used: set[str]) -> list[Function]:
     layer = plan.layer
-    tensors = [(plan.names[t.name], t.indices) for t in layer.tensors]
+    tensors = plan.tensors
     names = [name for name, _ in tensors]
     outputs, outs = [plan.names[name] for name in layer.outputs], _outs(plan)
     first = next(t.name for t in layer.tensors if t.role != "label")
@@ -67,7 +67,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> list[Function]:
     labels = {plan.names[name]: axis for name, axis in layer.labels.items()}
     reals = [name for name in names if name not in labels]
     lines = [f"out = (None,) * {len(outs)} if out is None else out"] if any(outs) and len(outs) > 1 else []
-    lines += [f"{_unpacked(reals)} = _arrays({', '.join(f'{n}={n}' for n in reals)})"]
+    lines += [f"{unpacked(reals)} = _arrays({', '.join(f'{n}={n}' for n in reals)})"]
     lines += [f"{name} = np.asarray({name})" for name in labels]
     for name, indices in tensors:
         lines += shapes.unpack(name, indices, check=True)
@@ -116,13 +116,13 @@ def _backward(plan: KernelPlan, used: set[str]) -> list[Function]:
     )  # fmt: skip
     body = written.lines
     shapes = _shapes(plan, body, used)
-    lines = [f"{_unpacked(list(plan.saved))} = saved"] if plan.saved else []
+    lines = [f"{unpacked(list(plan.saved))} = saved"] if plan.saved else []
     for name, indices in saved:
         lines += shapes.unpack(name, indices, check=False) if _has_new(indices, shapes) else []
     if arrays:
         like = [f"{first}.dtype"] if first in plan.saved else []
         given = ", ".join([*like, *(f"{name}={name}" for name, _ in arrays)])
-        lines.append(f"{_unpacked([name for name, _ in arrays])} = _arrays({given})")
+        lines.append(f"{unpacked([name for name, _ in arrays])} = _arrays({given})")
     lines += [f"{name} = float({name})" for name, indices in cotangents if not indices]
     for name, indices in arrays:
         lines += shapes.unpack(name, indices, check=True)
@@ -157,10 +157,6 @@ def _shapes(plan: KernelPlan, body: Sequence[str], used: set[str]) -> Shapes:
 
 def _has_new(indices: Frame, shapes: Shapes) -> bool:
     return any(index.axis not in shapes.known for index in indices)
-
-
-def _unpacked(names: Sequence[str]) -> str:
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def _dtype(first: str, lines: Sequence[str]) -> list[str]:

@@ -61,6 +61,11 @@ def _brought(name: str, indices: Frame, shapes: Shapes, text: str) -> str:
     return f"{name} = {text}{merged}" if text + merged != name else ""
 
 
+def dtype_names(lines: Sequence[str]) -> str:
+    """The names for both dtypes; the wide one gets none where nothing uses it."""
+    return "dtype, wide" if any(re.search(r"\bwide\b", line) for line in lines) else "dtype, _"
+
+
 def first_full(plan: KernelPlan, arrays: Sequence[tuple[str, Frame]]) -> str:
     """The first full-size array: its dtype is the results'."""
     labels = {plan.names[name] for name in plan.layer.labels}

@@ -9,9 +9,9 @@ from symgrad.algebra.terms import Entry
 from symgrad.plan.names import free_name
 from symgrad.plan.records import is_full
 from symgrad.plan.shard import ShardedPlan
-from symgrad.render.kernels.layout import Frame, is_whole, shown
+from symgrad.render.kernels.layout import Frame, is_whole, shown, unpacked
 from symgrad.render.kernels.numpy_lines import kinds_of
-from symgrad.render.kernels.prologue import Casts, first_full, prologue
+from symgrad.render.kernels.prologue import Casts, dtype_names, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes
 from symgrad.render.kernels.shard_lines import ShardLines
@@ -34,8 +34,7 @@ class _Writer:
         self.sharded, self.plan, self.axis = sharded, sharded.plan, sharded.axis
         self.used: set[str] = set()
         plan = self.plan
-        self.tensors: list[tuple[str, Frame]] = [(plan.names[t.name], t.indices) for t in plan.layer.tensors]
-        self.constants = [plan.names[constant.name] for constant in plan.layer.constants]
+        self.tensors, self.constants = plan.tensors, plan.constants
         self.outputs = [plan.names[name] for name in plan.layer.outputs]
         statements = [s.name for p in (plan.forward, plan.backward) for s in p.statements]
         taken = {*plan.names.values(), *statements}
@@ -124,7 +123,7 @@ class _Writer:
             f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)"
             for name in plan.layer.outputs
         ]
-        dtypes = f"{_dtypes([*lines, *body])} = _dtypes({', '.join(n for n, _ in self.tensors)})"
+        dtypes = f"{dtype_names([*lines, *body])} = _dtypes({', '.join(n for n, _ in self.tensors)})"
         lines = [f"result = {first_full(plan, self.tensors)}.dtype", dtypes, *lines, "", *body, ""]
         renamed = {s.term.name for s in plan.forward.statements if isinstance(s.term, Entry)}
         hidden = [f"{n}.clone()" if n in renamed else n for n in self._hidden()]  # no tensor is returned twice
@@ -145,7 +144,7 @@ class _Writer:
             names = [name if name in saved else "_" for name in returned]
             lines.append(f"{', '.join(names)} = output")
         lines += [f"ctx.save_for_backward({', '.join(saved)})"] if saved else []
-        lines.append(f"ctx.dtypes = {_left([f'{name}.dtype' for name in tensors])}")
+        lines.append(f"ctx.dtypes = {unpacked([f'{name}.dtype' for name in tensors])}")
         lines += [f"ctx.{name} = {name}" for name in self.constants if name in plan.saved]
         lines.append(f"ctx.{self.group}, ctx.{self.ddp} = {self.group}, {self.ddp}")
         return Function("setup_context", "ctx, inputs, output", (), fit(lines))
@@ -181,14 +180,14 @@ class _Writer:
         tensors, results = [name for name, _ in self.tensors], self.results
         saved = self._saved()
         lines = ["_first_derivatives_only()", f"{self.group} = ctx.{self.group}"]
-        lines += [f"{_left(saved)} = ctx.saved_tensors"] if saved else []
+        lines += [f"{unpacked(saved)} = ctx.saved_tensors"] if saved else []
         lines += [f"{n} = ctx.{n}" for n in self.constants if n in self.plan.saved]
         if len(results) > 1:
             places = [f"ctx.needs_input_grad[{tensors.index(what)}]" for what in results]
             first = results == tensors[: len(results)]
-            lines.append(f"needs = {f'ctx.needs_input_grad[:{len(results)}]' if first else _left(places)}")
+            lines.append(f"needs = {f'ctx.needs_input_grad[:{len(results)}]' if first else unpacked(places)}")
         like = [*saved, *self._cotangents()][0]
-        lines.append(f"{_dtypes([gradients.signature])} = _compute_dtypes({like}.device, *ctx.dtypes)")
+        lines.append(f"{dtype_names([gradients.signature])} = _compute_dtypes({like}.device, *ctx.dtypes)")
         lines += self._cotangent_lines()
         left = ", ".join(f"d_{what}" for what in results)
         lines += filled_call(f"{left} = _gradients", gradients.signature.split(", "))
@@ -209,7 +208,7 @@ class _Writer:
         elif names:
             self.used.add("reduced")
             given = ", ".join(f"d_{name}" for name in names)
-            left = _left([f"d_{name}" for name in names])
+            left = unpacked([f"d_{name}" for name in names])
             lines += [
                 f"if ctx.{self.ddp}:  # the losses of all processes depend on {', '.join(names)}",
                 f'    {left} = _reduced({self.group}, "SUM", {given})',
@@ -230,7 +229,7 @@ class _Writer:
         lines = [f"d_{name} = _share(d_{name}, copies)" for name in joint]
         if apart:
             self.used.add("reduced")
-            left, given = _left([f"d_{name}" for name in apart]), ", ".join(f"d_{name}" for name in apart)
+            left, given = unpacked([f"d_{name}" for name in apart]), ", ".join(f"d_{name}" for name in apart)
             lines += [
                 f"if not ctx.{self.ddp}:  # the parts of all processes add up to the gradient",
                 f'    {left} = _reduced({self.group}, "SUM", {given})',
@@ -242,12 +241,3 @@ def _returned(values: Sequence[str]) -> list[str]:
     """What a function returns, in brackets where that is long."""
     lines = filled_call("return ", values)
     return [f"return {', '.join(values)}"] if len(lines) == 1 else lines
-
-
-def _dtypes(lines: Sequence[str]) -> str:
-    """The names for both dtypes; the wide one gets none where nothing uses it."""
-    return "dtype, wide" if any(re.search(r"\bwide\b", line) for line in lines) else "dtype, _"
-
-
-def _left(names: Sequence[str]) -> str:
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from symgrad.plan.exchanges import MAX, MEAN, SQUARES, Exchange, Part, Step
 from symgrad.plan.share import reduction
-from symgrad.render.kernels.layout import flat_items, tuple_text
+from symgrad.render.kernels.layout import flat_items, tuple_text, unpacked
 from symgrad.render.kernels.products import scaled
 from symgrad.render.kernels.small import OWN, WIDE, raw
 from symgrad.render.kernels.torch_lines import TorchLines
@@ -91,7 +91,7 @@ class ShardLines(TorchLines):
         left = [*([f"n_{self.total}"] if exchange.counts else []), *(part.whole.name for part in exchange.parts)]
         right = [*([self.counts] if exchange.counts else []), *(part.own.name for part in exchange.parts)]
         call = [self.group, f'"{exchange.operation.upper()}"', *right]
-        return filled_call(f"{_left(left)} = _reduced", call)
+        return filled_call(f"{unpacked(left)} = _reduced", call)
 
     def _gathered(self, exchange: Exchange) -> list[str]:
         """Several operations: the parts of all processes, put together by each of them."""
@@ -99,7 +99,7 @@ class ShardLines(TorchLines):
         names = [*([self.counts] if exchange.counts else []), *(part.own.name for part in exchange.parts)]
         lines = [
             "# the parts of all processes, a row for each",
-            *filled_call(f"{_left(names)} = _gathered", [self.group, *names]),
+            *filled_call(f"{unpacked(names)} = _gathered", [self.group, *names]),
         ]
         for place, part in enumerate(exchange.parts):
             whole, own = part.whole.name, part.own.name
@@ -131,10 +131,6 @@ class ShardLines(TorchLines):
         name = part.whole.name
         text = self.smalls.text(scaled(raw(name), found[1]), ())
         return [] if text == name or part.operation == MEAN else assignment(name, text)
-
-
-def _left(names: Sequence[str]) -> str:
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def _needed_by(step: Step, results: Sequence[str]) -> tuple[str, ...]:

@@ -76,14 +76,6 @@ class Smalls:
             kinds.add(OWN)
         return WIDE if WIDE in kinds else OWN if OWN in kinds else PYTHON
 
-    def is_mean(self, statistic: Entry, array: Entry) -> bool:
-        """Whether a statistic is the layer's mean of an array, so that the array lies around it."""
-        for definition in self.plan.layer.definitions:
-            if self.plan.names[definition.name] == statistic.name:
-                found = mean_of(definition.body)
-                return found is not None and isinstance(found[0].body, Entry) and found[0].body.name == array.name
-        return False
-
     def text(self, term: Term, frame: Frame) -> str:
         """The expression, its arrays broadcast to the frame."""
         return infix(self.plain(term), self.spelling(frame))

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from symgrad.plan.records import KernelPlan, Procedure, is_full
-from symgrad.render.kernels.layout import Frame, is_whole, shown
+from symgrad.render.kernels.layout import Frame, is_whole, shown, unpacked
 from symgrad.render.kernels.numpy_lines import kinds_of
-from symgrad.render.kernels.prologue import Casts, first_full, prologue
+from symgrad.render.kernels.prologue import Casts, dtype_names, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, WIDE
@@ -65,21 +65,13 @@ def torch_kernel(plan: KernelPlan, in_blocks: bool = True) -> TorchKernel:
     )  # fmt: skip
 
 
-def _tensors(plan: KernelPlan) -> list[tuple[str, Frame]]:
-    return [(plan.names[t.name], t.indices) for t in plan.layer.tensors]
-
-
-def _constants(plan: KernelPlan) -> list[str]:
-    return [plan.names[constant.name] for constant in plan.layer.constants]
-
-
 def _outputs(plan: KernelPlan) -> list[str]:
     return [plan.names[name] for name in plan.layer.outputs]
 
 
 def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     """The function that users call: checks, and hides the statistics."""
-    tensors = _tensors(plan)
+    tensors = plan.tensors
     shapes = Shapes(plan.layer, is_whole(plan.layer), frozenset(), used, "{0}.numel()", has_sums(plan))
     labels = [plan.names[name] for name in plan.layer.labels]
     lines = [f"_check_types({', '.join(f'{n}={n}' for n, _ in tensors if n not in labels)})"]
@@ -89,7 +81,7 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
         lines += [line for line in shapes.unpack(name, indices, check=True) if not re.match(r"n_\w+ = math", line)]
     lines += [*whole_lines(plan, used), *shapes.lengths(check=True)]
     outputs = _outputs(plan)
-    apply = f"{class_name(plan.layer)}.apply({', '.join([*(n for n, _ in tensors), *_constants(plan)])})"
+    apply = f"{class_name(plan.layer)}.apply({', '.join([*(n for n, _ in tensors), *plan.constants])})"
     if plan.statistics:
         lines += [f"{', '.join(outputs)}, *_ = {apply}", f"return {', '.join(outputs)}"]
     else:
@@ -100,55 +92,46 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
 
 def _forward(plan: KernelPlan, used: set[str], in_blocks: bool) -> tuple[list[Function], dict[str, str]]:
     """The method, and the function of a block; what is kept of each name."""
-    tensors = _tensors(plan)
+    tensors = plan.tensors
     first = first_full(plan, tensors)
     kinds = kinds_of(plan)
     written = Writer(plan, plan.forward, "_forward_block", dict(tensors), first, (), used, in_blocks).write(kinds)
     lines, shapes = prologue(plan, written.lines, tensors, kinds, used, CASTS, written.cast)
-    dtypes = f"{_dtype_names([*lines, *written.lines])} = _dtypes({', '.join(n for n, _ in tensors)})"
+    dtypes = f"{dtype_names([*lines, *written.lines])} = _dtypes({', '.join(n for n, _ in tensors)})"
     results = [
         f"{shapes.restored(plan.names[name], plan.layer.entry(name).indices)}.to(result)" for name in plan.layer.outputs
     ]
     returned = ", ".join([*results, *plan.statistics])
     lines = [f"result = {first}.dtype", dtypes, *lines, "", *written.lines, "", f"return {returned}"]
-    arguments = ", ".join([*(n for n, _ in tensors), *_constants(plan)])
+    arguments = ", ".join([*(n for n, _ in tensors), *plan.constants])
     kept = {name: written.kinds[name] for name in (*plan.saved, *plan.statistics) if name in written.kinds}
     return [Function("forward", arguments, (), fit(lines)), *written.blocks], kinds | kept
 
 
 def _saved_tensors(plan: KernelPlan) -> list[str]:
-    return [name for name in plan.saved if name not in _constants(plan)]
+    return [name for name in plan.saved if name not in plan.constants]
 
 
 def _saved_constants(plan: KernelPlan) -> list[str]:
-    return [name for name in plan.saved if name in _constants(plan)]
+    return [name for name in plan.saved if name in plan.constants]
 
 
 def _setup(plan: KernelPlan) -> Function:
-    tensors = [name for name, _ in _tensors(plan)]
+    tensors = [name for name, _ in plan.tensors]
     saved = _saved_tensors(plan)
-    inputs = [name if name in plan.saved or name in tensors else "_" for name in [*tensors, *_constants(plan)]]
+    inputs = [name if name in plan.saved or name in tensors else "_" for name in [*tensors, *plan.constants]]
     outputs = [*_outputs(plan), *plan.statistics]
-    lines = [f"{_left(inputs)} = inputs"]
+    lines = [f"{unpacked(inputs)} = inputs"]
     if any(name in saved for name in outputs):
         names = [name if name in saved else "_" for name in outputs]
-        lines.append(f"{_left(names)} = output" if len(outputs) > 1 else f"{outputs[0]} = output")
+        lines.append(f"{unpacked(names)} = output" if len(outputs) > 1 else f"{outputs[0]} = output")
     lines += [
         *([f"ctx.save_for_backward({', '.join(saved)})"] if saved else []),
         *(["ctx.set_materialize_grads(False)"] if saved and len(plan.layer.outputs) == 1 else []),
-        f"ctx.dtypes = {_left([f'{name}.dtype' for name in tensors])}",
+        f"ctx.dtypes = {unpacked([f'{name}.dtype' for name in tensors])}",
         *(f"ctx.{name} = {name}" for name in _saved_constants(plan)),
     ]
     return Function("setup_context", "ctx, inputs, output", (), fit(lines))
-
-
-def _dtype_names(lines: Sequence[str]) -> str:
-    """The names for both dtypes; the wide one gets none where nothing uses it."""
-    return "dtype, wide" if any(re.search(r"\bwide\b", line) for line in lines) else "dtype, _"
-
-
-def _left(names: Sequence[str]) -> str:
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def _reads(plan: KernelPlan, procedure: Procedure) -> list[str]:
@@ -185,7 +168,7 @@ def _function(
     known: Mapping[str, str], used: set[str], in_blocks: bool,
 ) -> list[Function]:  # fmt: skip
     """One function of gradients, and that of a block; of several results each has a flag that says if it is wanted."""
-    reads, constants = _reads(plan, procedure), set(_constants(plan))
+    reads, constants = _reads(plan, procedure), set(plan.constants)
     arrays = [(n, cotangents[n] if n in cotangents else plan.indices(n)) for n in reads if n not in constants]
     arrays.sort(key=lambda pair: pair[0] in cotangents)
     given = {n: OWN if is_full(i, plan.layer) else WIDE for n, i in cotangents.items()}
@@ -209,17 +192,17 @@ def _function(
 
 def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
     """The method that adds up what the cotangents bring."""
-    tensors = [name for name, _ in _tensors(plan)]
+    tensors = [name for name, _ in plan.tensors]
     results = [what for what, _ in plan.backward.results]
     saved = _saved_tensors(plan)
     cotangents = [f"d_{name}" for name in (*_outputs(plan), *plan.statistics)]
-    lines = [f"{_left(saved)} = ctx.saved_tensors"] if saved else []
+    lines = [f"{unpacked(saved)} = ctx.saved_tensors"] if saved else []
     lines += [f"{n} = ctx.{n}" for n in _saved_constants(plan)]
     if len(results) > 1:
         places = [f"ctx.needs_input_grad[{tensors.index(what)}]" for what in results]
         first = results == tensors[: len(results)]
-        lines.append(f"needs = {f'ctx.needs_input_grad[:{len(results)}]' if first else _left(places)}")
-    names = _dtype_names([function.signature for function in gradients])
+        lines.append(f"needs = {f'ctx.needs_input_grad[:{len(results)}]' if first else unpacked(places)}")
+    names = dtype_names([function.signature for function in gradients])
     lines.append(f"{names} = _compute_dtypes({[*saved, *cotangents][0]}.device, *ctx.dtypes)")
     lines.append(" = ".join(f"d_{what}" for what in results) + " = None")
     condition = " or ".join(f"d_{name} is not None" for name in _outputs(plan))
@@ -230,7 +213,7 @@ def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
     returned = [
         f"_cast(d_{name}, ctx.dtypes[{place}])" if name in results else "None" for place, name in enumerate(tensors)
     ]
-    lines.append(f"return {', '.join([*returned, *['None' for _ in _constants(plan)]])}")
+    lines.append(f"return {', '.join([*returned, *['None' for _ in plan.constants]])}")
     return Function("backward", ", ".join(["ctx", *cotangents]), (), fit(lines))
 
 
@@ -240,7 +223,7 @@ def _statistic_call(function: Function, name: str, wanted: list[str], tensors: l
     if len(wanted) == 1:
         need = f"ctx.needs_input_grad[{tensors.index(wanted[0])}]"
         return [f"if d_{name} is not None and {need}:", f"    d_{wanted[0]} = _plus(d_{wanted[0]}, {call})"]
-    needs = _left([f"ctx.needs_input_grad[{tensors.index(what)}]" for what in wanted])
+    needs = unpacked([f"ctx.needs_input_grad[{tensors.index(what)}]" for what in wanted])
     call = call.replace(", needs)", f", ({needs}))")
     parts = [f"    d_{what} = _plus(d_{what}, parts[{place}])" for place, what in enumerate(wanted)]
     return [f"if d_{name} is not None:", f"    parts = {call}", *parts]

@@ -144,7 +144,7 @@ def _forward(plan: KernelPlan, used: set[str]) -> tuple[Function, list[JitFuncti
     """The function that runs the forward kernels, and these."""
     layer = plan.layer
     tensors = [plan.names[t.name] for t in layer.tensors]
-    constants = [plan.names[c.name] for c in layer.constants]
+    constants = plan.constants
     launches = Launches(plan, plan.forward, f"{layer.name}_forward", used)
     outputs = [plan.names[name] for name in layer.outputs]
     real = [n for n in tensors if n not in launches.known.labels]
@@ -170,7 +170,7 @@ def _backward(plan: KernelPlan, used: set[str]) -> tuple[Function, list[JitFunct
 def _method(plan: KernelPlan, forward: Function) -> Function:
     """The method that runs the forward kernels on the tensors' device."""
     tensors = [plan.names[t.name] for t in plan.layer.tensors]
-    arguments = ", ".join([*tensors, *(plan.names[c.name] for c in plan.layer.constants)])
+    arguments = ", ".join([*tensors, *plan.constants])
     lines = (f"with _device_of({tensors[0]}):", f"    return {forward.name}({arguments})")
     return Function("forward", arguments, (), lines)
 

@@ -56,7 +56,7 @@ class Launches:
         names = Names(
             indices, self.statements, frozenset(tensors), self.strided,
             frozenset(plan.names[n] for n in layer.labels),
-            frozenset(plan.names[c.name] for c in layer.constants), home, frozenset(),
+            frozenset(plan.constants), home, frozenset(),
         )  # fmt: skip
         self.known = names
         self.later = {name for n, stage in enumerate(self.stages) for name in self._loads(n, stage)}
