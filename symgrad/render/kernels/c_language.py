@@ -89,24 +89,24 @@ class C(Language):
         """Without braces."""
         return [*(_for(k, "0", length) for k, length in counters), statement]
 
-    def rows(self, chunked: bool) -> list[str]:
-        """A parallel loop; a chunk's rows are a loop in it."""
-        first = "#pragma omp parallel for schedule(static)"
-        if not chunked:
-            return [first, self.loop("row", "0", "rows")]
-        rows = self.loop("row", "chunk * rows / chunks", "(chunk + 1) * rows / chunks")
-        return [first, _for("chunk", "0", "chunks"), rows]
+    def rows(self) -> list[str]:
+        """A parallel loop."""
+        return [_PARALLEL, self.loop("row", "0", "rows")]
 
-    def rows_end(self, chunked: bool) -> list[str]:  # noqa: ARG002
-        """The outer of two loops has no braces."""
-        return [END]
+    def chunks(self) -> list[str]:
+        """A parallel loop."""
+        return [_PARALLEL, self.loop("chunk", "0", "chunks")]
 
-    def block(self, first: str, last: str) -> list[str]:
-        """By BLOCK elements."""
+    def stepped(self, k: str, first: str, last: str, step: str, end: str) -> list[str]:
+        """`for (...; k += step) {`."""
         return [
-            f"for (ptrdiff_t block = {first}; block < {last}; block += BLOCK) {{",
-            self.let("ptrdiff_t", {"end": self.least("block + BLOCK", last)}),
+            f"for (ptrdiff_t {k} = {first}; {k} < {last}; {k} += {step}) {{",
+            self.let("ptrdiff_t", {end: self.least(f"{k} + {step}", last)}),
         ]
+
+    def block(self, first: str, last: str, adds: bool) -> list[str]:
+        """Where nothing is added up, blocks are only what is fetched at once."""
+        return self.stepped("block", first, last, "BLOCK" if adds else "AHEAD", "end")
 
     def fetch(self, body: Sequence[str], place: str, k: str, but: Collection[str] = ()) -> list[str]:
         """A line of the cache at a time."""
@@ -117,20 +117,19 @@ class C(Language):
         """A simd loop that is told what is added up."""
         clauses = list[str]()
         for how, name in added:
-            extreme = [f"reduction({how}:best_{name})", f"reduction(|:nan_{name})"]
-            clauses += [f"reduction(+:{name})"] if how == "+" else extreme
+            clauses.append(f"reduction(+:{name})" if how == "+" else f"reduction({how}:best_{name})")
         first_line = " ".join(["#pragma omp simd", *clauses])
         if len(body) == 1:
             return [first_line, f"{_for(k, first, last)} {body[0]}"]
         return [first_line, self.loop(k, first, last), *body, END]
 
-    def scratch(self, parts: Mapping[str, str], together: bool = False) -> list[str]:
+    def scratch(self, parts: Mapping[str, str], real: Collection[str] = ()) -> list[str]:
         """From the heap; 1 is returned where there is none."""
         if not parts:
             return []
         frees = " ".join(f"free({name});" for name in parts)
-        made = [f"*{name} = scratch({size})" for name, size in parts.items()]
-        lines = [f"double {', '.join(made)};"] if together else [f"double {each};" for each in made]
+        types = {name: REAL if name in real else DOUBLE for name in parts}
+        lines = [f"{types[name]} *{name} = scratch({size}, sizeof *{name});" for name, size in parts.items()]
         return [*lines, f"if ({' || '.join(f'!{name}' for name in parts)}) {{ {frees} return 1; }}"]
 
     def free(self, name: str) -> list[str]:
@@ -142,17 +141,17 @@ class C(Language):
         return f"{name} += {value};"
 
     def extreme(self, name: str, how: str) -> list[str]:
-        """The best so far, and whether there was a NaN: so the loop can be vectorized."""
-        return [f"REAL best_{name} = {self.infinity('-' if how == 'max' else '')};", f"int nan_{name} = 0;"]
+        """As whole numbers in the same order, with NaN beyond all: so every compiler can vectorize the loop."""
+        return [f"WHOLE best_{name} = {how}_code({self.infinity('-' if how == 'max' else '')});"]
 
     def extreme_next(self, name: str, how: str, value: str) -> str:
-        """One line for both."""
-        best, nan, sign = f"best_{name}", f"nan_{name}", ">" if how == "max" else "<"
-        return f"{{ const REAL each = {value}; {best} = each {sign} {best} ? each : {best}; {nan} |= each != each; }}"
+        """In one line."""
+        best, sign = f"best_{name}", ">" if how == "max" else "<"
+        return f"{{ const WHOLE each = {how}_code({value}); {best} = each {sign} {best} ? each : {best}; }}"
 
     def extreme_found(self, name: str) -> str:
-        """NaN if there was one."""
-        return f"nan_{name} ? NAN : (double)best_{name}"
+        """Back from the code."""
+        return f"(double)decoded(best_{name})"
 
     def better(self, target: str, how: str, value: str, is_name: bool) -> str:
         """A comparison that NaN wins."""
@@ -164,6 +163,9 @@ class C(Language):
 def inside(text: str) -> str:
     """A formula as part of a comment: nothing in it can end the comment."""
     return text.replace("*/", "* /").replace("/*", "/ *")
+
+
+_PARALLEL = "#pragma omp parallel for schedule(static)"
 
 
 def _for(k: str, first: str, last: str) -> str:

@@ -21,6 +21,7 @@ from symgrad.render.kernels.loop_function import (
     LoopFunction,
     Written,
     arguments_of,
+    cotangents_of,
     count,
     indices_of,
     inner_of,
@@ -57,11 +58,12 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
     indices = {marked(n): found for n, found in indices_of(plan, procedure).items()}
     kinds = {marked(n): kind for n, kind in kinds_of(plan, procedure).items()}
     written = marked_procedure(procedure)
-    body = Loops(C(), plan.layer, indices, dict(kinds)).write(written)
+    cotangents = frozenset(map(marked, cotangents_of(plan)))
+    body = Loops(C(), plan.layer, indices, dict(kinds), cotangents).write(written)
     turned: list[str] = []
     if axes is not None:
         other = {n: turned_frame(found, axes) for n, found in indices.items()}
-        turned = Loops(C(), plan.layer, other, dict(kinds)).write(turned_procedure(written, axes))
+        turned = Loops(C(), plan.layer, other, dict(kinds), cotangents).write(turned_procedure(written, axes))
     code = C().uncommented([*body, *turned])
     stored = stored_in(procedure, code, marked)
     found = Written(indices, kinds, stored, code)

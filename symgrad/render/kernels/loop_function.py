@@ -101,7 +101,7 @@ def loop_function(plan: KernelPlan, procedure: Procedure, name: str, language: L
         UnsupportedError: they need what no language has yet.
     """
     indices, kinds = indices_of(plan, procedure), kinds_of(plan, procedure)
-    body = Loops(language, plan.layer, indices, dict(kinds)).write(procedure)
+    body = Loops(language, plan.layer, indices, dict(kinds), cotangents_of(plan)).write(procedure)
     code = language.uncommented(body)
     stored = stored_in(procedure, code)
     arguments = arguments_of(plan, procedure, name, Written(indices, kinds, stored, code))
@@ -181,6 +181,11 @@ def indices_of(plan: KernelPlan, procedure: Procedure) -> dict[str, tuple[Index,
     found |= dict(plan.ahead)
     found |= {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
     return found | {statement.name: statement.indices for statement in procedure.statements}
+
+
+def cotangents_of(plan: KernelPlan) -> frozenset[str]:
+    """The names of the gradients that a backward pass is given."""
+    return frozenset(f"d_{plan.names[name]}" for name in plan.layer.outputs)
 
 
 def kinds_of(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:

@@ -113,16 +113,20 @@ class Language(ABC):
         """Loops from 0 to before a length, one in another, around a statement."""
 
     @abstractmethod
-    def rows(self, chunked: bool) -> list[str]:
-        """Opens the loop over rows that threads share; `chunked`: by chunks, each of which is one thread's."""
+    def rows(self) -> list[str]:
+        """Opens the loop over rows that threads share."""
 
     @abstractmethod
-    def rows_end(self, chunked: bool) -> list[str]:
-        """Closes it."""
+    def chunks(self) -> list[str]:
+        """Opens the loop over chunks of rows, which threads share."""
 
     @abstractmethod
-    def block(self, first: str, last: str) -> list[str]:
-        """Opens a loop over blocks of a row, from `block` to before `end`."""
+    def stepped(self, k: str, first: str, last: str, step: str, end: str) -> list[str]:
+        """Opens a loop over parts of some length, each from k to before `end`."""
+
+    def block(self, first: str, last: str, adds: bool) -> list[str]:  # noqa: ARG002
+        """Opens a loop over blocks of a row, from `block` to before `end`; `adds`: these are added up."""
+        return self.stepped("block", first, last, "BLOCK", "end")
 
     @abstractmethod
     def fetch(self, body: Sequence[str], place: str, k: str, but: Collection[str] = ()) -> list[str]:
@@ -135,8 +139,8 @@ class Language(ABC):
     # memory and what is added up
 
     @abstractmethod
-    def scratch(self, parts: Mapping[str, str], together: bool = False) -> list[str]:
-        """Memory for parts of sums, all zero; `together`: in one line."""
+    def scratch(self, parts: Mapping[str, str], real: Collection[str] = ()) -> list[str]:
+        """Memory for so many numbers, all zero: doubles, but those in `real` are of the element's type."""
 
     @abstractmethod
     def free(self, name: str) -> list[str]:

@@ -64,11 +64,11 @@ class RowMoments:
         loops.lines += [
             SCOPE,
             language.let(PLACE, {"rows": count, "length": f"n_{self.order[-1].axis}"}),
-            *language.scratch({"totals": "rows", "spreads": "rows"}, together=True),
-            *language.rows(chunked=False),
+            *language.scratch({"totals": "rows", "spreads": "rows"}),
+            *language.rows(),
         ]
         self._row(loops)
-        loops.lines += language.rows_end(chunked=False)
+        loops.lines.append(END)
         for statement in (self.mean, self.squares):
             loops.lines += language.each("i", "0", self._size, language.set(f"{statement.name}[i]", "0.0"))
         length = language.cast(DOUBLE, "length")
@@ -104,7 +104,7 @@ class RowMoments:
         language, k = loops.language, counter(self.order[-1])
         loops.lines += [
             language.variable(DOUBLE, {name: "0.0"}),
-            *language.block("0", "length"),
+            *language.block("0", "length", adds=True),
             *language.fetch([value] if fetched else [], loops.place("", self.order), k),
             language.variable(kind, {"added": "0"}),
             *language.along(k, "block", "end", [language.more("added", value)], [("+", "added")]),

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from symgrad.algebra.terms import Entry
+from symgrad.algebra.terms import Entry, Place
 from symgrad.errors import UnsupportedError
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
-from symgrad.render.kernels.loop_hoist import Hoist
+from symgrad.render.kernels.loop_hoist import Columns, Hoist
+from symgrad.render.kernels.loop_labels import at, elsewhere, picked
 from symgrad.render.kernels.loop_language import CHUNKS, DOUBLE, END, PLACE, REAL, SCOPE, Language, bare, reached
 from symgrad.render.kernels.loop_rows import CHUNK, TILE, Rows, axes_of
 from symgrad.render.kernels.loop_sums import Total
@@ -29,6 +30,12 @@ class Nest:
     rows: Rows
     in_cache: set[str] = field(default_factory=set)
     """What an earlier sweep of the row being written has read or written."""
+    columns: Columns = field(init=False)
+    """What is the same in all rows."""
+
+    def __post_init__(self) -> None:
+        """No columns yet."""
+        self.columns = Columns(self.loops, self.rows)
 
     @property
     def language(self) -> Language:
@@ -41,25 +48,48 @@ class Nest:
 
     def write(self, sweeps: tuple[Sweep, ...]) -> None:
         """The rows in parallel, with these sweeps one after the other in each."""
-        totals = [Total(self.loops, self.rows, s) for sweep in sweeps for s in sweep.reductions]
+        computed = {s.name for sweep in sweeps for s in (*sweep.each, *sweep.arrays)}
+        totals = [Total.of(self.loops, self.rows, s, computed) for sweep in sweeps for s in sweep.reductions]
         chunked = any(total.place == CHUNK for total in totals)
         language = self.language
         self.loops.lines += [SCOPE, *self.rows.counted(language)]
         if chunked:
             self.line(language.let(PLACE, {"chunks": language.least("rows", str(CHUNKS))}))
-        parts = {f"part_{total.name}": total.scratch() for total in totals if total.scratch()}
-        self.loops.lines += [*language.scratch(parts), *language.rows(chunked)]
+        few = [total for total in totals if total.few]
+        before = len(self.loops.lines)
+        self.loops.lines += self._rows(chunked, bool(few))
         start = len(self.loops.lines)
         self.loops.row = self.rows.order
         for sweep in sweeps:
             self._before(sweep.before)
-            self._sweep(sweep)
+            self._sweep(sweep, [total for total in totals if total.statement in sweep.reductions])
         self.loops.row = ()
         self._counters(start)
-        self.loops.lines += language.rows_end(chunked)
+        self.line(END)
+        self.loops.lines += [line for total in few for line in total.flushed()]
+        self.loops.lines += [END] * (chunked + bool(few))
+        self.loops.lines[before:before] = self._memory(totals)
         for total in totals:
             self.loops.lines += total.merged()
-        self.line(END)
+        self.loops.lines += [*self.columns.freed(), END]
+
+    def _memory(self, totals: list[Total]) -> list[str]:
+        """The memory for parts of sums and for what is the same in all rows, and the lines that compute this."""
+        parts = {name: size for total in totals for name, size in total.scratch().items()}
+        real = [*self.columns.names, *(name for total in totals for name in total.in_real)]
+        sizes = parts | dict.fromkeys(self.columns.names, f"n_{self.rows.inner.axis}")
+        return [*self.language.scratch(sizes, real=real), *self.columns.lines()]
+
+    def _rows(self, chunked: bool, few: bool) -> list[str]:
+        """Opens the loop over rows: over those of a chunk, where there are chunks, and a few of them at a time."""
+        language = self.language
+        if not chunked:
+            return language.rows()
+        first, last = language.quotient("chunk * rows", "chunks"), language.quotient("(chunk + 1) * rows", "chunks")
+        if not few:
+            return [*language.chunks(), language.loop("row", first, last)]
+        some = language.stepped("some", first, last, "FEW", "next")
+        return [*language.chunks(), *some, language.loop("row", "some", "next")]
 
     def _counters(self, start: int) -> None:
         """The places of a row that its lines use, put before them."""
@@ -79,26 +109,36 @@ class Nest:
             self.line(self.language.comment(statement.formula))
             self.loops.lines += self.rows.each(self.language, value) if self.rows.middle else [value]
 
-    def _sweep(self, sweep: Sweep) -> None:
+    def _sweep(self, sweep: Sweep, totals: list[Total]) -> None:
         """One sweep along a row: its loops, around what is done for an element."""
-        totals = [Total(self.loops, self.rows, s) for s in sweep.reductions]
         terms = LoopTerms(self.language, self._load, REAL)
-        hoisted = Hoist(self.loops, self.rows.inner, terms)
-        body = self._body(sweep, totals, hoisted)
+        hoisted = Hoist(self.loops, self.rows.inner, terms, self.columns)
+        labels = picked(sweep, self.rows.inner, self.loops.kinds) if self.rows.around and not self.rows.tile else ()
+        body = self._body(elsewhere(sweep, labels) if labels else sweep, totals, hoisted)
+        again = [line for place in labels for line in self._picked(sweep, place, hoisted)]
         self.line(SCOPE)
         for total in totals:
             self.loops.lines += total.start()
         for index in self.rows.middle:
             self.line(self.language.loop(counter(index), "0", f"n_{index.axis}"))
-        if "[start + " in "\n".join(body):
+        if "[start + " in "\n".join([*body, *again]):
             self.line(self.language.let(PLACE, {"start": self._start()}))
         self.loops.lines += hoisted.lines
         self._along(body, totals)
+        self.loops.lines += again
         self.loops.lines += [END for _ in self.rows.middle]
         for total in totals:
             self.loops.lines += total.finish()
         self.line(END)
         self.loops.kinds.update({statement.name: "real" for statement in sweep.arrays})
+
+    def _picked(self, sweep: Sweep, place: Place, hoisted: Hoist) -> list[str]:
+        """The element that a label picks, if it picks one of the row's."""
+        language, k = self.language, counter(self.rows.inner)
+        body = self._body(at(sweep, place), [], hoisted)
+        inside = language.both([f"{k} >= {self.rows.first}", f"{k} < {self.rows.last}"])
+        which = language.let(PLACE, {k: self.loops.position(place)})
+        return [SCOPE, which, *language.when(inside, f"the place {place.name} once more"), *body, END, END]
 
     def _start(self) -> str:
         """Where a row begins in the arrays of the whole nest."""
@@ -138,7 +178,8 @@ class Nest:
         language = self.language
         if blocks:
             place = self.loops.place("", self.rows.order)
-            self.loops.lines += language.block(self.rows.first, self.rows.last)
+            adds = any(not total.in_memory for total in totals)
+            self.loops.lines += language.block(self.rows.first, self.rows.last, adds)
             self.loops.lines += language.fetch(body, place, k, self.in_cache)
             self.in_cache |= reached(body, place)
         else:

@@ -19,7 +19,7 @@ from symgrad.render.kernels.loop_language import PLACE, Language
 from symgrad.render.kernels.loop_terms import counter, row_counters
 
 ROW, LANES, PART, CHUNK = "row", "lanes", "part", "chunk"
-TILE, PIECE = "BLOCK", "PIECE"
+TILE, PIECE = "TILE", "PIECE"
 
 
 @dataclass(frozen=True)

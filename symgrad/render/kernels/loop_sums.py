@@ -1,12 +1,14 @@
 """What is added up in a row: how it starts, what an element adds, and how rows are merged.
 
 Rows are merged in order, whatever the number of threads: the same bits each time. In a row, numbers go in
-blocks of the element's type into a double; only bare numbers from memory, which may lie far from 0, are doubles
-at once.
+blocks of the element's type into a double; and so do those of a few rows, where there is a sum for each place of a
+row. Only bare numbers from memory, which may lie far from 0, and what a mean is made of that is subtracted from its
+own numbers, are doubles at once. (Cotangents are not subtracted from anything.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,20 @@ class Total:
     loops: Loops
     rows: Rows
     statement: Statement
+    kind: str
+    """The type in which a block, or a few rows, are added up."""
+
+    @classmethod
+    def of(cls, loops: Loops, rows: Rows, statement: Statement, computed: Collection[str]) -> Total:
+        """The reduction of a nest that computes these names for each element."""
+        found = reduction(statement.term)
+        assert found is not None
+        body = found[0].body
+        if not isinstance(body, Entry):
+            return cls(loops, rows, statement, REAL)
+        from_memory = body.name not in computed and body.name not in loops.cotangents
+        far = from_memory or (body.name, statement.name) in loops.subtracted
+        return cls(loops, rows, statement, DOUBLE if far else REAL)
 
     @property
     def language(self) -> Language:
@@ -65,21 +81,38 @@ class Total:
         return " * ".join(f"n_{index.axis}" for index in self.statement.indices) or "1"
 
     @property
-    def kind(self) -> str:
-        """The type in which a block is added up."""
-        found = reduction(self.statement.term)
-        assert found is not None
-        body = found[0].body
-        return DOUBLE if isinstance(body, Entry) and self.loops.kinds[body.name] != "local" else REAL
-
-    @property
     def first(self) -> str:
         """Its value before any element."""
         return "0.0" if self.how == "sum" else self.language.infinity("-" if self.how == "max" else "")
 
-    def scratch(self) -> str:
-        """How much memory its parts need; empty for none."""
-        return {PART: "rows", CHUNK: f"chunks * {self.size}"}.get(self.place, "")
+    @property
+    def few(self) -> bool:
+        """Whether a few rows are added up in REAL, place by place, before they go into doubles."""
+        return self.place == CHUNK and self.kind == REAL and self.statement.indices == (self.rows.inner,)
+
+    def scratch(self) -> dict[str, str]:
+        """The memory that its parts need."""
+        names = {PART: [f"part_{self.name}"], CHUNK: [f"part_{self.name}", *([self._few] if self.few else [])]}
+        return dict.fromkeys(names.get(self.place, []), "rows" if self.place == PART else f"chunks * {self.size}")
+
+    @property
+    def in_real(self) -> tuple[str, ...]:
+        """What of its memory is in REAL."""
+        return (self._few,) if self.few else ()
+
+    @property
+    def _few(self) -> str:
+        return f"few_{self.name}"
+
+    def flushed(self) -> list[str]:
+        """After a few rows: their sums go into doubles."""
+        few, part = (f"{name}[chunk * {self.size} + i]" for name in (self._few, f"part_{self.name}"))
+        return [
+            self.language.loop("i", "0", self.size),
+            self.language.add(part, self.language.cast(DOUBLE, few)),
+            self.language.set(few, self.language.number(REAL, "0.0")),
+            END,
+        ]
 
     def start(self) -> list[str]:
         """Before a row's loops."""
@@ -96,8 +129,12 @@ class Total:
         language = self.language
         wide = language.cast(DOUBLE, f"({text})")
         if self.place == CHUNK:
-            place = self.loops.place("", self.statement.indices)[1:-1]
-            return language.add(f"part_{self.name}[chunk * {self.size} + {place}]", wide)
+            place = f"[chunk * {self.size} + {self.loops.place('', self.statement.indices)[1:-1]}]"
+            return (
+                language.add(f"{self._few}{place}", text)
+                if self.few
+                else language.add(f"part_{self.name}{place}", wide)
+            )
         if self.place == LANES:
             sums = self.how == "sum"
             return language.add(self.target, wide) if sums else language.better(self.target, self.how, text, False)
@@ -139,7 +176,7 @@ class Total:
         scaled = self.scaled(f"{self.name}[i]")
         if scaled != f"{self.name}[i]":
             lines += self.language.each("i", "0", self.size, self.language.set(f"{self.name}[i]", scaled))
-        return [*lines, *self.language.free(f"part_{self.name}")]
+        return [*lines, *(line for name in self.scratch() for line in self.language.free(name))]
 
     def _rows_merged(self) -> list[str]:
         language, part = self.language, f"part_{self.name}[row]"

@@ -98,7 +98,7 @@ class LoopTerms:
         """A + b - c."""
         text = self.text(terms[0])
         for term in terms[1:]:
-            sign, size = split_sign(term)
+            sign, size = (1, term) if term in self.kept else split_sign(term)
             text += f" {'-' if sign < 0 else '+'} {self.text(size)}"
         return text
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from symgrad.algebra.terms import Entry, Index, Place, Term
+from symgrad.algebra.terms import Entry, Index, Place, Term, walk
 from symgrad.errors import UnsupportedError
 from symgrad.notation.layer import Layer
 from symgrad.plan.absent import kept, without
@@ -22,6 +22,7 @@ from symgrad.render.kernels.loop_moments import RowMoments
 from symgrad.render.kernels.loop_nest import Nest
 from symgrad.render.kernels.loop_rows import Rows, axes_of
 from symgrad.render.kernels.loop_terms import LoopTerms, counter
+from symgrad.render.kernels.small import centred
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Loops:
         indices: the dimensions of everything that is read or computed, by name.
         kinds: "real" for arrays in the element's type, "wide" for arrays of doubles, "number" for scalars,
             "label" for arrays of places.
+        cotangents: the names of the gradients that are given.
         lines: what has been written.
     """
 
@@ -41,9 +43,12 @@ class Loops:
     layer: Layer
     indices: Mapping[str, tuple[Index, ...]]
     kinds: dict[str, str]
+    cotangents: frozenset[str]
     lines: list[str] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
     """The order of the statements."""
+    subtracted: set[tuple[str, str]] = field(default_factory=set)
+    """The arrays from which statistics are subtracted, and these."""
     row: tuple[Index, ...] = ()
     """The nest whose row is being written: in its arrays, `start` is where the row begins."""
 
@@ -54,7 +59,7 @@ class Loops:
             absent = without(procedure, axis.name) if axis.variadic and rows else None
             if absent is not None:
                 indices = {name: kept(each, axis.name) for name, each in self.indices.items()}
-                other = Loops(self.language, self.layer, indices, dict(self.kinds))
+                other = Loops(self.language, self.layer, indices, dict(self.kinds), self.cotangents)
                 why = f"there is no {axis.name}, or one place of it"
                 self.lines += self.language.when(f"n_{axis.name} == 1", why)
                 self.lines += [*other.loops(absent), self.language.done(), END]
@@ -64,6 +69,10 @@ class Loops:
         """The loops for all axes as they are."""
         found = sweeps_of(procedure, self.layer)
         self.places = {statement.name: place for place, statement in enumerate(procedure.statements)}
+        wide = dict.fromkeys(self.places, "wide")
+        terms = (node for statement in procedure.statements for node in walk(statement.term))
+        pairs = (centred(term, wide) for term in terms)
+        self.subtracted = {(pair[0].name, pair[1].name) for pair in pairs if pair is not None}
         for sweep in found.sweeps:
             what = "" if sweep.kind != PRODUCT else "a contraction"
             if sweep.kind == PLACES and not all(self._is_picked(statement) for statement in sweep.arrays):

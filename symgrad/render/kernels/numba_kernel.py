@@ -19,7 +19,7 @@ from symgrad.render.kernels.words import call_lines, header
 MODULES = frozenset(("lru_cache", "numba", "prange", "prepare"))
 """What the file imports or defines; a layer of such a name gets an underscore behind it there."""
 
-FACTORY = frozenset(("real", "small", "plain", "shared", "BLOCK", "PIECE", *MODULES))
+FACTORY = frozenset(("real", "small", "plain", "shared", "BLOCK", "FEW", "TILE", "PIECE", *MODULES))
 """What stands around the loops."""
 
 

@@ -110,22 +110,17 @@ class Numba(Language):
         """One in another."""
         return [*(self.loop(k, "0", length) for k, length in counters), statement, *(END for _ in counters)]
 
-    def rows(self, chunked: bool) -> list[str]:
-        """A parallel loop; a chunk's rows are a loop in it."""
-        if not chunked:
-            return ["for row in prange(rows):"]
-        return [
-            "for chunk in prange(chunks):",
-            self.loop("row", "chunk * rows // chunks", "(chunk + 1) * rows // chunks"),
-        ]
+    def rows(self) -> list[str]:
+        """A parallel loop."""
+        return ["for row in prange(rows):"]
 
-    def rows_end(self, chunked: bool) -> list[str]:
-        """One or two loops."""
-        return [END, END] if chunked else [END]
+    def chunks(self) -> list[str]:
+        """A parallel loop."""
+        return ["for chunk in prange(chunks):"]
 
-    def block(self, first: str, last: str) -> list[str]:
-        """By BLOCK elements."""
-        return [f"for block in range({first}, {last}, BLOCK):", f"end = min(block + BLOCK, {last})"]
+    def stepped(self, k: str, first: str, last: str, step: str, end: str) -> list[str]:
+        """`for k in range(..., step):`."""
+        return [f"for {k} in range({first}, {last}, {step}):", f"{end} = {self.least(f'{k} + {step}', last)}"]
 
     def fetch(self, body: Sequence[str], place: str, k: str, but: Collection[str] = ()) -> list[str]:  # noqa: ARG002
         """The processor does what it can."""
@@ -149,9 +144,10 @@ class Numba(Language):
         counted = [f"{k} = {first} + i"] if re.search(rf"\b{k}\b", self.uncommented(lines)) else []
         return [*views, f"for i in range({last} - {first}):", *counted, *lines, END]
 
-    def scratch(self, parts: Mapping[str, str], together: bool = False) -> list[str]:  # noqa: ARG002
+    def scratch(self, parts: Mapping[str, str], real: Collection[str] = ()) -> list[str]:
         """NumPy's."""
-        return [f"{name} = np.zeros({size})" for name, size in parts.items()]
+        types = {name: ", real" if name in real else "" for name in parts}
+        return [f"{name} = np.zeros({size}{types[name]})" for name, size in parts.items()]
 
     def free(self, name: str) -> list[str]:  # noqa: ARG002
         """Python does it."""
