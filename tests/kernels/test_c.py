@@ -105,10 +105,9 @@ def built(text: str, folder: Path, *flags: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("real", ["float", "double"])
+@pytest.mark.parametrize("flags", [(), ("-DREAL=double", "-DREAL_IS_FLOAT=0"), ("-DBFLOAT16=1",), ("-DFLOAT16=1",)])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_compiles_without_a_warning(name, real, tmp_path):
-    flags = (f"-DREAL={real}", f"-DREAL_IS_FLOAT={int(real == 'float')}")
+def test_it_compiles_without_a_warning(name, flags, tmp_path):
     built(source(name), tmp_path, "-Wall", "-Wextra", "-Werror", *flags)
 
 
@@ -165,10 +164,10 @@ SANITIZED = """
 #include <stdio.h>
 int main(void) {{
     enum {{ N = {count} }};
-    REAL *x = calloc(N, sizeof(REAL)), *y = calloc(N, sizeof(REAL)), *w = calloc(N, sizeof(REAL));
-    REAL *more_x = calloc(N, sizeof(REAL)), *more_w = calloc(5, sizeof(REAL));
+    ELEMENT *x = calloc(N, sizeof(ELEMENT)), *y = calloc(N, sizeof(ELEMENT)), *more_x = calloc(N, sizeof(ELEMENT));
+    REAL *w = calloc(N, sizeof(REAL)), *more_w = calloc(5, sizeof(REAL));
     double *mu = calloc(6, sizeof(double));
-    for (int i = 0; i < N; i++) {{ x[i] = (REAL)(i % 7); w[i] = 1; y[i] = 0; }}
+    for (int i = 0; i < N; i++) {{ x[i] = rounded(i % 9 ? (REAL)(i % 7) : (REAL)INFINITY); w[i] = 1; }}
     int status = {call};
     free(x); free(y); free(w); free(mu); free(more_x); free(more_w);
     return status;
@@ -176,12 +175,13 @@ int main(void) {{
 """
 
 
-def test_clean_under_the_sanitizers(tmp_path):
+@pytest.mark.parametrize("flag", ["-DLAST=0", "-DBFLOAT16=1", "-DFLOAT16=1"])
+def test_clean_under_the_sanitizers(flag, tmp_path):
     text = source("rms_norm")
     call = "NAME(forward)(x, w, 1e-6, 6, 5, y, mu) || NAME(backward)(x, w, 1e-6, mu, y, 6, 5, more_x, more_w)"
     program = text + SANITIZED.format(count=30, call=call)
     path = tmp_path / "program"
-    flags = ["-std=c99", "-O1", "-g", "-fopenmp", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    flags = [flag, "-std=c99", "-O1", "-g", "-fopenmp", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     command = [COMPILER, *flags, "-x", "c", "-", "-o", str(path), "-lm"]
     done = subprocess.run(command, input=program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]

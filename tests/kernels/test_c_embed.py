@@ -58,7 +58,7 @@ def run(*command: object, **more: object) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_compiles_without_a_warning(name, compiler, tmp_path):
     path = written(name, tmp_path)
-    for flags in ((), ("-DREAL=double", "-DREAL_IS_FLOAT=0"), ("-DLAST=1",)):
+    for flags in ((), ("-DREAL=double", "-DREAL_IS_FLOAT=0"), ("-DBFLOAT16=1",), ("-DFLOAT16=1",), ("-DLAST=1",)):
         run(compiler, *STRICT, *flags, "-O1", "-c", path, "-o", tmp_path / "made.o")
     run(compiler, *STRICT, "-fno-openmp", "-Wno-unknown-pragmas", "-fsyntax-only", path)
 
@@ -103,7 +103,9 @@ def test_the_header_says_what_each_argument_is():
                  "mu: mu[b], what the forward pass computed for it; n_b numbers."):  # fmt: skip
         assert f" * {line}\n" in header.text
     declared = re.findall(r"int (\w+)\(", header.text)
-    assert declared == [f"layer_norm_{what}_{real}" for what in ("forward", "backward") for real in ("f32", "f64")]
+    types = ("f32", "f64", "bf16", "f16")
+    assert declared == [f"layer_norm_{what}_{each}" for what in ("forward", "backward") for each in types]
+    assert "int layer_norm_forward_bf16(const uint16_t *x, const float *w, const float *beta, double" in header.text
 
 
 def test_words_of_a_layer_cannot_end_a_comment():

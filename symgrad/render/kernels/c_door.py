@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -25,6 +26,7 @@ class Door:
         backward: that of the backward pass.
         used: the helper functions that the lines call.
         axes: of the arrays that have a second layout (c_turn.py), or None.
+        elements: the names of the arrays that may hold bfloat16 or float16 (c_half.py).
     """
 
     plan: KernelPlan
@@ -32,6 +34,7 @@ class Door:
     backward: LoopFunction
     used: set[str]
     axes: Axes | None = None
+    elements: frozenset[str] = frozenset()
     language: ClassVar[str] = "C"
 
     def type_of(self, name: str) -> str:
@@ -105,7 +108,16 @@ class Door:
         """What of `saved` has the arrays' dtype, or nothing."""
         saved = [name for name in self.plan.saved if name in self.reals]
         saved += [n for n in self.plan.saved if n in self.outputs and self.is_element(n)]
-        return saved[0] if saved else ""
+        return next((name for name in saved if name in self.elements), saved[0] if saved else "")
+
+    def dtype(self, name: str) -> str:
+        """The dtype of an array: beside large arrays of bfloat16 or float16, small ones are float32."""
+        return "real" if self.elements and name not in self.elements else "dtype"
+
+    def with_real(self, lines: list[str]) -> list[str]:
+        """Lines with one before them that sets what they use of `real`."""
+        used = any(re.search(r"\breal\b", line) for line in lines)
+        return ["real = dtype if dtype.itemsize > 2 else _DTYPES[0]", *lines] if used else lines
 
     def is_element(self, name: str) -> bool:
         """Whether what is saved under a name is an array in the arrays' dtype, not a small one in double."""
@@ -147,6 +159,10 @@ class Door:
             "        for all: new ones.",
         )  # fmt: skip
         like = f"saved.{self.like}.dtype" if self.like else "None"
+        large = [name for name in arrays if name in self.elements]
+        if large and self.like and self.like not in self.elements:
+            like = f"_beside({like}, {large[0]})"
+            self.used.add("beside")
         if arrays:
             lines = call_lines(f"dtype, {', '.join(arrays)} = _arrays", [f'"{", ".join(arrays)}"', like, *arrays])
             lines = self.around(arrays, lines)
@@ -179,9 +195,8 @@ class Door:
         results = self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
         lines += [*self._call(self.forward), *call_lines(f"return {results}, Saved", kept)]
         arguments = ", ".join(["dtype", *self.last, *self.tensors, *self.constants, "out"])
-        return Function(
-            "_forward", arguments, (f"`forward`, for arrays that the {self.language} functions can read.",), fit(lines)
-        )
+        doc = (f"`forward`, for arrays that the {self.language} functions can read.",)
+        return Function("_forward", arguments, doc, fit(self.with_real(lines)))
 
     def _turn(self, indices: Frame) -> str:
         """The last argument for a result that has two layouts."""
@@ -196,9 +211,12 @@ class Door:
         """Where a result of the forward pass goes."""
         shape, turn = shapes.shape(argument.indices or ()), self._turn(argument.indices or ())
         if argument.role == KEPT:
-            return f"np.empty({shape})" if argument.type == "double" else f'_result("", None, {shape}, dtype, (){turn})'
-        given = "out" if len(self.outputs) == 1 else f"out_{argument.variable}_"
-        return f'_result("out", {given}, {shape}, dtype, read_{turn})'
+            dtype = "dtype" if argument.type == "ELEMENT" or not self.elements else "real"
+            return (
+                f"np.empty({shape})" if argument.type == "double" else f'_result("", None, {shape}, {dtype}, (){turn})'
+            )
+        given, dtype = "out" if len(self.outputs) == 1 else f"out_{argument.variable}_", self.dtype(argument.what)
+        return f'_result("out", {given}, {shape}, {dtype}, read_{turn})'
 
     def _inner_backward(self) -> Function:
         plan, shapes, results = self.plan, self._shapes(self.backward), self.plan.backward.results
@@ -218,7 +236,8 @@ class Door:
         rooms = {}
         for what, _ in results:
             indices = plan.layer.entry(what).indices
-            rooms[what] = f'"out.{what}", out_{what}_, {shapes.shape(indices)}, dtype', f"read_{self._turn(indices)}"
+            room = f'"out.{what}", out_{what}_, {shapes.shape(indices)}, {self.dtype(dict(results)[what])}'
+            rooms[what] = room, f"read_{self._turn(indices)}"
         order = [what for what, _ in results]
         for name, what in sorted(made.items(), key=lambda pair: order.index(pair[1])):
             lines.append(f"{name} = _result({', '.join(rooms[what])})")
@@ -228,12 +247,8 @@ class Door:
         returned = [f"{what}={name if made.get(name) == what else f'copy_{what}_'}" for what, name in results]
         lines += call_lines("return Gradients", returned)
         arguments = ", ".join(["dtype", *self.last, "saved", *(name for name, _ in self.cotangents), "out"])
-        return Function(
-            "_backward",
-            arguments,
-            (f"`backward`, for arrays that the {self.language} functions can read.",),
-            fit(lines),
-        )
+        doc = (f"`backward`, for arrays that the {self.language} functions can read.",)
+        return Function("_backward", arguments, doc, fit(self.with_real(lines)))
 
     def _check_labels(self, names: Sequence[str]) -> list[str]:
         """The lines that check labels, which are places in memory for C."""
@@ -260,5 +275,5 @@ class Door:
         """An argument in Python: what was made here can be written to, which its address is found by fastest."""
         if argument.indices is None:
             return f"float({argument.variable})" if argument.variable in self.constants else argument.variable
-        is_new = argument.role in (RESULT, KEPT) and not self._turn(argument.indices)
+        is_new = argument.role in (RESULT, KEPT) and not self._turn(argument.indices) and argument.type != "ELEMENT"
         return f"_address(_memory({argument.variable}))" if is_new else f"_at({argument.variable})"

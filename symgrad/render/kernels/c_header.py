@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_language import inside
@@ -22,7 +22,7 @@ def summary(door: Door) -> tuple[str, ...]:
 
 
 def declarations(door: Door) -> Iterator[str]:
-    """Each function with its comment, once for float and once for double."""
+    """Each function with its comment, once for each type of its arrays."""
     if door.axes:
         first, second, third = door.axes
         yield f"/* With -DLAST=1 arrays [{first}, {second}, {third}] lie as [{first}, {third}, {second}]. */"
@@ -30,12 +30,16 @@ def declarations(door: Door) -> Iterator[str]:
         if function is not door.forward:
             yield ""
         yield from _comment(door, function)
-        for real, suffix in (("float", "f32"), ("double", "f64")):
-            yield from _declaration(door, function, real, suffix)
+        types = {"f32": ("float", "float"), "f64": ("double", "double")}
+        if door.elements:
+            types |= {"bf16": ("float", "uint16_t"), "f16": ("float", "uint16_t")}
+        for suffix, (real, element) in types.items():
+            yield from _declaration(door, function, {"REAL": real, "ELEMENT": element}, suffix)
 
 
-def _declaration(door: Door, function: LoopFunction, real: str, suffix: str) -> list[str]:
-    parameters = [re.sub(r"\bREAL\b", real, a.declaration) for a in function.arguments] or ["void"]
+def _declaration(door: Door, function: LoopFunction, types: Mapping[str, str], suffix: str) -> list[str]:
+    parameters = [re.sub(r"\b(REAL|ELEMENT)\b", lambda m: types[m[1]], a.declaration) for a in function.arguments]
+    parameters = parameters or ["void"]
     lines, line = [], f"int {door.plan.layer.name}_{function.name}_{suffix}("
     for place, parameter in enumerate(parameters):
         text = parameter + (");" if place == len(parameters) - 1 else ",")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
 from symgrad.render.kernels.c_door import Door
+from symgrad.render.kernels.c_half import elements
 from symgrad.render.kernels.c_header import declarations, summary
 from symgrad.render.kernels.c_prelude import prelude
 from symgrad.render.kernels.c_source import CFunction, c_function, indented, packed
@@ -60,7 +61,7 @@ def _door_for(plan: KernelPlan, axes: Axes | None) -> Door:
     forward, backward = (
         c_function(plan, p, n, axes) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
     )
-    return Door(plan, forward, backward, {"turned"} if axes else set(), axes)
+    return Door(plan, forward, backward, {"turned"} if axes else set(), axes, elements(plan))
 
 
 def _functions(door: Door) -> tuple[CFunction, CFunction]:
@@ -72,8 +73,12 @@ def _functions(door: Door) -> tuple[CFunction, CFunction]:
 def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the functions need, and the functions."""
     name = door.plan.layer.name
-    suffixes = ["#if REAL_IS_FLOAT", f"#define NAME(function) {name}_##function##_f32", "#else",
-                f"#define NAME(function) {name}_##function##_f64", "#endif", ""]  # fmt: skip
+    conditions = {"f32": "#elif REAL_IS_FLOAT", "f64": "#else"}
+    if door.elements:
+        conditions = {"bf16": "#elif BFLOAT16", "f16": "#elif FLOAT16"} | conditions
+    suffixes = [line for suffix, condition in conditions.items()
+                for line in (condition, f"#define NAME(function) {name}_##function##_{suffix}")]  # fmt: skip
+    suffixes = [suffixes[0].replace("elif", "if"), *suffixes[1:], "#endif", ""]
     if door.axes:
         suffixes += [
             "#ifndef LAST",
@@ -100,7 +105,7 @@ def _kernel(door: Door) -> CKernel:
         tuple(Field(kept, door.type_of(kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
-        name, functions, class_of(door), tuple(torch_methods), compute, error_text(door),
+        name, functions, class_of(door), tuple(torch_methods), compute, error_text(door), tuple(sorted(door.elements)),
     )  # fmt: skip
 
 

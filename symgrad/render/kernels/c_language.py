@@ -53,6 +53,14 @@ class C(Language):
         """Between `/*` and `*/`."""
         return f"/* {inside(text)} */"
 
+    def loaded(self, text: str) -> str:
+        """The arrays may hold bfloat16 or float16."""
+        return f"load({text})"
+
+    def stored(self, value: str) -> str:
+        """To the nearest, where they do."""
+        return f"rounded({value})"
+
     def uncommented(self, lines: Sequence[str]) -> str:
         """Comments may end in their line."""
         return re.sub(r"/\*.*?\*/", "", "\n".join(lines))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.plan.records import KernelPlan, Procedure
+from symgrad.render.kernels.c_half import elements
 from symgrad.render.kernels.c_language import C
 from symgrad.render.kernels.c_names import final_names, marked, marked_procedure, plain, unmarked
 from symgrad.render.kernels.c_prelude import defined
@@ -56,7 +57,9 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
         UnsupportedError: its loops need what this backend does not have.
     """
     indices = {marked(n): found for n, found in indices_of(plan, procedure).items()}
-    kinds = {marked(n): kind for n, kind in kinds_of(plan, procedure).items()}
+    held = elements(plan)
+    kinds = {marked(n): "element" if n in held and kind == "real" else kind
+             for n, kind in kinds_of(plan, procedure).items()}  # fmt: skip
     written = marked_procedure(procedure)
     cotangents = frozenset(map(marked, cotangents_of(plan)))
     body = Loops(C(), plan.layer, indices, dict(kinds), cotangents).write(written)

@@ -25,8 +25,9 @@ class Argument:
 
     Attributes:
         name: there.
-        type: what it is or points to: "REAL", "double", "int64_t" (labels) or "ptrdiff_t".
-        role: "given", "length", "result" (in REAL) or "kept" (for the backward pass).
+        type: what it is or points to: "REAL", "ELEMENT" (which may be smaller), "double", "int64_t" (labels) or
+            "ptrdiff_t".
+        role: "given", "length", "result" (in REAL or ELEMENT) or "kept" (for the backward pass).
         indices: the dimensions of what it points to; None for a number.
         what: the name of the quantity in the plan.
         variable: what holds it in Python.
@@ -142,12 +143,12 @@ def arguments_of(
     outputs = {plan.names[output] for output in plan.layer.outputs}
     returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
     results = [n for n in dict.fromkeys(map(spelled, returned)) if n in stored]
-    made = [Argument(n, "REAL", RESULT, indices[n], n) for n in results]
+    made = [Argument(n, "ELEMENT" if kinds[n] == "element" else "REAL", RESULT, indices[n], n) for n in results]
     saved = set(map(spelled, plan.saved)) if name == "forward" else set()
     made += [
         Argument(wide(n) if n in results else n, type_of(kinds[n]), KEPT, indices[n], n)
         for n in stored
-        if n in saved and not (n in results and kinds[n] == "real")
+        if n in saved and not (n in results and kinds[n] in ("real", "element"))
     ]
     text = f"{found.code} {' '.join(count(indices[n]) for n in stored)}"
     lengths = [Argument(n, "ptrdiff_t", LENGTH, None, n) for n in (f"n_{axis.name}" for axis in plan.layer.axes)]
@@ -212,4 +213,4 @@ def kinds_of(plan: KernelPlan, procedure: Procedure) -> dict[str, str]:
 
 def type_of(kind: str) -> str:
     """What an array of a kind holds."""
-    return {"real": "REAL", "label": "int64_t"}.get(kind, "double")
+    return {"real": "REAL", "element": "ELEMENT", "label": "int64_t"}.get(kind, "double")

@@ -62,6 +62,14 @@ class Language(ABC):
     def infinity(self, sign: str) -> str:
         """An infinite double; the sign is "-" or ""."""
 
+    def loaded(self, text: str) -> str:
+        """An element as it is computed with, from a place in memory that may hold a smaller type."""
+        return text
+
+    def stored(self, value: str) -> str:
+        """An element as such a place holds it."""
+        return value
+
     @abstractmethod
     def uncommented(self, lines: Sequence[str]) -> str:
         """These lines in one text, without comments."""

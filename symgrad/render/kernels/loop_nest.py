@@ -130,7 +130,8 @@ class Nest:
         for total in totals:
             self.loops.lines += total.finish()
         self.line(END)
-        self.loops.kinds.update({statement.name: "real" for statement in sweep.arrays})
+        held = self.loops.elements
+        self.loops.kinds.update({s.name: "element" if s.name in held else "real" for s in sweep.arrays})
 
     def _picked(self, sweep: Sweep, place: Place, hoisted: Hoist) -> list[str]:
         """The element that a label picks, if it picks one of the row's."""
@@ -158,7 +159,9 @@ class Nest:
             text = hoisted.terms.text(hoisted.term(statement.term))
             body += [language.comment(statement.formula), language.let(REAL, {f"{statement.name}_": bare(text)})]
         for statement in sweep.arrays:
-            body.append(language.set(self.loops.place(statement.name, statement.indices), f"{statement.name}_"))
+            value = f"{statement.name}_"
+            value = language.stored(value) if statement.name in self.loops.elements else value
+            body.append(language.set(self.loops.place(statement.name, statement.indices), value))
         for total in totals:
             found = reduction(total.statement.term)
             assert found is not None

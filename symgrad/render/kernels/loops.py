@@ -33,8 +33,8 @@ class Loops:
         language: in which they are written.
         layer: whose axes they run over.
         indices: the dimensions of everything that is read or computed, by name.
-        kinds: "real" for arrays in the element's type, "wide" for arrays of doubles, "number" for scalars,
-            "label" for arrays of places.
+        kinds: "real" for arrays in the element's type, "element" for those that may hold a smaller type, "wide" for
+            arrays of doubles, "number" for scalars, "label" for arrays of places.
         cotangents: the names of the gradients that are given.
         lines: what has been written.
     """
@@ -51,6 +51,12 @@ class Loops:
     """The arrays from which statistics are subtracted, and these."""
     row: tuple[Index, ...] = ()
     """The nest whose row is being written: in its arrays, `start` is where the row begins."""
+    elements: frozenset[str] = field(init=False)
+    """The arrays that may hold a smaller type."""
+
+    def __post_init__(self) -> None:
+        """Remember them: while a row is written, its values have other kinds."""
+        self.elements = frozenset(name for name, kind in self.kinds.items() if kind == "element")
 
     def write(self, procedure: Procedure) -> list[str]:
         """All loops of a procedure; apart for arrays without the axes that may be absent, if rows lie along these."""
@@ -155,6 +161,8 @@ class Loops:
     def _small(self, statement: Statement) -> None:
         """A small statement: once for each of its own indices, in double."""
         target, value = self.place(statement.name, statement.indices), self.exact(statement.term)
+        if statement.name in self.elements:
+            value = self.language.stored(self.language.cast(REAL, value))
         counters = [(counter(index), f"n_{index.axis}") for index in statement.indices]
         self.lines.append(self.language.comment(statement.formula))
         self.lines += self.language.nested(counters, self.language.set(target, value))
@@ -168,7 +176,8 @@ class Loops:
         if self.kinds[entry.name] == "number":
             return self.language.cast(real, entry.name) if real == REAL else entry.name
         text = self.place(entry.name, entry.indices)
-        own = {"label": PLACE, "real": REAL}.get(self.kinds[entry.name], DOUBLE)
+        text = self.language.loaded(text) if self.kinds[entry.name] == "element" else text
+        own = {"label": PLACE, "real": REAL, "element": REAL}.get(self.kinds[entry.name], DOUBLE)
         return text if real in (own, PLACE) else self.language.cast(real, text)
 
     def position(self, index: Index) -> str:

@@ -117,6 +117,7 @@ class CKernel:
         methods: of that.
         compute: what they compute gradients with.
         once: what is said to those who differentiate twice, in pieces.
+        elements: the names of the arrays that may be bfloat16 or float16 where they are read.
     """
 
     header: tuple[str, ...]
@@ -133,6 +134,7 @@ class CKernel:
     methods: tuple[Function, ...]
     compute: Function
     once: tuple[str, ...]
+    elements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
