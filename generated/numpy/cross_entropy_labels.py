@@ -116,12 +116,11 @@ def _backward_block(x, t, z, d_L, d_z, all_b, buffers, d_x):
     """Compute d_x of a block of b; all_b is the whole length."""
     n_k = x.shape[2]
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
     #     + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
-    x_minus_z = _centre(x, z[:, None, :], out=buffer_1)
-    d_x = np.exp(x_minus_z, out=d_x)
+    x_minus_z = _centre(x, z[:, None, :], out=d_x)
+    d_x = np.exp(x_minus_z, out=x_minus_z)
     d_x *= d_z.astype(dtype)[:, None, :]
     _add_at(d_x, 1, t, -d_L / (all_b * n_k))
 

@@ -116,16 +116,16 @@ def _forward_block(x, w, beta, eps, dtype, wide):
 def _forward_in_place(x, w, beta, eps, dtype, wide, buffers, y):
     """The same as `_forward_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[c] = mean[s, k](x[s, c, k])
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    mu, x_minus_mu = _centred(x, (0, 2), wide, out=buffer_1)
+    mu, x_minus_mu = _centred(x, (0, 2), wide, out=y)
     # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
-    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_2)
+    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_1)
     var = x_minus_mu_squared.mean((0, 2))
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-    y = torch.mul(x_minus_mu, (w / torch.sqrt(var + eps))[:, None], out=y)
+    y = torch.mul(x_minus_mu, (w / torch.sqrt(var + eps))[:, None], out=x_minus_mu)
     y += beta[:, None]
 
     return mu, var, y
@@ -205,12 +205,12 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     n_k = x.shape[2]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    x_minus_mu = _centre(x, mu[:, None], out=buffer_1)
+    x_minus_mu = _centre(x, mu[:, None], out=d_x)
     # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
-    x_minus_mu_d_y = torch.mul(x_minus_mu, d_y, out=buffer_2)
+    x_minus_mu_d_y = torch.mul(x_minus_mu, d_y, out=buffer_1)
     sum_x_minus_mu_d_y = x_minus_mu_d_y.sum((0, 2))
     # d_beta[c] = sum[s, k](d_y[s, c, k])
     d_beta = d_y.sum((0, 2))
@@ -220,9 +220,9 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
     #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
-    d_x = torch.mul(d_y, (w * rsqrt_var)[:, None], out=d_x)
+    d_x = torch.mul(d_y, (w * rsqrt_var)[:, None], out=x_minus_mu_d_y)
     x_minus_mu *= (2 * d_var / (n_s * n_k))[:, None]
-    d_x += x_minus_mu
+    d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / (n_s * n_k))[:, None]
 
     return sum_x_minus_mu_d_y, d_beta, d_x

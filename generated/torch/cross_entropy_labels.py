@@ -165,12 +165,11 @@ def _gradients_in_place(x, t, z, d_L, d_z, all_b, dtype, buffers, d_x):
     """The same as `_gradients_block`, into buffers and tensors that are there."""
     n_k = x.shape[2]
     x = x.to(dtype)
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
     #     + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
-    x_minus_z = _centre(x, z[:, None, :], out=buffer_1)
-    d_x = torch.exp(x_minus_z, out=d_x)
+    x_minus_z = _centre(x, z[:, None, :], out=d_x)
+    d_x = torch.exp(x_minus_z, out=x_minus_z)
     d_x *= d_z.to(dtype)[:, None, :]
     _add_at(d_x, 1, t, (-d_L / (all_b * n_k)).to(dtype))
 

@@ -119,16 +119,16 @@ def _forward_block(x, w, beta, eps, dtype, wide):
 def _forward_in_place(x, w, beta, eps, dtype, wide, buffers, y):
     """The same as `_forward_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[s, g] = mean[c, k](x[s, g, c, k])
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-    mu, x_minus_mu = _centred(x, (2, 3), wide, out=buffer_1)
+    mu, x_minus_mu = _centred(x, (2, 3), wide, out=y)
     # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
-    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_2)
+    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_1)
     var = x_minus_mu_squared.mean((2, 3))
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
-    y = torch.mul(x_minus_mu, w[:, :, None], out=y)
+    y = torch.mul(x_minus_mu, w[:, :, None], out=x_minus_mu)
     y *= (1 / torch.sqrt(var + eps))[:, :, None, None]
     y += beta[:, :, None]
 
@@ -211,12 +211,12 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     n_k = x.shape[3]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2, buffer_3 = _buffers(buffers, 3, x)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
 
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-    x_minus_mu = _centre(x, mu[:, :, None, None], out=buffer_1)
+    x_minus_mu = _centre(x, mu[:, :, None, None], out=d_x)
     # d_w[g, c] = sum[s, k]((x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k] / sqrt(var[s, g] + eps)), of this block
-    x_minus_mu_rsqrt_var_d_y = torch.mul(x_minus_mu, rsqrt_var[:, :, None, None], out=buffer_2)
+    x_minus_mu_rsqrt_var_d_y = torch.mul(x_minus_mu, rsqrt_var[:, :, None, None], out=buffer_1)
     x_minus_mu_rsqrt_var_d_y *= d_y
     d_w = x_minus_mu_rsqrt_var_d_y.sum((0, 3))
     # d_beta[g, c] = sum[s, k](d_y[s, g, c, k]), of this block
@@ -228,7 +228,7 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     # d_mu[s, g] = -sum[c, k](w[g, c] * d_y[s, g, c, k]) / sqrt(var[s, g] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[s, g] = sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k])
-    w_d_y_x_minus_mu = torch.mul(w_d_y, x_minus_mu, out=buffer_3)
+    w_d_y_x_minus_mu = torch.mul(w_d_y, x_minus_mu, out=buffer_2)
     sum_w_x_minus_mu_d_y = w_d_y_x_minus_mu.sum((2, 3))
     # d_var[s, g] = -sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k]) / (2 *
     #     (var[s, g] + eps)**(3/2))
@@ -236,9 +236,9 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     # d_x[s, g, c, k] = w[g, c] * d_y[s, g, c, k] / sqrt(var[s, g] + eps)
     #     + d_mu[s, g] / (size[c] * size[k])
     #     + 2 * (x[s, g, c, k] - mu[s, g]) * d_var[s, g] / (size[c] * size[k])
-    d_x = torch.mul(w_d_y, rsqrt_var[:, :, None, None], out=d_x)
+    d_x = torch.mul(w_d_y, rsqrt_var[:, :, None, None], out=w_d_y)
     x_minus_mu *= (2 * d_var / (n_c * n_k))[:, :, None, None]
-    d_x += x_minus_mu
+    d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / (n_c * n_k))[:, :, None, None]
 
     return d_w, d_beta, d_x

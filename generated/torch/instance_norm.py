@@ -116,16 +116,16 @@ def _forward_block(x, w, beta, eps, dtype, wide):
 def _forward_in_place(x, w, beta, eps, dtype, wide, buffers, y):
     """The same as `_forward_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[s, c] = mean[k](x[s, c, k])
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    mu, x_minus_mu = _centred(x, (2,), wide, out=buffer_1)
+    mu, x_minus_mu = _centred(x, (2,), wide, out=y)
     # var[s, c] = mean[k]((x[s, c, k] - mu[s, c])**2)
-    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_2)
+    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_1)
     var = x_minus_mu_squared.mean(2)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[s, c]) / sqrt(var[s, c] + eps) + beta[c]
-    y = torch.mul(x_minus_mu, (w / torch.sqrt(var + eps))[:, :, None], out=y)
+    y = torch.mul(x_minus_mu, (w / torch.sqrt(var + eps))[:, :, None], out=x_minus_mu)
     y += beta[:, None]
 
     return mu, var, y
@@ -204,14 +204,14 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     n_k = x.shape[2]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2, buffer_3 = _buffers(buffers, 3, x)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _centre(x, mu[:, :, None], out=buffer_1)
+    x_minus_mu = _centre(x, mu[:, :, None], out=d_x)
     # rsqrt_var_d_y[s, c, k] = rsqrt_var[s, c] * d_y[s, c, k]
-    rsqrt_var_d_y = torch.mul(d_y, rsqrt_var[:, :, None], out=buffer_2)
+    rsqrt_var_d_y = torch.mul(d_y, rsqrt_var[:, :, None], out=buffer_1)
     # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
-    rsqrt_var_d_y_x_minus_mu = torch.mul(rsqrt_var_d_y, x_minus_mu, out=buffer_3)
+    rsqrt_var_d_y_x_minus_mu = torch.mul(rsqrt_var_d_y, x_minus_mu, out=buffer_2)
     d_w = rsqrt_var_d_y_x_minus_mu.sum((0, 2))
     # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
     d_beta = d_y.sum((0, 2))
@@ -226,9 +226,9 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
     #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = torch.mul(rsqrt_var_d_y, w[:, None], out=d_x)
+    d_x = torch.mul(rsqrt_var_d_y, w[:, None], out=rsqrt_var_d_y)
     x_minus_mu *= (2 * d_var / n_k)[:, :, None]
-    d_x += x_minus_mu
+    d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / n_k)[:, :, None]
 
     return d_w, d_beta, d_x

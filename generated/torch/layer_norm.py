@@ -116,16 +116,16 @@ def _forward_block(x, w, beta, eps, dtype, wide):
 def _forward_in_place(x, w, beta, eps, dtype, wide, buffers, y):
     """The same as `_forward_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[b] = mean[d](x[b, d])
     # x_minus_mu[b, d] = x[b, d] - mu[b]
-    mu, x_minus_mu = _centred(x, (1,), wide, out=buffer_1)
+    mu, x_minus_mu = _centred(x, (1,), wide, out=y)
     # var[b] = mean[d]((x[b, d] - mu[b])**2)
-    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_2)
+    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_1)
     var = x_minus_mu_squared.mean(1)
     # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
-    y = torch.mul(x_minus_mu, w, out=y)
+    y = torch.mul(x_minus_mu, w, out=x_minus_mu)
     y *= (1 / torch.sqrt(var + eps))[:, None]
     y += beta
 
@@ -204,12 +204,12 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     n_d = x.shape[1]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2, buffer_3 = _buffers(buffers, 3, x)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
 
     # x_minus_mu[b, d] = x[b, d] - mu[b]
-    x_minus_mu = _centre(x, mu[:, None], out=buffer_1)
+    x_minus_mu = _centre(x, mu[:, None], out=d_x)
     # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
-    x_minus_mu_rsqrt_var_d_y = torch.mul(x_minus_mu, rsqrt_var[:, None], out=buffer_2)
+    x_minus_mu_rsqrt_var_d_y = torch.mul(x_minus_mu, rsqrt_var[:, None], out=buffer_1)
     x_minus_mu_rsqrt_var_d_y *= d_y
     d_w = x_minus_mu_rsqrt_var_d_y.sum(0)
     # d_beta[d] = sum[b](d_y[b, d]), of this block
@@ -221,15 +221,15 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
-    w_d_y_x_minus_mu = torch.mul(w_d_y, x_minus_mu, out=buffer_3)
+    w_d_y_x_minus_mu = torch.mul(w_d_y, x_minus_mu, out=buffer_2)
     sum_w_x_minus_mu_d_y = w_d_y_x_minus_mu.sum(1)
     # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
     #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
-    d_x = torch.mul(w_d_y, rsqrt_var[:, None], out=d_x)
+    d_x = torch.mul(w_d_y, rsqrt_var[:, None], out=w_d_y)
     x_minus_mu *= (2 * d_var / n_d)[:, None]
-    d_x += x_minus_mu
+    d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / n_d)[:, None]
 
     return d_w, d_beta, d_x

@@ -158,15 +158,14 @@ def _gradients_in_place(x, z, d_y, dtype, buffers, d_x):
     """The same as `_gradients_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # d_z[b] = -sum[v](d_y[b, v])
     d_z = -d_y.sum(1)
     # d_x[b, v] = d_y[b, v] + exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
-    x_minus_z = _centre(x, z[:, None], out=buffer_1)
+    x_minus_z = _centre(x, z[:, None], out=d_x)
     exp_x_minus_z_d_z = torch.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z[:, None]
-    d_x = torch.add(d_y, exp_x_minus_z_d_z, out=d_x)
+    d_x = torch.add(d_y, exp_x_minus_z_d_z, out=exp_x_minus_z_d_z)
 
     return d_x,
 

@@ -141,11 +141,10 @@ def _gradients_block(x, z, d_z, dtype):
 def _gradients_in_place(x, z, d_z, dtype, buffers, d_x):
     """The same as `_gradients_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # d_x[b, v] = exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
-    x_minus_z = _centre(x, z[:, None], out=buffer_1)
-    d_x = torch.exp(x_minus_z, out=d_x)
+    x_minus_z = _centre(x, z[:, None], out=d_x)
+    d_x = torch.exp(x_minus_z, out=x_minus_z)
     d_x *= d_z.to(dtype)[:, None]
 
     return d_x,

@@ -172,12 +172,12 @@ def _gradients_in_place(x, w, d_y, rsqrt_ms, dtype, needs, buffers, d_x):
     n_d = x.shape[1]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # rsqrt_ms_d_y[b, d] = rsqrt_ms[b] * d_y[b, d]
-    rsqrt_ms_d_y = torch.mul(d_y, rsqrt_ms[:, None], out=buffer_1)
+    rsqrt_ms_d_y = torch.mul(d_y, rsqrt_ms[:, None], out=d_x)
     # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
-    rsqrt_ms_d_y_x = torch.mul(rsqrt_ms_d_y, x, out=buffer_2)
+    rsqrt_ms_d_y_x = torch.mul(rsqrt_ms_d_y, x, out=buffer_1)
     d_w = rsqrt_ms_d_y_x.sum(0)
     # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
     w_x_d_y = torch.mul(x, w, out=rsqrt_ms_d_y_x)
@@ -186,7 +186,7 @@ def _gradients_in_place(x, w, d_y, rsqrt_ms, dtype, needs, buffers, d_x):
     # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
     d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
-    d_x = torch.mul(rsqrt_ms_d_y, w, out=d_x)
+    d_x = torch.mul(rsqrt_ms_d_y, w, out=rsqrt_ms_d_y)
     work = torch.mul(x, (2 * d_ms / n_d)[:, None], out=w_x_d_y)
     d_x += work
 

@@ -96,17 +96,16 @@ def _forward_block(x, dtype):
 def _forward_in_place(x, dtype, buffers, y):
     """The same as `_forward_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # max_x[b] = max[v](x[b, v])
     max_x = x.amax(1).detach()
     # exp_x[b, v] = exp(x[b, v] - max_x[b])
-    x_minus_max_x = torch.sub(x, max_x[:, None], out=buffer_1)
+    x_minus_max_x = torch.sub(x, max_x[:, None], out=y)
     exp_x = torch.exp(x_minus_max_x, out=x_minus_max_x)
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
     sum_exp_x = exp_x.sum(1)
     # y[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))
-    y = torch.mul(exp_x, (1 / sum_exp_x)[:, None], out=y)
+    y = torch.mul(exp_x, (1 / sum_exp_x)[:, None], out=exp_x)
 
     return y,
 

@@ -242,21 +242,21 @@ def _gradients_in_place(a, p, n, eps, d_near, d_far, dtype, needs, buffers, d_a,
     a = a.to(dtype)
     p = p.to(dtype)
     n = n.to(dtype)
-    buffer_1, buffer_2, buffer_3 = _buffers(buffers, 3, a)
+    (buffer_1,) = _buffers(buffers, 1, a)
 
     # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
-    a_minus_p = torch.sub(a, p, out=buffer_1)
+    a_minus_p = torch.sub(a, p, out=d_p)
     a_minus_p += eps
     # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    a_minus_p_squared = torch.square(a_minus_p, out=buffer_2)
+    a_minus_p_squared = torch.square(a_minus_p, out=buffer_1)
     sum_a_minus_p_squared = a_minus_p_squared.sum(1)
     # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
     root = 1 / torch.sqrt(sum_a_minus_p_squared)
     # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
-    a_minus_n = torch.sub(a, n, out=a_minus_p_squared)
+    a_minus_n = torch.sub(a, n, out=d_n)
     a_minus_n += eps
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    a_minus_n_squared = torch.square(a_minus_n, out=buffer_3)
+    a_minus_n_squared = torch.square(a_minus_n, out=a_minus_p_squared)
     sum_a_minus_n_squared = a_minus_n_squared.sum(1)
     # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
     root_2 = 1 / torch.sqrt(sum_a_minus_n_squared)
@@ -272,9 +272,9 @@ def _gradients_in_place(a, p, n, eps, d_near, d_far, dtype, needs, buffers, d_a,
     #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
     d_a = torch.add(root_d_near_a_minus_p, root_2_d_far_a_minus_n, out=d_a)
     # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-    d_p = torch.neg(root_d_near_a_minus_p, out=d_p)
+    d_p = torch.neg(root_d_near_a_minus_p, out=root_d_near_a_minus_p)
     # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-    d_n = torch.neg(root_2_d_far_a_minus_n, out=d_n)
+    d_n = torch.neg(root_2_d_far_a_minus_n, out=root_2_d_far_a_minus_n)
 
     return d_a, d_p, d_n
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -19,6 +20,9 @@ from symgrad.render.kernels.ufuncs import NUMPY, Ufuncs
 
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 POWERS = {Fraction(2): "square", Fraction(1, 2): "sqrt", Fraction(-1): "reciprocal"}
+
+
+State = tuple[int, int, set[str], set[str], dict[str, str], Buffers]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ class FullWriter:
         work: the dimensions of the buffers that are there already, where there are such.
         count: how many of them are used.
         words: the library's spellings.
+        homes: statements on the way to a result, which are to be written into its array already.
+        room: the result whose array the statement shall be written into, until it is.
+        holders: for each result whose array is taken the name that holds this array.
     """
 
     smalls: Smalls
@@ -57,11 +64,48 @@ class FullWriter:
     work: Frame | None = None
     count: int = 0
     words: Ufuncs = NUMPY
+    homes: Mapping[str, str] = field(default_factory=dict)
+    room: str = ""
+    holders: dict[str, str] = field(default_factory=dict)
+
+    def begin(self, name: str, frame: Frame) -> None:
+        """Note which statement is written; its first array of full size may be that of a result."""
+        result = name if name in self.outs else self.homes.get(name, "")
+        self.room = result if result in self.outs and frame == self.work else ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether each result that shall be written into an array which is there has ended up in it."""
+        return all(name == result for result, name in self.holders.items())
+
+    def renamed(self, old: str, new: str) -> None:
+        """Note that what a name holds has a new name."""
+        self.holders.update({result: new for result, name in self.holders.items() if name == old})
+
+    def _state(self) -> State:
+        """What writing changes."""
+        buffers = Buffers(Counter(self.buffers.uses), dict(self.buffers.owned), list(self.buffers.free))
+        return len(self.lines), self.count, set(self.taken), set(self.outs), dict(self.holders), buffers
+
+    def _restore(self, state: State) -> None:
+        """Forget what was written since then."""
+        written, self.count, self.taken, self.outs, self.holders, buffers = state
+        self.room = ""
+        del self.lines[written:]
+        self.buffers.uses, self.buffers.owned, self.buffers.free = buffers.uses, buffers.owned, buffers.free
 
     def assign(self, name: str, term: Term, frame: Frame) -> None:
-        """Compute a statement's term into a new name."""
+        """Compute a statement's term into a new name.
+
+        Where the result goes into an array that is there already, its parts do so as well, if it ends up there.
+        """
         uses = self.buffers.uses[name]
+        before = self._state()
+        self.begin(name, frame)
         self.into(name, term, frame, is_target=True)
+        if self.room or self.holders.get(name, name) != name:
+            self._restore(before)
+            self.into(name, term, frame, is_target=True)
         self.buffers.owned[name] = frame
         self.buffers.uses[name] = uses
 
@@ -85,7 +129,12 @@ class FullWriter:
         return operand
 
     def buffer(self, frame: Frame) -> str:
-        """A buffer to write to: one that is free, or one that is there already; empty: there is none."""
+        """A buffer to write to: the result's own, one that is free, one that is there already; empty: there is none."""
+        if self.room and frame == self.work:
+            result, self.room = self.room, ""
+            self.outs.remove(result)
+            self.holders[result] = result
+            return result
         found = self.buffers.take(frame)
         if found is None and frame == self.work:
             self.count += 1
@@ -156,6 +205,7 @@ class _Value:
         if self.writer.buffers.is_dying(operand.name, self.frame):
             self._line(f"{self.name} = {operand.text}")
             self.writer.buffers.give(operand.name)
+            self.writer.renamed(operand.name, self.name)
         else:
             self._line(f"{self.name} = {operand.text}.{self.writer.words.copy}()")
         return self._owned(self.name)
@@ -327,8 +377,10 @@ class _Value:
         """The name of the result, and the name of the buffer it goes to (empty: a new one)."""
         if self.is_target and self.name in self.writer.outs and all(o.name != self.name for o in operands):
             self.writer.outs.remove(self.name)
+            self.writer.room = ""
             return self.name, self.name
         dying = [o.name for o in operands if o.name and self.writer.buffers.is_dying(o.name, self.frame)]
+        dying.sort(key=lambda name: name not in self.writer.holders.values())
         if dying:
             return (dying[0] if keep and not self.is_target else self.name), dying[0]
         return self.name, self.writer.buffer(self.frame)
@@ -337,6 +389,8 @@ class _Value:
         """Note what became of the buffers."""
         if target in self.writer.buffers.owned:
             self.writer.buffers.give(target)
+        if target:
+            self.writer.renamed(target, name)
         self._owned(name)
         for operand in operands:
             if operand.name not in (name, target):
@@ -357,6 +411,7 @@ class _Value:
             return current.name
         self._line(f"{self.name} = {current.name}")
         self.writer.buffers.give(current.name)
+        self.writer.renamed(current.name, self.name)
         return self._owned(self.name)
 
     def _new(self) -> str:

@@ -16,6 +16,7 @@ from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Stateme
 from symgrad.plan.share import reduction
 from symgrad.render.kernels.blocks import lengths
 from symgrad.render.kernels.buffers import Buffers, reads_of
+from symgrad.render.kernels.homes import with_fewest_buffers
 from symgrad.render.kernels.layout import Frame, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter
 from symgrad.render.kernels.records import Function
@@ -36,6 +37,7 @@ class InPlaceLines:
         like: an array with the dimensions of the buffers.
         frame: these dimensions.
         used: the helper functions that the lines call.
+        homes: statements that are written into the array of a result on the way to it.
         lines: what has been written.
     """
 
@@ -45,6 +47,7 @@ class InPlaceLines:
     like: str
     frame: Frame
     used: set[str]
+    homes: Mapping[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -55,7 +58,7 @@ class InPlaceLines:
         full = [s for s in self.procedure.statements if s.kind == FULL and s.indices == self.frame]
         self.full = FullWriter(
             self.small.smalls, self.buffers, self.lines, "", self.used, names,
-            {s.name for s in full if s.name in results}, self.frame, words=TORCH,
+            {s.name for s in full if s.name in results}, self.frame, words=TORCH, homes=self.homes,
         )  # fmt: skip
         self.into = tuple(s.name for s in full if s.name in results)
 
@@ -117,7 +120,9 @@ class InPlaceLines:
         self.small.smalls.kinds.update({mean.name: WIDE, shifted.name: OWN})
         for name in (array.name, array.name, mean.name):
             self.buffers.read(name)
+        self.full.begin(shifted.name, self.frame)
         target = self.full.buffer(self.frame)
+        self.full.renamed(target, shifted.name)
         axes = tuple_text([str(place) for place, index in enumerate(self.frame) if index in bound])
         self.lines += [*comment(mean.formula), *comment(shifted.formula)]
         self.lines.append(f"{mean.name}, {shifted.name} = _centred({array.name}, {axes}, wide, out={target})")
@@ -176,8 +181,14 @@ def in_place(
         cast: the arrays that it brings into the dtype to compute in.
         used: the helper functions that the lines call.
     """
-    writer = InPlaceLines(plan, blocks.inside, kinds, like, dict(arrays)[like], used)
-    body = writer.write()
+    frame = dict(arrays)[like]
+
+    def write(homes: Mapping[str, str]) -> tuple[tuple[InPlaceLines, list[str]], FullWriter]:
+        lines = InPlaceLines(plan, blocks.inside, kinds, like, frame, used, homes)
+        return (lines, lines.write()), lines.full
+
+    into = InPlaceLines(plan, blocks.inside, kinds, like, frame, used).into
+    writer, body = with_fewest_buffers(blocks.inside, frame, into, write)
     reads, missing = lengths(body, arrays)
     reads += [f"{each} = {each}.to(dtype)" for each in cast]
     if writer.full.count:
