@@ -79,15 +79,14 @@ def _forward_block(x, w, beta, eps, buffers, y):
     n_s = x.shape[0]
     n_k = x.shape[2]
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[c] = mean[s, k](x[s, c, k])
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    mu, x_minus_mu = _centred(x, (0, 2), out=buffer_1)
+    mu, x_minus_mu = _centred(x, (0, 2), out=y)
     # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
     var = _dot(x_minus_mu, x_minus_mu, (0, 2)) / (n_s * n_k)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, None], out=y)
+    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, None], out=x_minus_mu)
     y += beta[:, None]
 
     return mu, var, y

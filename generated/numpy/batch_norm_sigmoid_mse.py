@@ -153,17 +153,17 @@ def _backward_block(x, w, beta, t, mu, d_L, rsqrt_var, all_c, buffers, d_x):
     n_s = x.shape[0]
     n_k = x.shape[2]
     dtype = x.dtype
-    buffer_1, buffer_2, buffer_3 = _buffers(buffers, 3, x)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
-    x_minus_mu = _around(x, mu[:, None], out=buffer_1)
+    x_minus_mu = _around(x, mu[:, None], out=d_x)
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
-    y = np.multiply(x_minus_mu, (w * rsqrt_var).astype(dtype)[:, None], out=buffer_2)
+    y = np.multiply(x_minus_mu, (w * rsqrt_var).astype(dtype)[:, None], out=buffer_1)
     y += beta[:, None]
     # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
     z = _sigmoid(y, out=y)
     # d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c])
-    d_z = np.subtract(z, t, out=buffer_3)
+    d_z = np.subtract(z, t, out=buffer_2)
     d_z *= 2 * d_L / (n_s * n_k * all_c)
     # d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k]
     d_y = np.multiply(d_z, z, out=d_z)
@@ -179,9 +179,9 @@ def _backward_block(x, w, beta, t, mu, d_L, rsqrt_var, all_c, buffers, d_x):
     d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
     #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
-    d_x = np.multiply(d_y, (w * rsqrt_var).astype(dtype)[:, None], out=d_x)
+    d_x = np.multiply(d_y, (w * rsqrt_var).astype(dtype)[:, None], out=d_y)
     x_minus_mu *= (2 * d_var / (n_s * n_k)).astype(dtype)[:, None]
-    d_x += x_minus_mu
+    d_x = np.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / (n_s * n_k)).astype(dtype)[:, None]
 
     return sum_x_minus_mu_d_y, d_beta, d_x

@@ -99,32 +99,30 @@ def backward(saved, d_L=1.0, out=None):
 
     # d_z[b, k] = d_L / (size[b] * size[k])
     d_z = np.broadcast_to(d_L / (n_b * n_k), (n_b, n_k)).astype(np.float64)
+    d_x = _buffer(out.x, x)
     # a block of b after the other
     (d_x,) = _in_blocks(
         _backward_block,
         (x, t, z, d_L, d_z, n_b),
         cut=(0, 0, 0, None, 0, None),
         join=(0,),
+        out=(d_x,),
     )
 
     return Gradients(x=_into(out.x, d_x.reshape(n_b, n_v, *shape_k)))
 
 
-def _backward_block(x, t, z, d_L, d_z, all_b, buffers):
+def _backward_block(x, t, z, d_L, d_z, all_b, buffers, d_x):
     """Compute d_x of a block of b; all_b is the whole length."""
-    n_v = x.shape[1]
     n_k = x.shape[2]
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # d_x[b, v, k] = -where(v == t[b, k], 1, 0) * d_L / (size[b] * size[k])
     #     + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
-    d_x = np.asarray(np.arange(n_v)[:, None] == t[:, None, :], dtype)
-    d_x *= -d_L / (all_b * n_k)
-    x_minus_z = _centre(x, z[:, None, :], out=buffer_1)
-    exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
-    exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None, :]
-    d_x += exp_x_minus_z_d_z
+    x_minus_z = _centre(x, z[:, None, :], out=d_x)
+    d_x = np.exp(x_minus_z, out=x_minus_z)
+    d_x *= d_z.astype(dtype)[:, None, :]
+    _add_at(d_x, 1, t, -d_L / (all_b * n_k))
 
     return d_x,
 
@@ -188,6 +186,21 @@ def _buffers(buffers, count, like):
     if not buffers or buffers[0].shape != like.shape:
         buffers[:] = [np.empty_like(like) for _ in range(count)]
     return buffers
+
+
+def _add_at(array, axis, places, values):
+    """Add values to an array, at one place of a dimension for each place of the others."""
+    places = np.expand_dims(places, axis)
+    np.put_along_axis(array, places, np.take_along_axis(array, places, axis) + values, axis)
+
+
+def _buffer(out, like):
+    """An array like another one: a view of `out`, where that is given and has such a view."""
+    if out is None:
+        return np.empty_like(like)
+    if out.size != like.size or out.dtype != like.dtype:
+        raise ValueError(f"an array of out has {out.size} numbers of {out.dtype}, not {like.size} of {like.dtype}.")
+    return out.reshape(like.shape)
 
 
 def _into(out, result):

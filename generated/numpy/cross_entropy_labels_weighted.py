@@ -165,10 +165,10 @@ def _backward_block(x, t, w, z, d_n, d_s, buffers, d_x):
     # d_z[b, k] = -sum[v](d_y[b, v, k])
     d_z = -_sum(d_y, 1)
     # d_x[b, v, k] = d_y[b, v, k] + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
-    x_minus_z = _centre(x, z[:, None, :], out=w_reciprocal_n_v_d_s)
+    x_minus_z = _centre(x, z[:, None, :], out=d_x)
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None, :]
-    d_x = np.add(d_y, exp_x_minus_z_d_z, out=d_x)
+    d_x = np.add(d_y, exp_x_minus_z_d_z, out=exp_x_minus_z_d_z)
 
     return d_x,
 

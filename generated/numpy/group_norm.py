@@ -79,15 +79,14 @@ def _forward_block(x, w, beta, eps, buffers, y):
     n_c = x.shape[2]
     n_k = x.shape[3]
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[s, g] = mean[c, k](x[s, g, c, k])
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-    mu, x_minus_mu = _centred(x, (2, 3), out=buffer_1)
+    mu, x_minus_mu = _centred(x, (2, 3), out=y)
     # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
     var = _dot(x_minus_mu, x_minus_mu, (2, 3)) / (n_c * n_k)
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
-    y = np.multiply(x_minus_mu, w[:, :, None], out=y)
+    y = np.multiply(x_minus_mu, w[:, :, None], out=x_minus_mu)
     y *= (1 / np.sqrt(var + eps)).astype(dtype)[:, :, None, None]
     y += beta[:, :, None]
 
@@ -133,12 +132,12 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     n_c = x.shape[2]
     n_k = x.shape[3]
     dtype = x.dtype
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-    x_minus_mu = _around(x, mu[:, :, None, None], out=buffer_1)
+    x_minus_mu = _around(x, mu[:, :, None, None], out=d_x)
     # d_w[g, c] = sum[s, k]((x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k] / sqrt(var[s, g] + eps)), of this block
-    x_minus_mu_rsqrt_var = np.multiply(x_minus_mu, rsqrt_var.astype(dtype)[:, :, None, None], out=buffer_2)
+    x_minus_mu_rsqrt_var = np.multiply(x_minus_mu, rsqrt_var.astype(dtype)[:, :, None, None], out=buffer_1)
     d_w = _dot(x_minus_mu_rsqrt_var, d_y, (0, 3))
     # d_beta[g, c] = sum[s, k](d_y[s, g, c, k]), of this block
     d_beta = _sum(d_y, (0, 3))
@@ -156,9 +155,9 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     # d_x[s, g, c, k] = w[g, c] * d_y[s, g, c, k] / sqrt(var[s, g] + eps)
     #     + d_mu[s, g] / (size[c] * size[k])
     #     + 2 * (x[s, g, c, k] - mu[s, g]) * d_var[s, g] / (size[c] * size[k])
-    d_x = np.multiply(w_d_y, rsqrt_var.astype(dtype)[:, :, None, None], out=d_x)
+    d_x = np.multiply(w_d_y, rsqrt_var.astype(dtype)[:, :, None, None], out=w_d_y)
     x_minus_mu *= (2 * d_var / (n_c * n_k)).astype(dtype)[:, :, None, None]
-    d_x += x_minus_mu
+    d_x = np.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / (n_c * n_k)).astype(dtype)[:, :, None, None]
 
     return d_w, d_beta, d_x

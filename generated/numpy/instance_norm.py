@@ -78,15 +78,14 @@ def _forward_block(x, w, beta, eps, buffers, y):
     """Compute mu, var, y of a block of s."""
     n_k = x.shape[2]
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[s, c] = mean[k](x[s, c, k])
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    mu, x_minus_mu = _centred(x, 2, out=buffer_1)
+    mu, x_minus_mu = _centred(x, 2, out=y)
     # var[s, c] = mean[k]((x[s, c, k] - mu[s, c])**2)
     var = _dot(x_minus_mu, x_minus_mu, 2) / n_k
     # y[s, c, k] = w[c] * (x[s, c, k] - mu[s, c]) / sqrt(var[s, c] + eps) + beta[c]
-    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, :, None], out=y)
+    y = np.multiply(x_minus_mu, (w / np.sqrt(var + eps)).astype(dtype)[:, :, None], out=x_minus_mu)
     y += beta[:, None]
 
     return mu, var, y
@@ -130,12 +129,12 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     """Compute d_w, d_beta, d_x of a block of s."""
     n_k = x.shape[2]
     dtype = x.dtype
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _around(x, mu[:, :, None], out=buffer_1)
+    x_minus_mu = _around(x, mu[:, :, None], out=d_x)
     # rsqrt_var_d_y[s, c, k] = rsqrt_var[s, c] * d_y[s, c, k]
-    rsqrt_var_d_y = np.multiply(d_y, rsqrt_var.astype(dtype)[:, :, None], out=buffer_2)
+    rsqrt_var_d_y = np.multiply(d_y, rsqrt_var.astype(dtype)[:, :, None], out=buffer_1)
     # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
     d_w = _dot(rsqrt_var_d_y, x_minus_mu, (0, 2))
     # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
@@ -150,9 +149,9 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
     #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = np.multiply(rsqrt_var_d_y, w[:, None], out=d_x)
+    d_x = np.multiply(rsqrt_var_d_y, w[:, None], out=rsqrt_var_d_y)
     x_minus_mu *= (2 * d_var / n_k).astype(dtype)[:, :, None]
-    d_x += x_minus_mu
+    d_x = np.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / n_k).astype(dtype)[:, :, None]
 
     return d_w, d_beta, d_x

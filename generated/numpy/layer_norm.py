@@ -78,15 +78,14 @@ def _forward_block(x, w, beta, eps, buffers, y):
     """Compute mu, var, y of a block of b."""
     n_d = x.shape[1]
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # mu[b] = mean[d](x[b, d])
     # x_minus_mu[b, d] = x[b, d] - mu[b]
-    mu, x_minus_mu = _centred(x, 1, out=buffer_1)
+    mu, x_minus_mu = _centred(x, 1, out=y)
     # var[b] = mean[d]((x[b, d] - mu[b])**2)
     var = _dot(x_minus_mu, x_minus_mu, 1) / n_d
     # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
-    y = np.multiply(x_minus_mu, w, out=y)
+    y = np.multiply(x_minus_mu, w, out=x_minus_mu)
     y *= (1 / np.sqrt(var + eps)).astype(dtype)[:, None]
     y += beta
 
@@ -133,12 +132,12 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     """Compute d_w, d_beta, d_x of a block of b."""
     n_d = x.shape[1]
     dtype = x.dtype
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[b, d] = x[b, d] - mu[b]
-    x_minus_mu = _around(x, mu[:, None], out=buffer_1)
+    x_minus_mu = _around(x, mu[:, None], out=d_x)
     # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
-    x_minus_mu_rsqrt_var = np.multiply(x_minus_mu, rsqrt_var.astype(dtype)[:, None], out=buffer_2)
+    x_minus_mu_rsqrt_var = np.multiply(x_minus_mu, rsqrt_var.astype(dtype)[:, None], out=buffer_1)
     d_w = _dot(x_minus_mu_rsqrt_var, d_y, 0)
     # d_beta[d] = sum[b](d_y[b, d]), of this block
     d_beta = _sum(d_y, 0)
@@ -154,9 +153,9 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
     #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
-    d_x = np.multiply(w_d_y, rsqrt_var.astype(dtype)[:, None], out=d_x)
+    d_x = np.multiply(w_d_y, rsqrt_var.astype(dtype)[:, None], out=w_d_y)
     x_minus_mu *= (2 * d_var / n_d).astype(dtype)[:, None]
-    d_x += x_minus_mu
+    d_x = np.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / n_d).astype(dtype)[:, None]
 
     return d_w, d_beta, d_x

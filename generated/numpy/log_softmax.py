@@ -100,15 +100,14 @@ def backward(saved, d_y, out=None):
 def _backward_block(x, z, d_y, buffers, d_x):
     """Compute d_x of a block of b."""
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # d_z[b] = -sum[v](d_y[b, v])
     d_z = -_sum(d_y, 1)
     # d_x[b, v] = d_y[b, v] + exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
-    x_minus_z = _centre(x, z[:, None], out=buffer_1)
+    x_minus_z = _centre(x, z[:, None], out=d_x)
     exp_x_minus_z_d_z = np.exp(x_minus_z, out=x_minus_z)
     exp_x_minus_z_d_z *= d_z.astype(dtype)[:, None]
-    d_x = np.add(d_y, exp_x_minus_z_d_z, out=d_x)
+    d_x = np.add(d_y, exp_x_minus_z_d_z, out=exp_x_minus_z_d_z)
 
     return d_x,
 

@@ -95,11 +95,9 @@ def backward(saved, d_z, out=None):
 
 def _backward_block(x, z, d_z, buffers, d_x):
     """Compute d_x of a block of b."""
-    (buffer_1,) = _buffers(buffers, 1, x)
-
     # d_x[b, v] = exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
-    x_minus_z = _centre(x, z[:, None], out=buffer_1)
-    d_x = np.exp(x_minus_z, out=d_x)
+    x_minus_z = _centre(x, z[:, None], out=d_x)
+    d_x = np.exp(x_minus_z, out=x_minus_z)
     d_x *= d_z[:, None]
 
     return d_x,

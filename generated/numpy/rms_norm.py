@@ -112,19 +112,19 @@ def _backward_block(x, w, d_y, rsqrt_ms, buffers, d_x):
     """Compute d_w, d_x of a block of b."""
     n_d = x.shape[1]
     dtype = x.dtype
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # rsqrt_ms_d_y[b, d] = rsqrt_ms[b] * d_y[b, d]
-    rsqrt_ms_d_y = np.multiply(d_y, rsqrt_ms.astype(dtype)[:, None], out=buffer_1)
+    rsqrt_ms_d_y = np.multiply(d_y, rsqrt_ms.astype(dtype)[:, None], out=d_x)
     # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
     d_w = _dot(rsqrt_ms_d_y, x, 0)
     # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
-    w_x = np.multiply(x, w, out=buffer_2)
+    w_x = np.multiply(x, w, out=buffer_1)
     sum_w_x_d_y = _dot(w_x, d_y, 1)
     # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
     d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
-    d_x = np.multiply(rsqrt_ms_d_y, w, out=d_x)
+    d_x = np.multiply(rsqrt_ms_d_y, w, out=rsqrt_ms_d_y)
     work = np.multiply(x, (2 * d_ms / n_d).astype(dtype)[:, None], out=w_x)
     d_x += work
 

@@ -58,17 +58,16 @@ def forward(x, *, out=None):
 def _forward_block(x, buffers, y):
     """Compute y of a block of b."""
     dtype = x.dtype
-    (buffer_1,) = _buffers(buffers, 1, x)
 
     # max_x[b] = max[v](x[b, v])
     max_x = x.max(axis=1)
     # exp_x[b, v] = exp(x[b, v] - max_x[b])
-    x_minus_max_x = np.subtract(x, max_x[:, None], out=buffer_1)
+    x_minus_max_x = np.subtract(x, max_x[:, None], out=y)
     exp_x = np.exp(x_minus_max_x, out=x_minus_max_x)
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
     sum_exp_x = _sum(exp_x, 1)
     # y[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))
-    y = np.multiply(exp_x, (1 / sum_exp_x).astype(dtype)[:, None], out=y)
+    y = np.multiply(exp_x, (1 / sum_exp_x).astype(dtype)[:, None], out=exp_x)
 
     return y,
 
@@ -157,13 +156,6 @@ def _in_blocks(compute, arguments, cut, join, out=None):
                     whole[place] = np.empty((*part.shape[:axis], length, *part.shape[axis + 1 :]), part.dtype)
                 whole[place][cuts[len(cut) + place]] = part
     return whole
-
-
-def _buffers(buffers, count, like):
-    """As many arrays like another one: those of the block before, where they have its shape."""
-    if not buffers or buffers[0].shape != like.shape:
-        buffers[:] = [np.empty_like(like) for _ in range(count)]
-    return buffers
 
 
 def _buffer(out, like):

@@ -158,17 +158,16 @@ def backward(saved, d_L=1.0, out=None):
 def _backward_block(a, p, n, eps, d_near, d_far, buffers, d_a, d_p, d_n):
     """Compute d_a, d_p, d_n of a block of b."""
     dtype = a.dtype
-    buffer_1, buffer_2 = _buffers(buffers, 2, a)
 
     # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
-    a_minus_p = np.subtract(a, p, out=buffer_1)
+    a_minus_p = np.subtract(a, p, out=d_p)
     a_minus_p += eps
     # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
     sum_a_minus_p_squared = _dot(a_minus_p, a_minus_p, 1)
     # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
     root = 1 / np.sqrt(sum_a_minus_p_squared)
     # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
-    a_minus_n = np.subtract(a, n, out=buffer_2)
+    a_minus_n = np.subtract(a, n, out=d_n)
     a_minus_n += eps
     # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
     sum_a_minus_n_squared = _dot(a_minus_n, a_minus_n, 1)
@@ -186,9 +185,9 @@ def _backward_block(a, p, n, eps, d_near, d_far, buffers, d_a, d_p, d_n):
     #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
     d_a = np.add(root_d_near_a_minus_p, root_2_d_far_a_minus_n, out=d_a)
     # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-    d_p = np.negative(root_d_near_a_minus_p, out=d_p)
+    d_p = np.negative(root_d_near_a_minus_p, out=root_d_near_a_minus_p)
     # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-    d_n = np.negative(root_2_d_far_a_minus_n, out=d_n)
+    d_n = np.negative(root_2_d_far_a_minus_n, out=root_2_d_far_a_minus_n)
 
     return d_a, d_p, d_n
 

@@ -65,6 +65,9 @@ class BatchNormEval(torch.autograd.Function):
             (x, w, beta, mu, var, eps, dtype),
             cut=(0, None, None, None, None, None, None),
             join=(0,),
+            in_place=_forward_in_place,
+            like=(x,),
+            dtype=dtype,
         )
 
         return y.reshape(n_s, n_c, *shape_k).to(result)
@@ -99,6 +102,18 @@ def _forward_block(x, w, beta, mu, var, eps, dtype):
     return (y,)
 
 
+def _forward_in_place(x, w, beta, mu, var, eps, dtype, buffers, y):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = torch.sub(x, mu[:, None], out=y)
+    y *= (w / torch.sqrt(var + eps))[:, None]
+    y += beta[:, None]
+
+    return y,
+
+
 def _gradients(d_y, x, w, mu, var, eps, dtype, needs):
     """The gradients of the inputs from d_y[s, c, k...]."""
     need_x, need_w, need_beta = needs
@@ -118,6 +133,9 @@ def _gradients(d_y, x, w, mu, var, eps, dtype, needs):
         (x, w, mu, d_y, rsqrt_var, dtype, needs),
         cut=(0, None, None, 0, None, None, None),
         join=(None, None, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(None, None, x),
+        dtype=dtype,
     )
     if need_w:
         # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
@@ -153,6 +171,24 @@ def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
     )
 
 
+def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]), of this block
+    x_minus_mu_d_y = torch.sub(x, mu[:, None], out=buffer_1)
+    x_minus_mu_d_y *= d_y
+    sum_x_minus_mu_d_y = x_minus_mu_d_y.sum((0, 2))
+    # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
+    d_beta = d_y.sum((0, 2))
+    # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps)
+    d_x = torch.mul(d_y, (w * rsqrt_var)[:, None], out=d_x)
+
+    return sum_x_minus_mu_d_y, d_beta, d_x
+
+
 def _check_types(**tensors):
     """Raise unless all arguments are tensors of real floating-point numbers."""
     for name, tensor in tensors.items():
@@ -175,10 +211,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -186,12 +223,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -200,6 +243,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

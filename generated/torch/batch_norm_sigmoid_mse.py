@@ -71,6 +71,9 @@ class BatchNormSigmoidMse(torch.autograd.Function):
             (x, w, beta, t, eps, dtype, wide),
             cut=(1, 0, 0, 1, None, None, None),
             join=(0, 0, None),
+            in_place=_forward_in_place,
+            like=(None, None, None),
+            dtype=dtype,
         )
         # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
         L = L / (n_s * n_c * n_k)
@@ -122,6 +125,31 @@ def _forward_block(x, w, beta, t, eps, dtype, wide):
     return (mu, var, L)
 
 
+def _forward_in_place(x, w, beta, t, eps, dtype, wide, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    t = t.to(dtype)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+
+    # mu[c] = mean[s, k](x[s, c, k])
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    mu, x_minus_mu = _centred(x, (0, 2), wide, out=buffer_1)
+    # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
+    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_2)
+    var = x_minus_mu_squared.mean((0, 2))
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = torch.mul(x_minus_mu, (w / torch.sqrt(var + eps))[:, None], out=x_minus_mu)
+    y += beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = torch.sigmoid(y, out=y)
+    # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2), of this block
+    z_minus_t = torch.sub(z, t, out=z)
+    z_minus_t_squared = torch.square(z_minus_t, out=z_minus_t)
+    L = z_minus_t_squared.sum()
+
+    return mu, var, L
+
+
 def _gradients(d_L, x, w, beta, t, eps, mu, var, dtype, wide, needs):
     """The gradients of the inputs from d_L."""
     need_x, need_w, need_beta = needs
@@ -141,6 +169,9 @@ def _gradients(d_L, x, w, beta, t, eps, mu, var, dtype, wide, needs):
         (x, w, beta, t, mu, d_L, rsqrt_var, n_c, dtype, needs),
         cut=(1, 0, 0, 1, 0, None, 0, None, None, None),
         join=(0, 0, 1),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(None, None, x),
+        dtype=dtype,
     )
     if need_w:
         # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
@@ -197,6 +228,47 @@ def _gradients_block(x, w, beta, t, mu, d_L, rsqrt_var, all_c, dtype, needs):
     )
 
 
+def _gradients_in_place(x, w, beta, t, mu, d_L, rsqrt_var, all_c, dtype, needs, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    n_s = x.shape[0]
+    n_k = x.shape[2]
+    x = x.to(dtype)
+    t = t.to(dtype)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    x_minus_mu = _centre(x, mu[:, None], out=d_x)
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = torch.mul(x_minus_mu, (w * rsqrt_var)[:, None], out=buffer_1)
+    y += beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = torch.sigmoid(y, out=y)
+    # d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c])
+    d_z = torch.sub(z, t, out=buffer_2)
+    d_z *= (2 * d_L / (n_s * n_k * all_c)).to(dtype)
+    # d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k]
+    d_y = torch.mul(d_z, z, out=d_z)
+    one_minus_z = torch.sub(torch.tensor(1, dtype=dtype), z, out=z)
+    d_y *= one_minus_z
+    # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
+    x_minus_mu_d_y = torch.mul(x_minus_mu, d_y, out=one_minus_z)
+    sum_x_minus_mu_d_y = x_minus_mu_d_y.sum((0, 2))
+    # d_beta[c] = sum[s, k](d_y[s, c, k])
+    d_beta = d_y.sum((0, 2))
+    # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
+    d_mu = -w * rsqrt_var * d_beta
+    # d_var[c] = -w[c] * sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / (2 * (var[c] + eps)**(3/2))
+    d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
+    # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
+    #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
+    d_x = torch.mul(d_y, (w * rsqrt_var)[:, None], out=d_y)
+    x_minus_mu *= (2 * d_var / (n_s * n_k))[:, None]
+    d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
+    d_x += (d_mu / (n_s * n_k))[:, None]
+
+    return sum_x_minus_mu_d_y, d_beta, d_x
+
+
 def _gradients_from_mu(d_mu, x, dtype):
     """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
     n_s, n_c, *shape_k = x.shape
@@ -243,10 +315,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -254,12 +327,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -268,6 +347,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):
@@ -313,20 +399,21 @@ def _plus(total, part):
     return total + part
 
 
-def _centre(tensor, mean):
+def _centre(tensor, mean, out=None):
     """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
     if mean.dtype == tensor.dtype:
-        return tensor - mean
+        return torch.sub(tensor, mean, out=out)
     high = mean.to(tensor.dtype)
-    return (tensor - high) - (mean - high).to(tensor.dtype)
+    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
+    return near - rest if out is None else near.sub_(rest)
 
 
-def _centred(tensor, axes, wide):
+def _centred(tensor, axes, wide, out=None):
     """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
     if wide == tensor.dtype or torch.compiler.is_compiling():
         mean = tensor.mean(axes, keepdim=True, dtype=wide)
-        return mean.squeeze(axes), _centre(tensor, mean)
+        return mean.squeeze(axes), _centre(tensor, mean, out=out)
     near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32
-    rest = tensor - near
+    rest = torch.sub(tensor, near, out=out)
     far = rest.mean(axes, keepdim=True)
-    return (near.to(wide) + far).squeeze(axes), rest - far
+    return (near.to(wide) + far).squeeze(axes), rest - far if out is None else rest.sub_(far)

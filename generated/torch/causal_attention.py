@@ -225,9 +225,10 @@ def _plus(total, part):
     return total + part
 
 
-def _centre(tensor, mean):
+def _centre(tensor, mean, out=None):
     """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
     if mean.dtype == tensor.dtype:
-        return tensor - mean
+        return torch.sub(tensor, mean, out=out)
     high = mean.to(tensor.dtype)
-    return (tensor - high) - (mean - high).to(tensor.dtype)
+    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
+    return near - rest if out is None else near.sub_(rest)

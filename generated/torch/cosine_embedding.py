@@ -61,6 +61,9 @@ class CosineEmbedding(torch.autograd.Function):
             (x, y, dtype),
             cut=(0, 0, None),
             join=(0, 0, 0),
+            in_place=_forward_in_place,
+            like=(None, None, None),
+            dtype=dtype,
         )
         # c[b] = sum[d](x[b, d] * y[b, d]) / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
         c = sum_x_y / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
@@ -111,6 +114,25 @@ def _forward_block(x, y, dtype):
     return (sum_x_y, sum_x_squared, sum_y_squared)
 
 
+def _forward_in_place(x, y, dtype, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    x_y = torch.mul(x, y, out=buffer_1)
+    sum_x_y = x_y.sum(1)
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    x_squared = torch.square(x, out=x_y)
+    sum_x_squared = x_squared.sum(1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    y_squared = torch.square(y, out=x_squared)
+    sum_y_squared = y_squared.sum(1)
+
+    return sum_x_y, sum_x_squared, sum_y_squared
+
+
 def _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs):
     """The gradients of the inputs from d_L."""
     need_x, need_y = needs
@@ -127,6 +149,9 @@ def _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs):
         (x, y, eps, d_c, dtype, needs),
         cut=(0, 0, None, 0, None, None),
         join=(0, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(x, x),
+        dtype=dtype,
     )
 
     return (d_x if need_x else None, d_y if need_y else None)
@@ -172,6 +197,43 @@ def _gradients_block(x, y, eps, d_c, dtype, needs):
         )
 
     return (d_x if need_x else None, d_y if need_y else None)
+
+
+def _gradients_in_place(x, y, eps, d_c, dtype, needs, buffers, d_x, d_y):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    x_squared = torch.square(x, out=buffer_1)
+    sum_x_squared = x_squared.sum(1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    y_squared = torch.square(y, out=x_squared)
+    sum_y_squared = y_squared.sum(1)
+    # root[b] = 1 / sqrt((sum[d](x[b, d]**2) + eps) * (sum[d](y[b, d]**2) + eps))
+    root = 1 / torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps))
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    x_y = torch.mul(x, y, out=y_squared)
+    sum_x_y = x_y.sum(1)
+    # d_x[b, d] = (y[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - x[b, d]
+    #     * (sum[i](y[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+    #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+    #     i]**2) + eps))
+    d_x = torch.mul(y, (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None], out=d_x)
+    work = torch.mul(x, (root * (sum_y_squared + eps) * sum_x_y)[:, None], out=x_y)
+    d_x -= work
+    d_x *= (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+    # d_y[b, d] = (x[b, d] * sqrt((sum[i](x[b, i]**2) + eps) * (sum[i](y[b, i]**2) + eps)) - y[b, d]
+    #     * (sum[i](x[b, i]**2) + eps) * sum[i](x[b, i] * y[b, i]) / sqrt((sum[i](x[b, i]**2) + eps)
+    #     * (sum[i](y[b, i]**2) + eps))) * d_c[b] / ((sum[i](x[b, i]**2) + eps) * (sum[i](y[b,
+    #     i]**2) + eps))
+    d_y = torch.mul(x, (torch.sqrt((sum_x_squared + eps) * (sum_y_squared + eps)))[:, None], out=d_y)
+    work_2 = torch.mul(y, (root * (sum_x_squared + eps) * sum_x_y)[:, None], out=work)
+    d_y -= work_2
+    d_y *= (d_c / ((sum_x_squared + eps) * (sum_y_squared + eps))).to(dtype)[:, None]
+
+    return d_x, d_y
 
 
 def _gradients_from_c(d_c, x, y, eps, dtype, needs):
@@ -239,10 +301,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -250,12 +313,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -264,6 +333,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

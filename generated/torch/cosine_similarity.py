@@ -65,6 +65,9 @@ class CosineSimilarity(torch.autograd.Function):
             (x, y, dtype),
             cut=(0, 0, None),
             join=(0, 0, 0),
+            in_place=_forward_in_place,
+            like=(None, None, None),
+            dtype=dtype,
         )
         # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
         #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
@@ -125,6 +128,25 @@ def _forward_block(x, y, dtype):
     return (sum_x_squared, sum_y_squared, sum_x_y)
 
 
+def _forward_in_place(x, y, dtype, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    x_squared = torch.square(x, out=buffer_1)
+    sum_x_squared = x_squared.sum(1)
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    y_squared = torch.square(y, out=x_squared)
+    sum_y_squared = y_squared.sum(1)
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    x_y = torch.mul(x, y, out=y_squared)
+    sum_x_y = x_y.sum(1)
+
+    return sum_x_squared, sum_y_squared, sum_x_y
+
+
 def _gradients(d_c, x, y, eps, r, s, dtype, wide, needs):
     """The gradients of the inputs from d_c[b...]."""
     need_x, need_y = needs
@@ -140,6 +162,9 @@ def _gradients(d_c, x, y, eps, r, s, dtype, wide, needs):
         (x, y, eps, r, s, d_c, dtype, needs),
         cut=(0, 0, None, 0, 0, 0, None, None),
         join=(0, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(x, x),
+        dtype=dtype,
     )
 
     return (
@@ -203,6 +228,57 @@ def _gradients_block(x, y, eps, r, s, d_c, dtype, needs):
         )
 
     return (d_x if need_x else None, d_y if need_y else None)
+
+
+def _gradients_in_place(x, y, eps, r, s, d_c, dtype, needs, buffers, d_x, d_y):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    x_squared = torch.square(x, out=buffer_1)
+    sum_x_squared = x_squared.sum(1)
+    # sum_x_y[b] = sum[d](x[b, d] * y[b, d])
+    x_y = torch.mul(x, y, out=x_squared)
+    sum_x_y = x_y.sum(1)
+    # d_r[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (s[b] * r[b]**2)
+    d_r = -d_c * sum_x_y / (s * r**2)
+    # d_x[b, d] = y[b, d] * d_c[b] / (r[b] * s[b])
+    #     + where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2, 0,
+    #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+    #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+    d_x = torch.mul(y, (d_c / (r * s)).to(dtype)[:, None], out=d_x)
+    two_x = torch.mul(x, 2, out=x_y)
+    x_masked = torch.where(sum_x_squared[:, None] < eps**2, 0, x)
+    work = torch.where(eps**2 < sum_x_squared[:, None], two_x, x_masked)
+    work *= (d_r / (2 * torch.sqrt(torch.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    )))).to(dtype)[:, None]
+    d_x += work
+    # sum_y_squared[b] = sum[d](y[b, d]**2)
+    y_squared = torch.square(y, out=two_x)
+    sum_y_squared = y_squared.sum(1)
+    # d_s[b] = -d_c[b] * sum[d](x[b, d] * y[b, d]) / (r[b] * s[b]**2)
+    d_s = -d_c * sum_x_y / (r * s**2)
+    # d_y[b, d] = x[b, d] * d_c[b] / (r[b] * s[b])
+    #     + where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2, 0,
+    #     y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
+    #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
+    d_y = torch.mul(x, (d_c / (r * s)).to(dtype)[:, None], out=d_y)
+    two_y = torch.mul(y, 2, out=x_masked)
+    y_masked = torch.where(sum_y_squared[:, None] < eps**2, 0, y)
+    work_2 = torch.where(eps**2 < sum_y_squared[:, None], two_y, y_masked)
+    work_2 *= (d_s / (2 * torch.sqrt(torch.where(
+        eps**2 < sum_y_squared,
+        sum_y_squared,
+        torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+    )))).to(dtype)[:, None]
+    d_y += work_2
+
+    return d_x, d_y
 
 
 def _gradients_from_r(d_r, x, eps, dtype):
@@ -273,10 +349,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -284,12 +361,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -298,6 +381,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

@@ -56,7 +56,15 @@ class CrossEntropy(torch.autograd.Function):
         q = q.reshape(n_b, n_v, n_k)
 
         # a block of b after the other
-        z, L = _in_blocks(_forward_block, (x, q, dtype, wide), cut=(0, 0, None, None), join=(0, None))
+        z, L = _in_blocks(
+            _forward_block,
+            (x, q, dtype, wide),
+            cut=(0, 0, None, None),
+            join=(0, None),
+            in_place=_forward_in_place,
+            like=(None, None),
+            dtype=dtype,
+        )
         # L = -sum[b, k, v](q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k])
         L = -L / (n_b * n_k)
 
@@ -99,6 +107,28 @@ def _forward_block(x, q, dtype, wide):
     return (z, L)
 
 
+def _forward_in_place(x, q, dtype, wide, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    q = q.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # max_x[b, k] = max[v](x[b, v, k])
+    max_x = x.amax(1).detach()
+    # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
+    x_minus_max_x = torch.sub(x, max_x[:, None, :], out=buffer_1)
+    exp_x_minus_max_x = torch.exp(x_minus_max_x, out=x_minus_max_x)
+    sum_exp_x = exp_x_minus_max_x.sum(1).to(wide)
+    # z[b, k] = log(sum[v](exp(x[b, v, k])))
+    z = max_x + torch.log(sum_exp_x)
+    # L = -sum[b, k, v](q[b, v, k] * (x[b, v, k] - z[b, k])) / (size[b] * size[k]), of this block
+    q_x_minus_z = _centre(x, z[:, None, :], out=exp_x_minus_max_x)
+    q_x_minus_z *= q
+    L = q_x_minus_z.sum()
+
+    return z, L
+
+
 def _gradients(d_L, x, q, z, dtype, wide):
     """The gradients of the inputs from d_L."""
     n_b, n_v, *shape_k = x.shape
@@ -113,6 +143,9 @@ def _gradients(d_L, x, q, z, dtype, wide):
         (x, q, z, d_L, n_b, dtype, wide),
         cut=(0, 0, 0, None, None, None, None),
         join=(0,),
+        in_place=_gradients_in_place,
+        like=(x,),
+        dtype=dtype,
     )
 
     return d_x.reshape(n_b, n_v, *shape_k)
@@ -135,6 +168,27 @@ def _gradients_block(x, q, z, d_L, all_b, dtype, wide):
     )
 
     return (d_x,)
+
+
+def _gradients_in_place(x, q, z, d_L, all_b, dtype, wide, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    n_k = x.shape[2]
+    x = x.to(dtype)
+    q = q.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_q[b, k] = sum[v](q[b, v, k])
+    sum_q = q.sum(1, dtype=wide)
+    # d_z[b, k] = d_L * sum[v](q[b, v, k]) / (size[b] * size[k])
+    d_z = d_L * sum_q / (all_b * n_k)
+    # d_x[b, v, k] = -q[b, v, k] * d_L / (size[b] * size[k]) + exp(x[b, v, k] - z[b, k]) * d_z[b, k]
+    d_x = torch.mul(q, (-d_L / (all_b * n_k)).to(dtype), out=d_x)
+    x_minus_z = _centre(x, z[:, None, :], out=buffer_1)
+    exp_x_minus_z_d_z = torch.exp(x_minus_z, out=x_minus_z)
+    exp_x_minus_z_d_z *= d_z.to(dtype)[:, None, :]
+    d_x += exp_x_minus_z_d_z
+
+    return d_x,
 
 
 def _gradients_from_z(d_z, x, z, dtype):
@@ -171,10 +225,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -182,12 +237,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -196,6 +257,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):
@@ -241,9 +309,10 @@ def _plus(total, part):
     return total + part
 
 
-def _centre(tensor, mean):
+def _centre(tensor, mean, out=None):
     """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
     if mean.dtype == tensor.dtype:
-        return tensor - mean
+        return torch.sub(tensor, mean, out=out)
     high = mean.to(tensor.dtype)
-    return (tensor - high) - (mean - high).to(tensor.dtype)
+    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
+    return near - rest if out is None else near.sub_(rest)

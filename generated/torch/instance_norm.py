@@ -66,6 +66,9 @@ class InstanceNorm(torch.autograd.Function):
             (x, w, beta, eps, dtype, wide),
             cut=(0, None, None, None, None, None),
             join=(0, 0, 0),
+            in_place=_forward_in_place,
+            like=(None, None, x),
+            dtype=dtype,
         )
 
         return y.reshape(n_s, n_c, *shape_k).to(result), mu, var
@@ -110,6 +113,24 @@ def _forward_block(x, w, beta, eps, dtype, wide):
     return (mu, var, y)
 
 
+def _forward_in_place(x, w, beta, eps, dtype, wide, buffers, y):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # mu[s, c] = mean[k](x[s, c, k])
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
+    mu, x_minus_mu = _centred(x, (2,), wide, out=y)
+    # var[s, c] = mean[k]((x[s, c, k] - mu[s, c])**2)
+    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_1)
+    var = x_minus_mu_squared.mean(2)
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[s, c]) / sqrt(var[s, c] + eps) + beta[c]
+    y = torch.mul(x_minus_mu, (w / torch.sqrt(var + eps))[:, :, None], out=x_minus_mu)
+    y += beta[:, None]
+
+    return mu, var, y
+
+
 def _gradients(d_y, x, w, eps, mu, var, dtype, needs):
     """The gradients of the inputs from d_y[s, c, k...]."""
     need_x, need_w, need_beta = needs
@@ -127,6 +148,9 @@ def _gradients(d_y, x, w, eps, mu, var, dtype, needs):
         (x, w, mu, d_y, rsqrt_var, dtype, needs),
         cut=(0, None, 0, 0, 0, None, None),
         join=(None, None, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(None, None, x),
+        dtype=dtype,
     )
 
     return (
@@ -175,6 +199,41 @@ def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
     return (d_w if need_w else None, d_beta if need_beta else None, d_x if need_x else None)
 
 
+def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    n_k = x.shape[2]
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
+    x_minus_mu = _centre(x, mu[:, :, None], out=d_x)
+    # rsqrt_var_d_y[s, c, k] = rsqrt_var[s, c] * d_y[s, c, k]
+    rsqrt_var_d_y = torch.mul(d_y, rsqrt_var[:, :, None], out=buffer_1)
+    # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
+    rsqrt_var_d_y_x_minus_mu = torch.mul(rsqrt_var_d_y, x_minus_mu, out=buffer_2)
+    d_w = rsqrt_var_d_y_x_minus_mu.sum((0, 2))
+    # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
+    d_beta = d_y.sum((0, 2))
+    # sum_d_y[s, c] = sum[k](d_y[s, c, k])
+    sum_d_y = d_y.sum(2)
+    # d_mu[s, c] = -w[c] * sum[k](d_y[s, c, k]) / sqrt(var[s, c] + eps)
+    d_mu = -w * rsqrt_var * sum_d_y
+    # sum_x_minus_mu_d_y[s, c] = sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k])
+    x_minus_mu_d_y = torch.mul(x_minus_mu, d_y, out=rsqrt_var_d_y_x_minus_mu)
+    sum_x_minus_mu_d_y = x_minus_mu_d_y.sum(2)
+    # d_var[s, c] = -w[c] * sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k]) / (2 * (var[s, c] + eps)**(3/2))
+    d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
+    # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
+    #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
+    d_x = torch.mul(rsqrt_var_d_y, w[:, None], out=rsqrt_var_d_y)
+    x_minus_mu *= (2 * d_var / n_k)[:, :, None]
+    d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
+    d_x += (d_mu / n_k)[:, :, None]
+
+    return d_w, d_beta, d_x
+
+
 def _gradients_from_mu(d_mu, x, dtype):
     """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
     n_s, n_c, *shape_k = x.shape
@@ -221,10 +280,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -232,12 +292,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -246,6 +312,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):
@@ -291,20 +364,21 @@ def _plus(total, part):
     return total + part
 
 
-def _centre(tensor, mean):
+def _centre(tensor, mean, out=None):
     """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
     if mean.dtype == tensor.dtype:
-        return tensor - mean
+        return torch.sub(tensor, mean, out=out)
     high = mean.to(tensor.dtype)
-    return (tensor - high) - (mean - high).to(tensor.dtype)
+    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
+    return near - rest if out is None else near.sub_(rest)
 
 
-def _centred(tensor, axes, wide):
+def _centred(tensor, axes, wide, out=None):
     """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
     if wide == tensor.dtype or torch.compiler.is_compiling():
         mean = tensor.mean(axes, keepdim=True, dtype=wide)
-        return mean.squeeze(axes), _centre(tensor, mean)
+        return mean.squeeze(axes), _centre(tensor, mean, out=out)
     near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32
-    rest = tensor - near
+    rest = torch.sub(tensor, near, out=out)
     far = rest.mean(axes, keepdim=True)
-    return (near.to(wide) + far).squeeze(axes), rest - far
+    return (near.to(wide) + far).squeeze(axes), rest - far if out is None else rest.sub_(far)

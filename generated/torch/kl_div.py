@@ -50,7 +50,15 @@ class KlDiv(torch.autograd.Function):
         t = t.reshape(n_b, n_v)
 
         # a block of b after the other
-        (L,) = _in_blocks(_forward_block, (x, t, dtype), cut=(0, 0, None), join=(None,))
+        (L,) = _in_blocks(
+            _forward_block,
+            (x, t, dtype),
+            cut=(0, 0, None),
+            join=(None,),
+            in_place=_forward_in_place,
+            like=(None,),
+            dtype=dtype,
+        )
         # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b]
         L = L / n_b
 
@@ -84,6 +92,23 @@ def _forward_block(x, t, dtype):
     return (L,)
 
 
+def _forward_in_place(x, t, dtype, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    t = t.to(dtype)
+
+    # L = sum[b, v](where(0 < t[b, v], t[b, v] * log(t[b, v]), 0) - t[b, v] * x[b, v]) / size[b], of this block
+    t_masked = torch.where(0 < t, t, 1)
+    t_log_t_masked = torch.log(t_masked, out=t_masked)
+    t_log_t_masked *= t
+    work = torch.where(0 < t, t_log_t_masked, 0)
+    t_x = torch.mul(t, x, out=t_log_t_masked)
+    work -= t_x
+    L = work.sum()
+
+    return L,
+
+
 def _gradients(d_L, t, dtype, wide):
     """The gradients of the inputs from d_L."""
     n_b, *shape_v = t.shape
@@ -97,6 +122,9 @@ def _gradients(d_L, t, dtype, wide):
         (t, d_L, n_b, dtype),
         cut=(0, None, None, None),
         join=(0,),
+        in_place=_gradients_in_place,
+        like=(t,),
+        dtype=dtype,
     )
 
     return d_x.reshape(n_b, *shape_v)
@@ -110,6 +138,16 @@ def _gradients_block(t, d_L, all_b, dtype):
     d_x = t * (-d_L / all_b).to(dtype)
 
     return (d_x,)
+
+
+def _gradients_in_place(t, d_L, all_b, dtype, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    t = t.to(dtype)
+
+    # d_x[b, v] = -t[b, v] * d_L / size[b]
+    d_x = torch.mul(t, (-d_L / all_b).to(dtype), out=d_x)
+
+    return d_x,
 
 
 def _check_types(**tensors):
@@ -134,10 +172,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -145,12 +184,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -159,6 +204,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

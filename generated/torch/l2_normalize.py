@@ -55,7 +55,15 @@ class L2Normalize(torch.autograd.Function):
         x = x.reshape(n_b, n_d)
 
         # a block of b after the other
-        r, y = _in_blocks(_forward_block, (x, eps, dtype), cut=(0, None, None), join=(0, 0))
+        r, y = _in_blocks(
+            _forward_block,
+            (x, eps, dtype),
+            cut=(0, None, None),
+            join=(0, 0),
+            in_place=_forward_in_place,
+            like=(None, x),
+            dtype=dtype,
+        )
 
         return y.reshape(*shape_b, n_d).to(result), r
 
@@ -100,6 +108,27 @@ def _forward_block(x, eps, dtype):
     return (r, y)
 
 
+def _forward_in_place(x, eps, dtype, buffers, y):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    x_squared = torch.square(x, out=buffer_1)
+    sum_x_squared = x_squared.sum(1)
+    # r[b] = sqrt(where(eps**2 < sum[d](x[b, d]**2), sum[d](x[b, d]**2), where(sum[d](x[b, d]**2) <
+    #     eps**2, eps**2, (sum[d](x[b, d]**2) + eps**2) / 2)))
+    r = torch.sqrt(torch.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    ))
+    # y[b, d] = x[b, d] / r[b]
+    y = torch.mul(x, (1 / r)[:, None], out=y)
+
+    return r, y
+
+
 def _gradients(d_y, x, eps, r, dtype):
     """The gradients of the inputs from d_y[b..., d]."""
     *shape_b, n_d = x.shape
@@ -113,6 +142,9 @@ def _gradients(d_y, x, eps, r, dtype):
         (x, eps, r, d_y, dtype),
         cut=(0, None, 0, 0, None),
         join=(0,),
+        in_place=_gradients_in_place,
+        like=(x,),
+        dtype=dtype,
     )
 
     return d_x.reshape(*shape_b, n_d)
@@ -148,6 +180,38 @@ def _gradients_block(x, eps, r, d_y, dtype):
     )
 
     return (d_x,)
+
+
+def _gradients_in_place(x, eps, r, d_y, dtype, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # sum_x_squared[b] = sum[d](x[b, d]**2)
+    x_squared = torch.square(x, out=buffer_1)
+    sum_x_squared = x_squared.sum(1)
+    # sum_x_d_y[b] = sum[d](x[b, d] * d_y[b, d])
+    x_d_y = torch.mul(x, d_y, out=x_squared)
+    sum_x_d_y = x_d_y.sum(1)
+    # d_r[b] = -sum[d](x[b, d] * d_y[b, d]) / r[b]**2
+    d_r = -sum_x_d_y / r**2
+    # d_x[b, d] = d_y[b, d] / r[b]
+    #     + where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2, 0,
+    #     x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+    #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+    d_x = torch.mul(d_y, (1 / r)[:, None], out=d_x)
+    two_x = torch.mul(x, 2, out=x_d_y)
+    x_masked = torch.where(sum_x_squared[:, None] < eps**2, 0, x)
+    work = torch.where(eps**2 < sum_x_squared[:, None], two_x, x_masked)
+    work *= (d_r / (2 * torch.sqrt(torch.where(
+        eps**2 < sum_x_squared,
+        sum_x_squared,
+        torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+    ))))[:, None]
+    d_x += work
+
+    return d_x,
 
 
 def _gradients_from_r(d_r, x, eps, dtype):
@@ -189,10 +253,11 @@ def _check_dimensions(what, tensor, least, more=False):
         raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -200,12 +265,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -214,6 +285,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

@@ -66,6 +66,9 @@ class LayerNorm(torch.autograd.Function):
             (x, w, beta, eps, dtype, wide),
             cut=(0, None, None, None, None, None),
             join=(0, 0, 0),
+            in_place=_forward_in_place,
+            like=(None, None, x),
+            dtype=dtype,
         )
 
         return y.reshape(*shape_b, n_d).to(result), mu, var
@@ -110,6 +113,25 @@ def _forward_block(x, w, beta, eps, dtype, wide):
     return (mu, var, y)
 
 
+def _forward_in_place(x, w, beta, eps, dtype, wide, buffers, y):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # mu[b] = mean[d](x[b, d])
+    # x_minus_mu[b, d] = x[b, d] - mu[b]
+    mu, x_minus_mu = _centred(x, (1,), wide, out=y)
+    # var[b] = mean[d]((x[b, d] - mu[b])**2)
+    x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_1)
+    var = x_minus_mu_squared.mean(1)
+    # y[b, d] = w[d] * (x[b, d] - mu[b]) / sqrt(var[b] + eps) + beta[d]
+    y = torch.mul(x_minus_mu, w, out=x_minus_mu)
+    y *= (1 / torch.sqrt(var + eps))[:, None]
+    y += beta
+
+    return mu, var, y
+
+
 def _gradients(d_y, x, w, eps, mu, var, dtype, needs):
     """The gradients of the inputs from d_y[b..., d]."""
     need_x, need_w, need_beta = needs
@@ -127,6 +149,9 @@ def _gradients(d_y, x, w, eps, mu, var, dtype, needs):
         (x, w, mu, d_y, rsqrt_var, dtype, needs),
         cut=(0, None, 0, 0, 0, None, None),
         join=(None, None, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(None, None, x),
+        dtype=dtype,
     )
 
     return (
@@ -172,6 +197,42 @@ def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
         )
 
     return (d_w if need_w else None, d_beta if need_beta else None, d_x if need_x else None)
+
+
+def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    n_d = x.shape[1]
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+
+    # x_minus_mu[b, d] = x[b, d] - mu[b]
+    x_minus_mu = _centre(x, mu[:, None], out=d_x)
+    # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
+    x_minus_mu_rsqrt_var_d_y = torch.mul(x_minus_mu, rsqrt_var[:, None], out=buffer_1)
+    x_minus_mu_rsqrt_var_d_y *= d_y
+    d_w = x_minus_mu_rsqrt_var_d_y.sum(0)
+    # d_beta[d] = sum[b](d_y[b, d]), of this block
+    d_beta = d_y.sum(0)
+    # w_d_y[b, d] = w[d] * d_y[b, d]
+    w_d_y = torch.mul(d_y, w, out=x_minus_mu_rsqrt_var_d_y)
+    # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
+    sum_w_d_y = w_d_y.sum(1)
+    # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
+    d_mu = -rsqrt_var * sum_w_d_y
+    # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
+    w_d_y_x_minus_mu = torch.mul(w_d_y, x_minus_mu, out=buffer_2)
+    sum_w_x_minus_mu_d_y = w_d_y_x_minus_mu.sum(1)
+    # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
+    d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
+    # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
+    #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
+    d_x = torch.mul(w_d_y, rsqrt_var[:, None], out=w_d_y)
+    x_minus_mu *= (2 * d_var / n_d)[:, None]
+    d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
+    d_x += (d_mu / n_d)[:, None]
+
+    return d_w, d_beta, d_x
 
 
 def _gradients_from_mu(d_mu, x, dtype):
@@ -220,10 +281,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -231,12 +293,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -245,6 +313,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):
@@ -290,20 +365,21 @@ def _plus(total, part):
     return total + part
 
 
-def _centre(tensor, mean):
+def _centre(tensor, mean, out=None):
     """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
     if mean.dtype == tensor.dtype:
-        return tensor - mean
+        return torch.sub(tensor, mean, out=out)
     high = mean.to(tensor.dtype)
-    return (tensor - high) - (mean - high).to(tensor.dtype)
+    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
+    return near - rest if out is None else near.sub_(rest)
 
 
-def _centred(tensor, axes, wide):
+def _centred(tensor, axes, wide, out=None):
     """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
     if wide == tensor.dtype or torch.compiler.is_compiling():
         mean = tensor.mean(axes, keepdim=True, dtype=wide)
-        return mean.squeeze(axes), _centre(tensor, mean)
+        return mean.squeeze(axes), _centre(tensor, mean, out=out)
     near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32
-    rest = tensor - near
+    rest = torch.sub(tensor, near, out=out)
     far = rest.mean(axes, keepdim=True)
-    return (near.to(wide) + far).squeeze(axes), rest - far
+    return (near.to(wide) + far).squeeze(axes), rest - far if out is None else rest.sub_(far)

@@ -52,6 +52,9 @@ class Logsumexp(torch.autograd.Function):
             (x, dtype, wide),
             cut=(0, None, None),
             join=(0, 0),
+            in_place=_forward_in_place,
+            like=(None, None),
+            dtype=dtype,
         )
         # z[b] = log(sum[v](exp(x[b, v])))
         z = max_x + torch.log(sum_exp_x)
@@ -88,6 +91,21 @@ def _forward_block(x, dtype, wide):
     return (max_x, sum_exp_x)
 
 
+def _forward_in_place(x, dtype, wide, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # max_x[b] = max[v](x[b, v])
+    max_x = x.amax(1).detach()
+    # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
+    x_minus_max_x = torch.sub(x, max_x[:, None], out=buffer_1)
+    exp_x_minus_max_x = torch.exp(x_minus_max_x, out=x_minus_max_x)
+    sum_exp_x = exp_x_minus_max_x.sum(1).to(wide)
+
+    return max_x, sum_exp_x
+
+
 def _gradients(d_z, x, z, dtype, wide):
     """The gradients of the inputs from d_z[b...]."""
     *shape_b, n_v = x.shape
@@ -97,7 +115,15 @@ def _gradients(d_z, x, z, dtype, wide):
     d_z = d_z.to(wide).reshape(n_b)
 
     # a block of b after the other
-    (d_x,) = _in_blocks(_gradients_block, (x, z, d_z, dtype), cut=(0, 0, 0, None), join=(0,))
+    (d_x,) = _in_blocks(
+        _gradients_block,
+        (x, z, d_z, dtype),
+        cut=(0, 0, 0, None),
+        join=(0,),
+        in_place=_gradients_in_place,
+        like=(x,),
+        dtype=dtype,
+    )
 
     return d_x.reshape(*shape_b, n_v)
 
@@ -110,6 +136,18 @@ def _gradients_block(x, z, d_z, dtype):
     d_x = torch.exp(_centre(x, z[:, None])) * d_z.to(dtype)[:, None]
 
     return (d_x,)
+
+
+def _gradients_in_place(x, z, d_z, dtype, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+
+    # d_x[b, v] = exp(x[b, v]) * d_z[b] / sum[i](exp(x[b, i]))
+    x_minus_z = _centre(x, z[:, None], out=d_x)
+    d_x = torch.exp(x_minus_z, out=x_minus_z)
+    d_x *= d_z.to(dtype)[:, None]
+
+    return d_x,
 
 
 def _check_types(**tensors):
@@ -128,10 +166,11 @@ def _check_dimensions(what, tensor, least, more=False):
         raise ValueError(f"{what} is empty: its shape is {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -139,12 +178,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -153,6 +198,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):
@@ -191,9 +243,10 @@ def _cast(gradient, dtype):
     return None if gradient is None else gradient.to(dtype)
 
 
-def _centre(tensor, mean):
+def _centre(tensor, mean, out=None):
     """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
     if mean.dtype == tensor.dtype:
-        return tensor - mean
+        return torch.sub(tensor, mean, out=out)
     high = mean.to(tensor.dtype)
-    return (tensor - high) - (mean - high).to(tensor.dtype)
+    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
+    return near - rest if out is None else near.sub_(rest)

@@ -50,7 +50,15 @@ class Prelu(torch.autograd.Function):
         w = w.to(dtype)
 
         # a block of s after the other
-        (y,) = _in_blocks(_forward_block, (x, w, dtype), cut=(0, None, None), join=(0,))
+        (y,) = _in_blocks(
+            _forward_block,
+            (x, w, dtype),
+            cut=(0, None, None),
+            join=(0,),
+            in_place=_forward_in_place,
+            like=(None,),
+            dtype=dtype,
+        )
 
         return y.reshape(n_s, n_c, *shape_k).to(result)
 
@@ -82,6 +90,18 @@ def _forward_block(x, w, dtype):
     return (y,)
 
 
+def _forward_in_place(x, w, dtype, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # y[s, c, k] = where(0 < x[s, c, k], x[s, c, k], w[c] * x[s, c, k])
+    w_x = torch.mul(x, w[:, None], out=buffer_1)
+    y = torch.where(0 < x, x, w_x)
+
+    return y,
+
+
 def _gradients(d_y, x, w, dtype, needs):
     """The gradients of the inputs from d_y[s, c, k...]."""
     need_x, need_w = needs
@@ -97,6 +117,9 @@ def _gradients(d_y, x, w, dtype, needs):
         (x, w, d_y, dtype, needs),
         cut=(0, None, 0, None, None),
         join=(None, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(None, None),
+        dtype=dtype,
     )
 
     return (d_x.reshape(n_s, n_c, *shape_k) if need_x else None, d_w if need_w else None)
@@ -116,6 +139,22 @@ def _gradients_block(x, w, d_y, dtype, needs):
         d_x = torch.where(0 < x, 1, w[:, None]) * d_y
 
     return (d_w if need_w else None, d_x if need_x else None)
+
+
+def _gradients_in_place(x, w, d_y, dtype, needs, buffers):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+
+    # d_w[c] = sum[s, k](where(0 < x[s, c, k], 0, x[s, c, k]) * d_y[s, c, k]), of this block
+    x_masked_d_y = torch.where(0 < x, 0, x)
+    x_masked_d_y *= d_y
+    d_w = x_masked_d_y.sum((0, 2))
+    # d_x[s, c, k] = where(0 < x[s, c, k], 1, w[c]) * d_y[s, c, k]
+    d_x = torch.where(0 < x, 1, w[:, None])
+    d_x *= d_y
+
+    return d_w, d_x
 
 
 def _check_types(**tensors):
@@ -140,10 +179,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -151,12 +191,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -165,6 +211,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

@@ -57,7 +57,15 @@ class RmsNorm(torch.autograd.Function):
         w = w.to(dtype)
 
         # a block of b after the other
-        ms, y = _in_blocks(_forward_block, (x, w, eps, dtype), cut=(0, None, None, None), join=(0, 0))
+        ms, y = _in_blocks(
+            _forward_block,
+            (x, w, eps, dtype),
+            cut=(0, None, None, None),
+            join=(0, 0),
+            in_place=_forward_in_place,
+            like=(None, x),
+            dtype=dtype,
+        )
 
         return y.reshape(*shape_b, n_d).to(result), ms
 
@@ -96,6 +104,21 @@ def _forward_block(x, w, eps, dtype):
     return (ms, y)
 
 
+def _forward_in_place(x, w, eps, dtype, buffers, y):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # ms[b] = mean[d](x[b, d]**2)
+    x_squared = torch.square(x, out=buffer_1)
+    ms = x_squared.mean(1)
+    # y[b, d] = w[d] * x[b, d] / sqrt(ms[b] + eps)
+    y = torch.mul(x, w, out=y)
+    y *= (1 / torch.sqrt(ms + eps))[:, None]
+
+    return ms, y
+
+
 def _gradients(d_y, x, w, eps, ms, dtype, needs):
     """The gradients of the inputs from d_y[b..., d]."""
     need_x, need_w = needs
@@ -113,6 +136,9 @@ def _gradients(d_y, x, w, eps, ms, dtype, needs):
         (x, w, d_y, rsqrt_ms, dtype, needs),
         cut=(0, None, 0, 0, None, None),
         join=(None, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(None, x),
+        dtype=dtype,
     )
 
     return (d_x.reshape(*shape_b, n_d) if need_x else None, d_w if need_w else None)
@@ -139,6 +165,32 @@ def _gradients_block(x, w, d_y, rsqrt_ms, dtype, needs):
         d_x = rsqrt_ms_d_y * w + x * (2 * d_ms / n_d)[:, None]
 
     return (d_w if need_w else None, d_x if need_x else None)
+
+
+def _gradients_in_place(x, w, d_y, rsqrt_ms, dtype, needs, buffers, d_x):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    n_d = x.shape[1]
+    x = x.to(dtype)
+    d_y = d_y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # rsqrt_ms_d_y[b, d] = rsqrt_ms[b] * d_y[b, d]
+    rsqrt_ms_d_y = torch.mul(d_y, rsqrt_ms[:, None], out=d_x)
+    # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
+    rsqrt_ms_d_y_x = torch.mul(rsqrt_ms_d_y, x, out=buffer_1)
+    d_w = rsqrt_ms_d_y_x.sum(0)
+    # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
+    w_x_d_y = torch.mul(x, w, out=rsqrt_ms_d_y_x)
+    w_x_d_y *= d_y
+    sum_w_x_d_y = w_x_d_y.sum(1)
+    # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
+    d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
+    # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
+    d_x = torch.mul(rsqrt_ms_d_y, w, out=rsqrt_ms_d_y)
+    work = torch.mul(x, (2 * d_ms / n_d)[:, None], out=w_x_d_y)
+    d_x += work
+
+    return d_w, d_x
 
 
 def _gradients_from_ms(d_ms, x, dtype):
@@ -175,10 +227,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -186,12 +239,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -200,6 +259,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

@@ -54,7 +54,15 @@ class Rope(torch.autograd.Function):
         angle = angle.to(dtype)
 
         # a block of b after the other
-        u, v = _in_blocks(_forward_block, (x, y, angle, dtype), cut=(0, 0, None, None), join=(0, 0))
+        u, v = _in_blocks(
+            _forward_block,
+            (x, y, angle, dtype),
+            cut=(0, 0, None, None),
+            join=(0, 0),
+            in_place=_forward_in_place,
+            like=(x, x),
+            dtype=dtype,
+        )
 
         return u.reshape(*shape_b, n_n, n_i).to(result), v.reshape(*shape_b, n_n, n_i).to(result)
 
@@ -88,6 +96,24 @@ def _forward_block(x, y, angle, dtype):
     return (u, v)
 
 
+def _forward_in_place(x, y, angle, dtype, buffers, u, v):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    x = x.to(dtype)
+    y = y.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, x)
+
+    # u[b, n, i] = x[b, n, i] * cos(angle[n, i]) - y[b, n, i] * sin(angle[n, i])
+    u = torch.mul(x, torch.cos(angle), out=u)
+    y_sin_angle = torch.mul(y, torch.sin(angle), out=buffer_1)
+    u -= y_sin_angle
+    # v[b, n, i] = x[b, n, i] * sin(angle[n, i]) + y[b, n, i] * cos(angle[n, i])
+    v = torch.mul(x, torch.sin(angle), out=v)
+    y_cos_angle = torch.mul(y, torch.cos(angle), out=y_sin_angle)
+    v += y_cos_angle
+
+    return u, v
+
+
 def _gradients(d_u, d_v, angle, dtype, needs):
     """The gradients of the inputs from d_u[b..., n, i], d_v[b..., n, i]."""
     need_x, need_y = needs
@@ -104,6 +130,9 @@ def _gradients(d_u, d_v, angle, dtype, needs):
         (angle, d_u, d_v, dtype, needs),
         cut=(None, 0, 0, None, None),
         join=(0, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(d_u, d_u),
+        dtype=dtype,
     )
 
     return (
@@ -128,6 +157,24 @@ def _gradients_block(angle, d_u, d_v, dtype, needs):
     return (d_x if need_x else None, d_y if need_y else None)
 
 
+def _gradients_in_place(angle, d_u, d_v, dtype, needs, buffers, d_x, d_y):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    d_u = d_u.to(dtype)
+    d_v = d_v.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, d_u)
+
+    # d_x[b, n, i] = cos(angle[n, i]) * d_u[b, n, i] + sin(angle[n, i]) * d_v[b, n, i]
+    d_x = torch.mul(d_u, torch.cos(angle), out=d_x)
+    sin_angle_d_v = torch.mul(d_v, torch.sin(angle), out=buffer_1)
+    d_x += sin_angle_d_v
+    # d_y[b, n, i] = -sin(angle[n, i]) * d_u[b, n, i] + cos(angle[n, i]) * d_v[b, n, i]
+    d_y = torch.mul(d_u, -torch.sin(angle), out=d_y)
+    cos_angle_d_v = torch.mul(d_v, torch.cos(angle), out=sin_angle_d_v)
+    d_y += cos_angle_d_v
+
+    return d_x, d_y
+
+
 def _check_types(**tensors):
     """Raise unless all arguments are tensors of real floating-point numbers."""
     for name, tensor in tensors.items():
@@ -150,10 +197,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -161,12 +209,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -175,6 +229,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

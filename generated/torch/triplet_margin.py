@@ -68,6 +68,9 @@ class TripletMargin(torch.autograd.Function):
             (a, p, n, eps, dtype),
             cut=(0, 0, 0, None, None),
             join=(0, 0),
+            in_place=_forward_in_place,
+            like=(None, None),
+            dtype=dtype,
         )
         # near[b] = sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
         near = torch.sqrt(sum_a_minus_p_squared)
@@ -132,6 +135,27 @@ def _forward_block(a, p, n, eps, dtype):
     return (sum_a_minus_p_squared, sum_a_minus_n_squared)
 
 
+def _forward_in_place(a, p, n, eps, dtype, buffers):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    a = a.to(dtype)
+    p = p.to(dtype)
+    n = n.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, a)
+
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    a_minus_p = torch.sub(a, p, out=buffer_1)
+    a_minus_p += eps
+    a_minus_p_squared = torch.square(a_minus_p, out=a_minus_p)
+    sum_a_minus_p_squared = a_minus_p_squared.sum(1)
+    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+    a_minus_n = torch.sub(a, n, out=a_minus_p_squared)
+    a_minus_n += eps
+    a_minus_n_squared = torch.square(a_minus_n, out=a_minus_n)
+    sum_a_minus_n_squared = a_minus_n_squared.sum(1)
+
+    return sum_a_minus_p_squared, sum_a_minus_n_squared
+
+
 def _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs):
     """The gradients of the inputs from d_L."""
     need_a, need_p, need_n = needs
@@ -156,6 +180,9 @@ def _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs):
         (a, p, n, eps, d_near, d_far, dtype, needs),
         cut=(0, 0, 0, None, 0, 0, None, None),
         join=(0, 0, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(a, a, a),
+        dtype=dtype,
     )
 
     return (
@@ -208,6 +235,48 @@ def _gradients_block(a, p, n, eps, d_near, d_far, dtype, needs):
         d_n = -root_2_d_far_a_minus_n
 
     return (d_a if need_a else None, d_p if need_p else None, d_n if need_n else None)
+
+
+def _gradients_in_place(a, p, n, eps, d_near, d_far, dtype, needs, buffers, d_a, d_p, d_n):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    a = a.to(dtype)
+    p = p.to(dtype)
+    n = n.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, a)
+
+    # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+    a_minus_p = torch.sub(a, p, out=d_p)
+    a_minus_p += eps
+    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+    a_minus_p_squared = torch.square(a_minus_p, out=buffer_1)
+    sum_a_minus_p_squared = a_minus_p_squared.sum(1)
+    # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+    root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
+    a_minus_n = torch.sub(a, n, out=d_n)
+    a_minus_n += eps
+    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+    a_minus_n_squared = torch.square(a_minus_n, out=a_minus_p_squared)
+    sum_a_minus_n_squared = a_minus_n_squared.sum(1)
+    # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+    root_2 = 1 / torch.sqrt(sum_a_minus_n_squared)
+    # d_far_a_minus_n[b, d] = d_far[b] * a_minus_n[b, d]
+    d_far_a_minus_n = torch.mul(a_minus_n, d_far.to(dtype)[:, None], out=a_minus_n)
+    # d_near_a_minus_p[b, d] = d_near[b] * a_minus_p[b, d]
+    d_near_a_minus_p = torch.mul(a_minus_p, d_near.to(dtype)[:, None], out=a_minus_p)
+    # root_d_near_a_minus_p[b, d] = root[b] * d_near_a_minus_p[b, d]
+    root_d_near_a_minus_p = torch.mul(d_near_a_minus_p, root[:, None], out=d_near_a_minus_p)
+    # root_2_d_far_a_minus_n[b, d] = root_2[b] * d_far_a_minus_n[b, d]
+    root_2_d_far_a_minus_n = torch.mul(d_far_a_minus_n, root_2[:, None], out=d_far_a_minus_n)
+    # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+    #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+    d_a = torch.add(root_d_near_a_minus_p, root_2_d_far_a_minus_n, out=d_a)
+    # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
+    d_p = torch.neg(root_d_near_a_minus_p, out=root_d_near_a_minus_p)
+    # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+    d_n = torch.neg(root_2_d_far_a_minus_n, out=root_2_d_far_a_minus_n)
+
+    return d_a, d_p, d_n
 
 
 def _gradients_from_near(d_near, a, p, eps, dtype, needs):
@@ -286,10 +355,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -297,12 +367,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -311,6 +387,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

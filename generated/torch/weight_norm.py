@@ -56,7 +56,15 @@ class WeightNorm(torch.autograd.Function):
         g = g.to(dtype)
 
         # a block of o after the other
-        r, w = _in_blocks(_forward_block, (v, g, dtype), cut=(0, 0, None), join=(0, 0))
+        r, w = _in_blocks(
+            _forward_block,
+            (v, g, dtype),
+            cut=(0, 0, None),
+            join=(0, 0),
+            in_place=_forward_in_place,
+            like=(None, v),
+            dtype=dtype,
+        )
 
         return w.reshape(n_o, *shape_i).to(result), r
 
@@ -95,6 +103,22 @@ def _forward_block(v, g, dtype):
     return (r, w)
 
 
+def _forward_in_place(v, g, dtype, buffers, w):
+    """The same as `_forward_block`, into buffers and tensors that are there."""
+    v = v.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, v)
+
+    # sum_v_squared[o] = sum[i](v[o, i]**2)
+    v_squared = torch.square(v, out=buffer_1)
+    sum_v_squared = v_squared.sum(1)
+    # r[o] = sqrt(sum[i](v[o, i]**2))
+    r = torch.sqrt(sum_v_squared)
+    # w[o, i] = g[o] * v[o, i] / r[o]
+    w = torch.mul(v, (g / r)[:, None], out=w)
+
+    return r, w
+
+
 def _gradients(d_w, v, g, r, dtype, needs):
     """The gradients of the inputs from d_w[o, i...]."""
     need_v, need_g = needs
@@ -110,6 +134,9 @@ def _gradients(d_w, v, g, r, dtype, needs):
         (v, g, r, d_w, dtype, needs),
         cut=(0, 0, 0, 0, None, None),
         join=(0, 0),
+        in_place=_gradients_in_place if all(needs) else None,
+        like=(None, v),
+        dtype=dtype,
     )
     if need_g:
         # d_g[o] = sum[i](v[o, i] * d_w[o, i]) / r[o]
@@ -135,6 +162,28 @@ def _gradients_block(v, g, r, d_w, dtype, needs):
         d_v = d_w * (g / r)[:, None] + v * (d_r / torch.sqrt(sum_v_squared))[:, None]
 
     return (sum_v_d_w, d_v if need_v else None)
+
+
+def _gradients_in_place(v, g, r, d_w, dtype, needs, buffers, d_v):
+    """The same as `_gradients_block`, into buffers and tensors that are there."""
+    v = v.to(dtype)
+    d_w = d_w.to(dtype)
+    (buffer_1,) = _buffers(buffers, 1, v)
+
+    # sum_v_d_w[o] = sum[i](v[o, i] * d_w[o, i])
+    v_d_w = torch.mul(v, d_w, out=buffer_1)
+    sum_v_d_w = v_d_w.sum(1)
+    # sum_v_squared[o] = sum[i](v[o, i]**2)
+    v_squared = torch.square(v, out=v_d_w)
+    sum_v_squared = v_squared.sum(1)
+    # d_r[o] = -g[o] * sum[i](v[o, i] * d_w[o, i]) / r[o]**2
+    d_r = -g * sum_v_d_w / r**2
+    # d_v[o, i] = g[o] * d_w[o, i] / r[o] + v[o, i] * d_r[o] / sqrt(sum[k](v[o, k]**2))
+    d_v = torch.mul(d_w, (g / r)[:, None], out=d_v)
+    work = torch.mul(v, (d_r / torch.sqrt(sum_v_squared))[:, None], out=v_squared)
+    d_v += work
+
+    return sum_v_d_w, d_v
 
 
 def _gradients_from_r(d_r, v, dtype):
@@ -173,10 +222,11 @@ def _check_shape(what, tensor, shape):
         raise ValueError(f"{what} must have the shape {tuple(shape)}, not {tuple(tensor.shape)}.")
 
 
-def _in_blocks(compute, arguments, cut, join):
+def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None).
+    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
+    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
@@ -184,12 +234,18 @@ def _in_blocks(compute, arguments, cut, join):
     if step >= length:
         return compute(*arguments)
     torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
-    whole = [None for _ in join]
+    made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
+    whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
+    buffers = []
     for start in range(0, length, step):
         size = min(step, length - start)
-        parts = compute(*(a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)))
+        views = [a if axis is None else a.narrow(axis, start, size) for a, axis in zip(arguments, cut)]
+        if in_place is None:
+            parts = compute(*views)
+        else:
+            parts = in_place(*views, buffers, *(whole[place].narrow(join[place], start, size) for place in made))
         for place, (part, axis) in enumerate(zip(parts, join)):
-            if part is None:
+            if part is None or place in made:
                 continue
             if axis is None:
                 whole[place] = part.double() if start == 0 else whole[place] + part
@@ -198,6 +254,13 @@ def _in_blocks(compute, arguments, cut, join):
                 whole[place] = part.new_empty((*part.shape[:axis], length, *part.shape[axis + 1 :]))
             whole[place].narrow(axis, start, size).copy_(part)
     return [total if part is None else total.to(part.dtype) for total, part in zip(whole, parts)]
+
+
+def _buffers(buffers, count, like):
+    """As many tensors like another one: those of the block before, where they have its shape."""
+    if not buffers or buffers[0].shape != like.shape:
+        buffers[:] = [torch.empty(like.shape, dtype=like.dtype) for _ in range(count)]
+    return buffers
 
 
 def _step(tensors, length, axes):

@@ -174,5 +174,7 @@ def test_the_files_stand_alone_and_need_two_reductions_backward():
         imports = {line for line in text.splitlines() if line.startswith(("import ", "from "))}
         assert imports <= {"import math", "import torch"}
         assert max(map(len, text.splitlines())) <= 120
-    backward = text_of("batch_norm_sigmoid_mse", "torch").split("def _gradients(")[1].split("def _gradients_from")[0]
-    assert backward.count(".sum(") + backward.count(".mean(") == 2
+    text = text_of("batch_norm_sigmoid_mse", "torch")
+    for function in ("_gradients_block", "_gradients_in_place"):
+        backward = text.split(f"def {function}(")[1].split("\ndef ")[0]
+        assert backward.count(".sum(") + backward.count(".mean(") == 2

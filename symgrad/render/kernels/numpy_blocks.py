@@ -9,7 +9,9 @@ from symgrad.algebra.terms import Index
 from symgrad.plan.blocks import Blocks
 from symgrad.plan.records import FULL, KernelPlan, Procedure, is_full
 from symgrad.render.kernels.blocks import blocks_for, call, finished, lengths
+from symgrad.render.kernels.homes import with_fewest_buffers
 from symgrad.render.kernels.layout import Frame, is_whole, tuple_text
+from symgrad.render.kernels.numpy_full import FullWriter
 from symgrad.render.kernels.numpy_lines import NumpyLines
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.small import OWN, PYTHON, WIDE
@@ -102,10 +104,14 @@ def _function(
     arrays = [(n, known.get(n, ())) for n in blocks.inside.reads]
     own = [(n, indices) for n, indices in arrays if indices and kinds.get(n) == OWN]
     like, frame = next(((n, i) for n, i in own if n in blocks.cut and is_full(i, plan.layer)), ("", None))
-    writer = NumpyLines(plan, blocks.inside, tuple(results), "", used)
     outs = [s.name for s in blocks.inside.statements if s.name in results and s.kind == FULL and s.indices == frame]
-    writer.full.work, writer.full.outs = frame, set(outs)
-    body = writer.write(kinds)
+
+    def attempt(homes: Mapping[str, str]) -> tuple[tuple[NumpyLines, list[str]], FullWriter]:
+        lines = NumpyLines(plan, blocks.inside, tuple(results), "", used)
+        lines.full.work, lines.full.outs, lines.full.homes = frame, set(outs), homes
+        return (lines, lines.write(kinds)), lines.full
+
+    writer, body = with_fewest_buffers(blocks.inside, frame or (), outs, attempt)
     outs = [result for result in outs if result not in writer.full.outs]
     read, missing = lengths(body, arrays)
     if any("dtype)" in line for line in body):

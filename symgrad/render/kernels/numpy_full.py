@@ -1,31 +1,37 @@
-"""Full-size statements for NumPy: one ufunc a line, into buffers that are free."""
+"""Full-size statements for NumPy, or torch on a CPU: one function a line, into buffers that are free."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symgrad.algebra.terms import MINUS_ONE, Add, Call, Compare, Delta, Entry, Mul, Pow, Term, Where, mul, power
+from symgrad.algebra.terms import MINUS_ONE, Add, Call, Compare, Delta, Entry, Mul, Place, Pow, Term, Where, mul, power
 from symgrad.errors import SymgradError
 from symgrad.plan.infix import split_sign
 from symgrad.plan.names import describing_name, free_name
-from symgrad.primitives import PRIMITIVES
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, flat_items, tuple_text
 from symgrad.render.kernels.means import averaged
-from symgrad.render.kernels.small import Smalls, centred, fraction_text, split_product
+from symgrad.render.kernels.picked import picked_of
+from symgrad.render.kernels.small import PYTHON, Smalls, centred, fraction_text, split_product
+from symgrad.render.kernels.ufuncs import NUMPY, Ufuncs
 
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 POWERS = {Fraction(2): "square", Fraction(1, 2): "sqrt", Fraction(-1): "reciprocal"}
 
 
+State = tuple[int, int, set[str], set[str], dict[str, str], Buffers]
+
+
 @dataclass(frozen=True)
 class Operand:
-    """What a ufunc reads: its text, and the name of the full-size buffer that it is, if it is one."""
+    """What a ufunc reads: its text, the name of the full-size buffer that it is (if it is one), if it is a number."""
 
     text: str
     name: str = ""
+    is_number: bool = False
 
 
 @dataclass
@@ -42,6 +48,10 @@ class FullWriter:
         outs: names of results that are written into arrays which are there already, until that is done.
         work: the dimensions of the buffers that are there already, where there are such.
         count: how many of them are used.
+        words: the library's spellings.
+        homes: statements on the way to a result, which are to be written into its array already.
+        room: the result whose array the statement shall be written into, until it is.
+        holders: for each result whose array is taken the name that holds this array.
     """
 
     smalls: Smalls
@@ -53,11 +63,49 @@ class FullWriter:
     outs: set[str] = field(default_factory=set)
     work: Frame | None = None
     count: int = 0
+    words: Ufuncs = NUMPY
+    homes: Mapping[str, str] = field(default_factory=dict)
+    room: str = ""
+    holders: dict[str, str] = field(default_factory=dict)
+
+    def begin(self, name: str, frame: Frame) -> None:
+        """Note which statement is written; its first array of full size may be that of a result."""
+        result = name if name in self.outs else self.homes.get(name, "")
+        self.room = result if result in self.outs and frame == self.work else ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether each result that shall be written into an array which is there has ended up in it."""
+        return all(name == result for result, name in self.holders.items())
+
+    def renamed(self, old: str, new: str) -> None:
+        """Note that what a name holds has a new name."""
+        self.holders.update({result: new for result, name in self.holders.items() if name == old})
+
+    def _state(self) -> State:
+        """What writing changes."""
+        buffers = Buffers(Counter(self.buffers.uses), dict(self.buffers.owned), list(self.buffers.free))
+        return len(self.lines), self.count, set(self.taken), set(self.outs), dict(self.holders), buffers
+
+    def _restore(self, state: State) -> None:
+        """Forget what was written since then."""
+        written, self.count, self.taken, self.outs, self.holders, buffers = state
+        self.room = ""
+        del self.lines[written:]
+        self.buffers.uses, self.buffers.owned, self.buffers.free = buffers.uses, buffers.owned, buffers.free
 
     def assign(self, name: str, term: Term, frame: Frame) -> None:
-        """Compute a statement's term into a new name."""
+        """Compute a statement's term into a new name.
+
+        Where the result goes into an array that is there already, its parts do so as well, if it ends up there.
+        """
         uses = self.buffers.uses[name]
+        before = self._state()
+        self.begin(name, frame)
         self.into(name, term, frame, is_target=True)
+        if self.room or self.holders.get(name, name) != name:
+            self._restore(before)
+            self.into(name, term, frame, is_target=True)
         self.buffers.owned[name] = frame
         self.buffers.uses[name] = uses
 
@@ -68,7 +116,8 @@ class FullWriter:
             return Operand(self.smalls.placed(term, frame), term.name)
         constants = {c.name for c in self.smalls.plan.layer.constants}
         name = free_name(describing_name(term, constants, "work"), self.taken)
-        return Operand(*[self.into(name, term, frame, is_target=False)] * 2)
+        name = self.into(name, term, frame, is_target=False)
+        return Operand(name, name)
 
     def held(self, waiting: Operand | None, term: Term, frame: Frame) -> Operand:
         """A temporary that is computed while another operand waits, and must not be overwritten."""
@@ -80,7 +129,12 @@ class FullWriter:
         return operand
 
     def buffer(self, frame: Frame) -> str:
-        """A buffer to write to: one that is free, or one that is there already; empty: there is none."""
+        """A buffer to write to: the result's own, one that is free, one that is there already; empty: there is none."""
+        if self.room and frame == self.work:
+            result, self.room = self.room, ""
+            self.outs.remove(result)
+            self.holders[result] = result
+            return result
         found = self.buffers.take(frame)
         if found is None and frame == self.work:
             self.count += 1
@@ -139,10 +193,10 @@ class _Value:
             self.writer.buffers.read(name)
         shape = f"{self.writer.like}.shape" if self.writer.like else tuple_text(flat_items(self.frame))
         if term.free:
-            self._line(f"{self.name} = np.empty({shape}, dtype)")
+            self._line(f"{self.name} = {self.writer.words.empty.format(shape)}")
             self._line(f"{self.name}[...] = {text}")
         else:
-            self._line(f"{self.name} = np.full({shape}, {text}, dtype)")
+            self._line(f"{self.name} = {self.writer.words.full.format(shape, text)}")
         return self._owned(self.name)
 
     def copy(self, term: Entry) -> str:
@@ -151,8 +205,9 @@ class _Value:
         if self.writer.buffers.is_dying(operand.name, self.frame):
             self._line(f"{self.name} = {operand.text}")
             self.writer.buffers.give(operand.name)
+            self.writer.renamed(operand.name, self.name)
         else:
-            self._line(f"{self.name} = {operand.text}.copy()")
+            self._line(f"{self.name} = {operand.text}.{self.writer.words.copy}()")
         return self._owned(self.name)
 
     def sum(self, term: Add) -> str:
@@ -166,17 +221,33 @@ class _Value:
         if len(smalls) == 1 and len(terms) == 1 and split_sign(terms[0])[0] < 0:
             operand = self.writer.temporary(split_sign(terms[0])[1], self.frame)
             return self._apply("subtract", self._small(smalls[0]), operand)
+        picked = picked_of(terms, self.frame)
+        terms = [t for t in terms if t not in picked]
         order = [*terms, *smalls]
         current = self._first(order[0])
         for part in order[1:]:
             sign, size = split_sign(part)
             other = self._small(size) if part in smalls else self._while_held(current, size)
             current = self._named(self._apply("subtract" if sign < 0 else "add", current, other))
+        for entry, values in picked.values():
+            self._add_at(current.name, entry, values)
         return self._finish(current)
+
+    def _add_at(self, name: str, delta: Delta, values: Term) -> None:
+        """Add values at the places that labels pick, instead of a number to each element."""
+        assert isinstance(delta.right, Place)
+        self.writer.used.add("add_at")
+        axis = self.frame.index(delta.left)
+        places = self.writer.smalls.text(delta.right.value, (*self.frame[:axis], *self.frame[axis + 1 :]))
+        text = self.writer.smalls.coefficient(values, self.frame)
+        for read in (*reads_of(delta.right.value), *reads_of(values)):
+            self.writer.buffers.read(read)
+        self._line(f"_add_at({name}, {axis}, {places}, {text})")
 
     def _centred(self, array: Entry, statistic: Entry) -> str:
         """An array minus its mean, where the mean is split so that nothing of it is lost."""
-        how = "around" if averaged(self.writer.smalls.plan, array, statistic) is not None else "centre"
+        is_mean = averaged(self.writer.smalls.plan, array, statistic) is not None
+        how = "around" if is_mean and self.writer.words.recentres else "centre"
         self.writer.used.add(how)
         operand = self.writer.temporary(array, self.frame)
         self.writer.buffers.read(statistic.name)
@@ -191,7 +262,7 @@ class _Value:
         current = self._first(above.pop(0)) if above else self._small(mul(*coefficients))
         for coefficient in coefficients if current.name else []:
             if coefficient == MINUS_ONE:
-                current = self._named(self._function("np.negative({0}{1})", current.text, current))
+                current = self._named(self._function(self._template("negative"), current.text, current))
                 continue
             current = self._named(self._apply("multiply", current, self._small(coefficient)))
         for operation, factors in (("multiply", above), ("divide", below)):
@@ -221,11 +292,11 @@ class _Value:
         """A power of a full-size term."""
         operand = self.writer.temporary(base, self.frame)
         if exponent == Fraction(-1, 2):
-            operand = self._named(self._function("np.sqrt({0}{1})", operand.text, operand))
+            operand = self._named(self._function(self._template("sqrt"), operand.text, operand))
             exponent = Fraction(-1)
         if exponent in POWERS:
-            return self._function(f"np.{POWERS[exponent]}({{0}}{{1}})", operand.text, operand)
-        return self._function("np.power({0}{1})", f"{operand.text}, {fraction_text(exponent)}", operand)
+            return self._function(self._template(POWERS[exponent]), operand.text, operand)
+        return self._function(self._template("power"), f"{operand.text}, {fraction_text(exponent)}", operand)
 
     def real_power(self, base: Term, exponent: Term) -> str:
         """A power with an exponent that is no number."""
@@ -236,10 +307,12 @@ class _Value:
 
     def call(self, function: str, argument: Term) -> str:
         """A scalar function of each element."""
-        row = PRIMITIVES[function]
         operand = self.writer.temporary(argument, self.frame)
-        template = f"{row.ufunc}({{0}}{{1}})" if row.ufunc else f"{row.numpy[:-1]}{{1}})"
-        return self._function(template, operand.text, operand)
+        template = self.writer.words.function(function)
+        if "{1}" in template:
+            return self._function(template, operand.text, operand)
+        self._line(f"{self.name} = {template.format(operand.text)}")
+        return self._moved(self.name, "", [operand])
 
     def where(self, term: Where) -> str:
         """One of two values by a condition."""
@@ -272,7 +345,12 @@ class _Value:
     def _small(self, term: Term) -> Operand:
         for name in reads_of(term):
             self.writer.buffers.read(name)
-        return Operand(self.writer.smalls.coefficient(term, self.frame))
+        is_number = not term.free and self.writer.smalls.kind(term) == PYTHON
+        return Operand(self.writer.smalls.coefficient(term, self.frame), is_number=is_number)
+
+    def _template(self, operation: str) -> str:
+        """A unary operation with its argument and the place to write to."""
+        return self.writer.words.names[operation] + "({0}{1})"
 
     def _function(self, template: str, arguments: str, operand: Operand) -> str:
         """A unary function of an operand, into a dying, a free or a new buffer."""
@@ -289,7 +367,8 @@ class _Value:
             self._line(f"{name} {INFIX[operation]}= {right.text}")
         elif target or self.writer.like:
             where = f", out={target}" if target else self._new()
-            self._line(f"{name} = np.{operation}({left.text}, {right.text}{where})")
+            first = self.writer.words.number.format(left.text) if left.is_number else left.text
+            self._line(f"{name} = {self.writer.words.names[operation]}({first}, {right.text}{where})")
         else:
             self._line(f"{name} = {left.text} {INFIX[operation]} {_bracketed(right.text)}")
         return self._moved(name, target, [left, right])
@@ -298,8 +377,10 @@ class _Value:
         """The name of the result, and the name of the buffer it goes to (empty: a new one)."""
         if self.is_target and self.name in self.writer.outs and all(o.name != self.name for o in operands):
             self.writer.outs.remove(self.name)
+            self.writer.room = ""
             return self.name, self.name
         dying = [o.name for o in operands if o.name and self.writer.buffers.is_dying(o.name, self.frame)]
+        dying.sort(key=lambda name: name not in self.writer.holders.values())
         if dying:
             return (dying[0] if keep and not self.is_target else self.name), dying[0]
         return self.name, self.writer.buffer(self.frame)
@@ -308,6 +389,8 @@ class _Value:
         """Note what became of the buffers."""
         if target in self.writer.buffers.owned:
             self.writer.buffers.give(target)
+        if target:
+            self.writer.renamed(target, name)
         self._owned(name)
         for operand in operands:
             if operand.name not in (name, target):
@@ -328,6 +411,7 @@ class _Value:
             return current.name
         self._line(f"{self.name} = {current.name}")
         self.writer.buffers.give(current.name)
+        self.writer.renamed(current.name, self.name)
         return self._owned(self.name)
 
     def _new(self) -> str:

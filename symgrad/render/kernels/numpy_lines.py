@@ -101,7 +101,9 @@ class NumpyLines:
         self.smalls.kinds.update({mean.name: WIDE, shifted.name: OWN})
         for name in (array.name, array.name, mean.name):
             self.buffers.read(name)
+        self.full.begin(shifted.name, frame)
         target = self.full.buffer(frame)
+        self.full.renamed(target, shifted.name)
         out = f", out={target}" if target else ""
         self.used.update(["centred", "sum"])
         axes = axes_text(frame, bound) or "None"

@@ -1,7 +1,8 @@
 """A procedure for PyTorch in lines: as a whole, or block by block.
 
-A block is computed by the same function as the whole: `_in_blocks` decides when it is called, and cuts only
-where that gains something: on a CPU, outside of `torch.compile`, where nothing is differentiated or batched.
+`_in_blocks` decides how it is computed, and cuts only where that gains something: on a CPU, outside of
+`torch.compile`, where nothing is differentiated or batched. There a function of its own computes a block into
+buffers (torch_in_place.py); where some gradients are not wanted, it is the function that computes the whole.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from symgrad.render.kernels.blocks import blocks_for, call, finished, lengths
 from symgrad.render.kernels.layout import Frame
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.small import OWN, PYTHON
+from symgrad.render.kernels.torch_in_place import in_place
 from symgrad.render.kernels.torch_lines import TorchLines
 from symgrad.render.kernels.words import call_lines, fit
 
@@ -72,7 +74,7 @@ class Writer:
         before = self._writer(blocks.before, kinds, self.like)
         lines = before.write()  # small, and read by every block
         inside = self._function(blocks, {**before.smalls.kinds, blocks.count: PYTHON})
-        lines += call(blocks, self.name, inside.arguments)
+        lines += call(blocks, self.name, inside.arguments, inside.given)
         kinds = {**before.smalls.kinds, **inside.kinds}
         after = self._writer(blocks.after, kinds, self.like)
         by_name = {statement.name: statement for statement in blocks.inside.statements}
@@ -81,7 +83,7 @@ class Writer:
             found = finished(each, after.smalls)
             lines += [f"if {condition}:", *(f"    {line}" for line in found)] if condition and found else found
         lines += self._lines(after)
-        return Written(lines, after.smalls.kinds, (inside.function,), inside.cast)
+        return Written(lines, after.smalls.kinds, inside.functions, inside.cast)
 
     def _writer(self, procedure: Procedure, kinds: Mapping[str, str], like: str) -> TorchLines:
         is_forward = self.procedure is self.plan.forward
@@ -109,6 +111,11 @@ class Writer:
         cast = [name for name in own if name in self.indices and name not in outside and kinds.get(name) == OWN]
         read += [f"{name} = {name}.to(dtype)" for name in cast]
         text = "\n".join([*read, *body])
+        fast = in_place(
+            self.plan, blocks, f"{self.name.removesuffix('_block')}_in_place", kinds, arrays, like, cast, self.used
+        )
+        missing += [name for name in fast.missing if name not in missing]
+        text = "\n".join([text, *fast.reads, *fast.body])
         missing += [name for name in ("dtype", "wide") if re.search(rf"\b{name}\b(?!=)", text)]
         if len(self.wanted) > 1:
             read.insert(0, f"{', '.join(f'need_{what}' for what in self.wanted)} = needs")
@@ -125,14 +132,17 @@ class Writer:
         doc += f"; {blocks.count} is the whole length." if blocks.count in arguments else "."
         lines = fit([*read, "", *body, "", *returned])
         function = Function(self.name, ", ".join(arguments), (doc,), lines)
-        return _Inside(function, arguments, frozenset(cast), writer.smalls.kinds)
+        given = fast.given(blocks, len(self.wanted) > 1)
+        functions = (function, fast.function(blocks, arguments))
+        return _Inside(functions, arguments, given, frozenset(cast), writer.smalls.kinds)
 
 
 @dataclass(frozen=True)
 class _Inside:
-    """The function of a block, its arguments, the arrays that it casts, and what its names hold."""
+    """The functions of a block, their arguments, what else a call says, the arrays that they cast, and the kinds."""
 
-    function: Function
+    functions: tuple[Function, ...]
     arguments: Sequence[str]
+    given: Sequence[str]
     cast: frozenset[str]
     kinds: Mapping[str, str]

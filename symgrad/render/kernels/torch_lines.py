@@ -190,6 +190,10 @@ class TorchLines:
                 lines += [f"    {line}" for line in inner]
         return lines
 
+    def written(self, statement: Statement) -> list[str]:
+        """The lines of one statement, without its formula."""
+        return self._lines(statement)[len(comment(statement.formula)) :]
+
     def _lines(self, statement: Statement, places: dict[str, str] | None = None) -> list[str]:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
         if statement.kind in (GATHER, SCATTER):
@@ -339,7 +343,7 @@ class TorchLines:
 
     def _sum(self, total: Binder, result: Frame, method: str, more: tuple[str, ...] = ()) -> str:
         """A sum over some dimensions."""
-        frame = _frame(total, result)
+        frame = frame_of(total, result)
         axes = axes_text(frame, total.indices)
         arguments = [*([axes] if axes else []), *more]
         return self._in_order(f"{self._body(total, frame)}.{method}({', '.join(arguments)})", frame, total, result)
@@ -367,7 +371,7 @@ class TorchLines:
             self.used.add("others")
             factor, position = others
             return f"_others({self.text(factor, result)}, {result.index(position)})"
-        frame = _frame(total, result)
+        frame = frame_of(total, result)
         if total.operation != "prod":
             return self._sum(total, result, self.dialect.extremes[total.operation])
         text = self._body(total, frame)
@@ -377,7 +381,7 @@ class TorchLines:
 
     def _contraction(self, total: Sum, result: Frame) -> str:
         """A sum of products of tensors with different dimensions: a matrix product where it is one."""
-        frame = _frame(total, result)
+        frame = frame_of(total, result)
         groups = grouped(total.body)
         if len(groups) == 1:
             return self._sum(total, result, "sum")
@@ -413,7 +417,7 @@ def _is_atom(text: str) -> bool:
     return True
 
 
-def _frame(total: Binder, result: Frame) -> Frame:
+def frame_of(total: Binder, result: Frame) -> Frame:
     """The indices of a sum's body, in the order of its first array that has them all."""
     for node in walk(total.body):
         if isinstance(node, Entry) and node.free == total.body.free and len(node.indices) == len(node.free):
