@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from functools import cache
 from types import ModuleType
 
@@ -183,7 +184,7 @@ def test_channels_last_is_read_as_it_lies(dtype, monkeypatch):
         tensors = [x.contiguous(memory_format=form).requires_grad_(), w, beta]
         found.append(results(kernel.batch_norm, tensors, None))
         assert all(each.is_contiguous(memory_format=form) for each in found[-1])
-    assert [last for _, last in called] == [True, True, False, False]
+    assert [last for _, (last, *_) in called] == [True, True, False, False]
     assert len({kind for kind, _ in called}) == 1
     for one, other in zip(*found, strict=True):
         assert relative_error(one.double().numpy(), other.double().numpy()) <= UNITS[dtype]
@@ -272,6 +273,8 @@ def test_types_are_compiled_when_they_first_come(tmp_path, monkeypatch):
     libraries = tmp_path / "symgrad" / "kernels"
     for count, dtype in enumerate((torch.float32, torch.bfloat16, torch.bfloat16, torch.float16)):
         kernel.scaled(torch.ones(2, 3, dtype=dtype), torch.ones(3))
-        assert len(list(libraries.iterdir())) == (1, 2, 2, 3)[count]
+        for thread in set(threading.enumerate()) - {threading.current_thread()}:
+            thread.join(60)  # the backward pass is compiled meanwhile
+        assert len(list(libraries.iterdir())) == (2, 4, 4, 6)[count]
     kernel.prepare("float32", "bfloat16", "float16")
-    assert len(list(libraries.iterdir())) == 3
+    assert len(list(libraries.iterdir())) == 6

@@ -27,6 +27,7 @@ class Door:
         used: the helper functions that the lines call.
         axes: of the arrays that have a second layout (c_turn.py), or None.
         elements: the names of the arrays that may hold bfloat16 or float16 (c_half.py).
+        absent: the axes for which there are loops of their own where they are absent.
     """
 
     plan: KernelPlan
@@ -35,6 +36,7 @@ class Door:
     used: set[str]
     axes: Axes | None = None
     elements: frozenset[str] = frozenset()
+    absent: tuple[str, ...] = ()
     language: ClassVar[str] = "C"
 
     def type_of(self, name: str) -> str:
@@ -265,11 +267,10 @@ class Door:
     def _call(self, function: LoopFunction) -> list[str]:
         """The lines that call a C function."""
         values = [self._value(argument) for argument in function.arguments]
-        return call_lines(
-            f'_call(dtype, {"last" if self.axes else False}, "{function.name}", _{function.name.upper()}.pack',
-            values,
-            ")",
-        )
+        lengths = {a.name for a in function.of(LENGTH)}
+        absent = [f"n_{axis} == 1" if f"n_{axis}" in lengths else "False" for axis in self.absent]
+        variant = tuple_text([*self.last, *absent]) if self.axes or self.absent else "()"
+        return call_lines(f'_call(dtype, {variant}, "{function.name}", _{function.name.upper()}.pack', values, ")")
 
     def _value(self, argument: Argument) -> str:
         """An argument in Python: what was made here can be written to, which its address is found by fastest."""

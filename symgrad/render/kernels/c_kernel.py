@@ -17,7 +17,7 @@ from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.words import header
 
 MODULES = frozenset(("Path", "atexit", "ctypes", "hashlib", "lru_cache", "os", "platform", "prepare", "shlex", "shutil",
-                     "struct", "subprocess", "tempfile"))  # fmt: skip
+                     "struct", "subprocess", "tempfile", "threading"))  # fmt: skip
 """What the Python file imports; a layer of such a name gets an underscore behind it there."""
 
 
@@ -61,7 +61,8 @@ def _door_for(plan: KernelPlan, axes: Axes | None) -> Door:
     forward, backward = (
         c_function(plan, p, n, axes) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
     )
-    return Door(plan, forward, backward, {"turned"} if axes else set(), axes, elements(plan))
+    absent = tuple(axis.name for axis in plan.layer.axes if forward.asks(axis.name) or backward.asks(axis.name))
+    return Door(plan, forward, backward, {"turned"} if axes else set(), axes, elements(plan), absent)
 
 
 def _functions(door: Door) -> tuple[CFunction, CFunction]:
@@ -86,8 +87,15 @@ def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
             "#endif",
             "",
         ]
+    for axis in door.absent:
+        suffixes += [
+            f"#ifndef NO_{axis} /* 1 or 0 where it is known when compiling; then the other loops are left out */",
+            f"#define NO_{axis} (n_{axis} == 1)",
+            "#endif",
+            "",
+        ]
     forward, backward = _functions(door)
-    code = [*suffixes, *indented([*forward.lines, "", *backward.lines])]
+    code = [*suffixes, *indented([*forward.alone(forward.lines), "", *backward.alone(backward.lines)])]
     return tuple(prelude(code)), tuple(code)
 
 
@@ -100,12 +108,13 @@ def _kernel(door: Door) -> CKernel:
     calls = _functions(door)
     return CKernel(
         header(plan, "c", "the CPU, in C"), frozenset(door.used), needs, code,
-        tuple(indented([line for function in calls for line in ("", *packed(function))][1:])),
+        tuple(indented([line for function in calls for line in ("", *function.alone(packed(function)))][1:])),
         tuple((f"_{f.name.upper()}", "".join(a.code for a in f.arguments)) for f in calls),
         tuple(Field(kept, door.type_of(kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
         name, functions, class_of(door), tuple(torch_methods), compute, error_text(door), tuple(sorted(door.elements)),
+        (*(["LAST"] if door.axes else []), *(f"NO_{axis}" for axis in door.absent)),
     )  # fmt: skip
 
 

@@ -81,6 +81,10 @@ class C(Language):
         """The loops return 0, or 1 where there is no memory."""
         return "return 0;"
 
+    def absent(self, axis: str) -> str:
+        """A macro, which may be known when compiling."""
+        return f"NO_{axis}"
+
     def when(self, condition: str, why: str) -> list[str]:
         """With the reason on the line."""
         return [f"if ({condition}) {{ /* {why} */"]

@@ -43,6 +43,15 @@ class CFunction(LoopFunction):
 
     lines: tuple[str, ...]
 
+    def asks(self, axis: str) -> bool:
+        """Whether there are loops of their own for an axis that is absent (`C.absent`)."""
+        return any(re.search(rf"\b{C().absent(axis)}\b", line) for line in self.lines)
+
+    def alone(self, lines: Sequence[str]) -> list[str]:
+        """Lines that are left out where only the other function is compiled."""
+        other = "BACKWARD" if self.name == "forward" else "FORWARD"
+        return [f"#ifndef ONLY_{other}", *lines, "#endif"]
+
 
 def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | None = None) -> CFunction:
     """A procedure's C function.

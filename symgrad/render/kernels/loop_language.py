@@ -104,6 +104,10 @@ class Language(ABC):
     def done(self) -> str:
         """Leaves the function; all is well."""
 
+    def absent(self, axis: str) -> str:
+        """The condition that an axis stands for no dimension, or has one place."""
+        return f"n_{axis} == 1"
+
     @abstractmethod
     def when(self, condition: str, why: str) -> list[str]:
         """Opens a block that is for one case."""

@@ -67,7 +67,7 @@ class Loops:
                 indices = {name: kept(each, axis.name) for name, each in self.indices.items()}
                 other = Loops(self.language, self.layer, indices, dict(self.kinds), self.cotangents)
                 why = f"there is no {axis.name}, or one place of it"
-                self.lines += self.language.when(f"n_{axis.name} == 1", why)
+                self.lines += self.language.when(self.language.absent(axis.name), why)
                 self.lines += [*other.loops(absent), self.language.done(), END]
         return self.loops(procedure)
 

@@ -118,6 +118,7 @@ class CKernel:
         compute: what they compute gradients with.
         once: what is said to those who differentiate twice, in pieces.
         elements: the names of the arrays that may be bfloat16 or float16 where they are read.
+        variants: the macros of which each call says 0 or 1: for another layout, for axes that are absent.
     """
 
     header: tuple[str, ...]
@@ -135,6 +136,7 @@ class CKernel:
     compute: Function
     once: tuple[str, ...]
     elements: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
