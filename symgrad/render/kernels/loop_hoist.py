@@ -77,6 +77,9 @@ class Hoist:
             return self._kept(term)
         if self.columns.has(term):
             return self._column(term)
+        if isinstance(term, Add) and self._is_of_statistics(term):
+            self.terms.kept[term] = self.loops.language.cast(REAL, self.loops.exact(term))
+            return term
         if isinstance(term, (Add, Mul)):
             parts = self._gathered(term)
             still = [part for part in parts if not self._moves(part)]
@@ -99,6 +102,10 @@ class Hoist:
         return any(index.axis == inner for index in term.free) or any(
             self.loops.kinds.get(name) == "local" for name in term.names
         )
+
+    def _is_of_statistics(self, term: Term) -> bool:
+        """Whether a term is of small arrays in double alone: what cancels in it is not rounded before."""
+        return {self.loops.kinds.get(name) for name in term.names} <= {"wide", "number"}
 
     def _kept(self, term: Term) -> Term:
         """A variable for a term; numbers stay."""
