@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from symgrad import pipeline
 from symgrad.check.kernels import argument_of, array_of
 from symgrad.check.samples import sensible_point
-from symgrad.notation.library import load
+from symgrad.notation.library import from_text, load
 from symgrad.prove.sizes import fitted
 
 GENERATED = Path(__file__).resolve().parents[2] / "generated"
@@ -151,3 +152,19 @@ def test_given_arrays_of_another_shape_or_dtype_are_refused():
             module.backward(saved, x, out=module.Gradients(room, None, None))
         with pytest.raises(ValueError, match="an array of out has"):
             module.forward(x, np.ones(4), np.zeros(4), out=room)
+
+
+CHOSEN = """
+input x[i]
+parameter a
+
+y[i] = where(x[i] < a, x[i], 2*x[i]) + maximum(x[i], a) + pow(x[i], a) + sqrt(x[i])
+output y
+"""
+"""Its gradient starts with choices, which are new arrays; powers come into arrays that are there."""
+
+
+def test_a_results_array_is_not_taken_for_what_bears_its_name_already():
+    found = pipeline.check_emitted(pipeline.derive(from_text(CHOSEN)))
+    assert found
+    assert all(check.passed for check in found), found

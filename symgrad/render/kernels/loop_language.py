@@ -14,8 +14,9 @@ REAL, DOUBLE, PLACE = "REAL", "double", "ptrdiff_t"
 """The types: of elements, of what is computed once or added up by rows, of places and lengths."""
 SCOPE, END = "{", "}"
 """A block of its own, and the end of any block."""
-CHUNKS = 64
-"""Into how many parts rows are divided at most, where each part has sums of its own."""
+CHUNKS, CHUNK_ROWS = 64, 4
+"""Into how many parts rows are divided at most, where each part has memory of its own, and about how many rows one has
+at least."""
 
 
 class Language(ABC):

@@ -12,8 +12,20 @@ from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
 from symgrad.render.kernels.loop_hoist import Columns, Hoist
+from symgrad.render.kernels.loop_keep import without_causes, worth_keeping
 from symgrad.render.kernels.loop_labels import at, elsewhere, picked
-from symgrad.render.kernels.loop_language import CHUNKS, DOUBLE, END, PLACE, REAL, SCOPE, Language, bare, reached
+from symgrad.render.kernels.loop_language import (
+    CHUNK_ROWS,
+    CHUNKS,
+    DOUBLE,
+    END,
+    PLACE,
+    REAL,
+    SCOPE,
+    Language,
+    bare,
+    reached,
+)
 from symgrad.render.kernels.loop_rows import CHUNK, TILE, Rows, axes_of
 from symgrad.render.kernels.loop_sums import Total
 from symgrad.render.kernels.loop_terms import LoopTerms, counter
@@ -30,6 +42,10 @@ class Nest:
     rows: Rows
     in_cache: set[str] = field(default_factory=set)
     """What an earlier sweep of the row being written has read or written."""
+    kept: tuple[str, ...] = ()
+    """What is kept for a row from the first sweep on that computes it."""
+    in_row: set[str] = field(default_factory=set)
+    """What of this earlier sweeps have computed."""
     columns: Columns = field(init=False)
     """What is the same in all rows."""
 
@@ -50,17 +66,21 @@ class Nest:
         """The rows in parallel, with these sweeps one after the other in each."""
         computed = {s.name for sweep in sweeps for s in (*sweep.each, *sweep.arrays)}
         totals = [Total.of(self.loops, self.rows, s, computed) for sweep in sweeps for s in sweep.reductions]
-        chunked = any(total.place == CHUNK for total in totals)
+        if self.rows.around and not self.rows.tile:
+            self.kept = worth_keeping(sweeps)
+        chunked = bool(self.kept) or any(total.place == CHUNK for total in totals)
         language = self.language
         self.loops.lines += [SCOPE, *self.rows.counted(language)]
         if chunked:
-            self.line(language.let(PLACE, {"chunks": language.least("rows", str(CHUNKS))}))
+            full = language.quotient(f"(rows + {CHUNK_ROWS - 1})", str(CHUNK_ROWS))
+            self.line(language.let(PLACE, {"chunks": language.least(full, str(CHUNKS))}))
         few = [total for total in totals if total.few]
         before = len(self.loops.lines)
         self.loops.lines += self._rows(chunked, bool(few))
         start = len(self.loops.lines)
         self.loops.row = self.rows.order
-        for sweep in sweeps:
+        for each in sweeps:
+            sweep = without_causes(each, self.in_row)
             self._before(sweep.before)
             self._sweep(sweep, [total for total in totals if total.statement in sweep.reductions])
         self.loops.row = ()
@@ -71,13 +91,15 @@ class Nest:
         self.loops.lines[before:before] = self._memory(totals)
         for total in totals:
             self.loops.lines += total.merged()
+        self.loops.lines += [line for name in self.kept for line in language.free(f"row_{name}")]
         self.loops.lines += [*self.columns.freed(), END]
 
     def _memory(self, totals: list[Total]) -> list[str]:
         """The memory for parts of sums and for what is the same in all rows, and the lines that compute this."""
         parts = {name: size for total in totals for name, size in total.scratch().items()}
-        real = [*self.columns.names, *(name for total in totals for name in total.in_real)]
-        sizes = parts | dict.fromkeys(self.columns.names, f"n_{self.rows.inner.axis}")
+        kept, length = [f"row_{name}" for name in self.kept], f"n_{self.rows.inner.axis}"
+        real = [*self.columns.names, *kept, *(name for total in totals for name in total.in_real)]
+        sizes = parts | dict.fromkeys(self.columns.names, length) | dict.fromkeys(kept, f"chunks * {length}")
         return [*self.language.scratch(sizes, real=real), *self.columns.lines()]
 
     def _rows(self, chunked: bool, few: bool) -> list[str]:
@@ -130,6 +152,7 @@ class Nest:
         for total in totals:
             self.loops.lines += total.finish()
         self.line(END)
+        self.in_row |= {statement.name for statement in sweep.each if statement.name in self.kept}
         held = self.loops.elements
         self.loops.kinds.update({s.name: "element" if s.name in held else "real" for s in sweep.arrays})
 
@@ -156,8 +179,13 @@ class Nest:
         locals_ = sorted((*sweep.each, *sweep.arrays), key=lambda s: self.loops.places[s.name])
         self.loops.kinds.update({statement.name: "local" for statement in locals_})
         for statement in locals_:
+            if statement.name in self.in_row:
+                body.append(language.let(REAL, {f"{statement.name}_": self._in_row(statement)}))
+                continue
             text = hoisted.terms.text(hoisted.term(statement.term))
             body += [language.comment(statement.formula), language.let(REAL, {f"{statement.name}_": bare(text)})]
+            if statement.name in self.kept:
+                body.append(language.set(self._in_row(statement), f"{statement.name}_"))
         for statement in sweep.arrays:
             value = f"{statement.name}_"
             value = language.stored(value) if statement.name in self.loops.elements else value
@@ -168,6 +196,11 @@ class Nest:
             text = hoisted.terms.text(hoisted.term(found[0].body))
             body += [language.comment(total.statement.formula), total.added(bare(text))]
         return body
+
+    def _in_row(self, statement: Statement) -> str:
+        """The place in memory of what is kept for an element of a row."""
+        inner = self.rows.inner
+        return f"row_{statement.name}[chunk * n_{inner.axis} + {counter(inner)}]"
 
     def _load(self, entry: Entry, real: str) -> str:
         """A local value of this element, or one from memory."""
