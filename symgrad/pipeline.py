@@ -34,7 +34,7 @@ from symgrad.plan.saving import Saving
 from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
-from symgrad.render.kernels import BACKENDS, FORWARD_MODE, PARTIAL, render, render_sharded
+from symgrad.render.kernels import AHEAD, BACKENDS, FORWARD_MODE, render, render_sharded
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.verdicts import equation
 
@@ -170,7 +170,7 @@ def _for_backend(made: KernelPlan, found: Study, backend: str, saving: Saving) -
     """The plan as a backend needs it."""
     if backend in FORWARD_MODE:
         return forward_mode(made, found, saving)
-    return sums_ahead(made, Prover(found.layer).equal) if backend in PARTIAL else made
+    return sums_ahead(made, Prover(found.layer).equal) if backend in AHEAD else made
 
 
 def forward_mode(made: KernelPlan, found: Study, saving: Saving = BY_COST) -> KernelPlan:

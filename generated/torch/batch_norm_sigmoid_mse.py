@@ -41,7 +41,8 @@ def batch_norm_sigmoid_mse(x, w, beta, t, *, eps=1e-5):
     _check_shape("w[c]", w, (n_c,))
     _check_shape("beta[c]", beta, (n_c,))
     _check_shape("t[s, c, k...]", t, (n_s, n_c, *shape_k))
-    L, *_ = BatchNormSigmoidMse.apply(x, w, beta, t, eps)
+    function = BatchNormSigmoidMseCompiled if _is_compiled() else BatchNormSigmoidMse
+    L, *_ = function.apply(x, w, beta, t, eps)
     return L
 
 
@@ -102,6 +103,83 @@ class BatchNormSigmoidMse(torch.autograd.Function):
             d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
         if d_var is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_var(d_var, x, mu, dtype))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None, None
+
+
+class BatchNormSigmoidMseCompiled(torch.autograd.Function):
+    """The same as `BatchNormSigmoidMse` for `torch.compile`: differentiable once.
+
+    The sums of the backward pass are d_L times what the forward pass adds up.
+    """
+
+    @staticmethod
+    def forward(x, w, beta, t, eps):
+        result = x.dtype
+        dtype, wide = _dtypes(x, w, beta, t)
+        n_s, n_c, *shape_k = x.shape
+        n_k = math.prod(shape_k)
+        x = x.to(dtype).reshape(n_s, n_c, n_k)
+        w = w.to(dtype)
+        beta = beta.to(dtype)
+        t = t.to(dtype).reshape(n_s, n_c, n_k)
+
+        # mu[c] = mean[s, k](x[s, c, k])
+        # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+        mu, x_minus_mu = _centred(x, (0, 2), wide)
+        # var[c] = mean[s, k]((x[s, c, k] - mu[c])**2)
+        var = torch.square(x_minus_mu).mean((0, 2))
+        # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+        y = x_minus_mu * (w / torch.sqrt(var + eps))[:, None] + beta[:, None]
+        # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+        z = torch.sigmoid(y)
+        # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
+        L = torch.square(z - t).mean()
+        # unit_rsqrt_var[c] = 1 / sqrt(var[c] + eps), for d_L = 1
+        unit_rsqrt_var = 1 / torch.sqrt(var + eps)
+        # unit_d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c]), for d_L = 1
+        unit_d_z = (z - t) * (2 / (n_s * n_k * n_c))
+        # unit_d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k], for d_L = 1
+        unit_d_y = z * (1 - z) * unit_d_z
+        # unit_sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]), for d_L = 1
+        unit_sum_x_minus_mu_d_y = (x_minus_mu * unit_d_y).sum((0, 2))
+        # unit_d_beta[c] = sum[s, k](d_y[s, c, k]), for d_L = 1
+        unit_d_beta = unit_d_y.sum((0, 2))
+
+        return L.to(result), mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, w, beta, t, eps = inputs
+        _, mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta = output
+        ctx.save_for_backward(x, w, beta, t, mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, w.dtype, beta.dtype, t.dtype
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, w, beta, t, mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:3]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_w = d_beta = None
+        if d_L is not None:
+            d_x, d_w, d_beta = _gradients_from_sums(
+                d_L,
+                x,
+                w,
+                beta,
+                t,
+                eps,
+                mu,
+                var,
+                unit_sum_x_minus_mu_d_y,
+                unit_d_beta,
+                dtype,
+                wide,
+                needs,
+            )
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None, None
 
 
@@ -293,6 +371,58 @@ def _gradients_from_var(d_var, x, mu, dtype):
     return d_x.reshape(n_s, n_c, *shape_k)
 
 
+def _gradients_from_sums(d_L, x, w, beta, t, eps, mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta, dtype, wide, needs):
+    """The gradients of the inputs from d_L and from the sums that were added up for d_L = 1."""
+    need_x, need_w, need_beta = needs
+    n_s, n_c, *shape_k = x.shape
+    n_k = math.prod(shape_k)
+    x = x.to(dtype).reshape(n_s, n_c, n_k)
+    w = w.to(dtype)
+    beta = beta.to(dtype)
+    t = t.to(dtype).reshape(n_s, n_c, n_k)
+    d_L = d_L.to(wide)
+
+    # rsqrt_var[c] = 1 / sqrt(var[c] + eps)
+    rsqrt_var = 1 / torch.sqrt(var + eps)
+    # x_minus_mu[s, c, k] = x[s, c, k] - mu[c]
+    x_minus_mu = _centre(x, mu[:, None])
+    # y[s, c, k] = w[c] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps) + beta[c]
+    y = x_minus_mu * (w * rsqrt_var)[:, None] + beta[:, None]
+    # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
+    z = torch.sigmoid(y)
+    # d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c])
+    d_z = (z - t) * (2 * d_L / (n_s * n_k * n_c)).to(dtype)
+    # d_y[s, c, k] = z[s, c, k] * (1 - z[s, c, k]) * d_z[s, c, k]
+    d_y = z * (1 - z) * d_z
+    if need_x or need_w:
+        # sum_x_minus_mu_d_y[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k])
+        sum_x_minus_mu_d_y = d_L * unit_sum_x_minus_mu_d_y
+    if need_w:
+        # d_w[c] = sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / sqrt(var[c] + eps)
+        d_w = rsqrt_var * sum_x_minus_mu_d_y
+    if need_x or need_beta:
+        # d_beta[c] = sum[s, k](d_y[s, c, k])
+        d_beta = d_L * unit_d_beta
+    if need_x:
+        # d_mu[c] = -w[c] * sum[s, k](d_y[s, c, k]) / sqrt(var[c] + eps)
+        d_mu = -w * rsqrt_var * d_beta
+        # d_var[c] = -w[c] * sum[s, k]((x[s, c, k] - mu[c]) * d_y[s, c, k]) / (2 * (var[c] + eps)**(3/2))
+        d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
+        # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[c] + eps) + d_mu[c] / (size[s] * size[k])
+        #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
+        d_x = (
+            d_y * (w * rsqrt_var)[:, None]
+            + (d_mu / (n_s * n_k)).to(dtype)[:, None]
+            + x_minus_mu * (2 * d_var / (n_s * n_k)).to(dtype)[:, None]
+        )
+
+    return (
+        d_x.reshape(n_s, n_c, *shape_k) if need_x else None,
+        d_w if need_w else None,
+        d_beta if need_beta else None,
+    )
+
+
 def _check_types(**tensors):
     """Raise unless all arguments are tensors of real floating-point numbers."""
     for name, tensor in tensors.items():
@@ -390,6 +520,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -35,7 +35,8 @@ def causal_attention(q, k, v):
     _check_dimensions("v[b..., m, e]", v, 2, more=True)
     n_e = v.shape[-1]
     _check_shape("v[b..., m, e]", v, (*shape_b, n_n, n_e))
-    y, *_ = CausalAttention.apply(q, k, v)
+    function = CausalAttentionCompiled if _is_compiled() else CausalAttention
+    y, *_ = function.apply(q, k, v)
     return y
 
 
@@ -109,6 +110,33 @@ class CausalAttention(torch.autograd.Function):
             )
             d_q = _plus(d_q, parts[0])
             d_k = _plus(d_k, parts[1])
+        return _cast(d_q, ctx.dtypes[0]), _cast(d_k, ctx.dtypes[1]), _cast(d_v, ctx.dtypes[2])
+
+
+class CausalAttentionCompiled(torch.autograd.Function):
+    """The same as `CausalAttention` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(q, k, v):
+        return CausalAttention.forward(q, k, v)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        q, k, v = inputs
+        _, p = output
+        ctx.save_for_backward(q, k, v, p)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = q.dtype, k.dtype, v.dtype
+        ctx.mark_non_differentiable(p)
+
+    @staticmethod
+    def backward(ctx, d_y, *_):
+        q, k, v, p = ctx.saved_tensors
+        needs = ctx.needs_input_grad[:3]
+        dtype, wide = _compute_dtypes(q.device, *ctx.dtypes)
+        d_q = d_k = d_v = None
+        if d_y is not None:
+            d_q, d_k, d_v = _gradients(d_y, q, k, v, p, dtype, wide, needs)
         return _cast(d_q, ctx.dtypes[0]), _cast(d_k, ctx.dtypes[1]), _cast(d_v, ctx.dtypes[2])
 
 
@@ -216,6 +244,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -35,7 +35,8 @@ def cosine_embedding(x, y, t, *, margin=0, eps=1e-12):
     n_b, n_d = x.shape
     _check_shape("y[b, d]", y, (n_b, n_d))
     _check_shape("t[b]", t, (n_b,))
-    L, *_ = CosineEmbedding.apply(x, y, t, margin, eps)
+    function = CosineEmbeddingCompiled if _is_compiled() else CosineEmbedding
+    L, *_ = function.apply(x, y, t, margin, eps)
     return L
 
 
@@ -96,6 +97,37 @@ class CosineEmbedding(torch.autograd.Function):
             parts = _gradients_from_c(d_c, x, y, eps, dtype, (ctx.needs_input_grad[0], ctx.needs_input_grad[1]))
             d_x = _plus(d_x, parts[0])
             d_y = _plus(d_y, parts[1])
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None, None, None
+
+
+class CosineEmbeddingCompiled(torch.autograd.Function):
+    """The same as `CosineEmbedding` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, y, t, margin, eps):
+        return CosineEmbedding.forward(x, y, t, margin, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, y, t, margin, eps = inputs
+        _, c = output
+        ctx.save_for_backward(x, y, t, c)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, y.dtype, t.dtype
+        ctx.margin = margin
+        ctx.eps = eps
+        ctx.mark_non_differentiable(c)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, y, t, c = ctx.saved_tensors
+        margin = ctx.margin
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:2]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_y = None
+        if d_L is not None:
+            d_x, d_y = _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None, None, None
 
 
@@ -376,6 +408,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

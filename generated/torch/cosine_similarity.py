@@ -37,7 +37,8 @@ def cosine_similarity(x, y, *, eps=1e-8):
     _check_dimensions("x[b..., d]", x, 1, more=True)
     *shape_b, n_d = x.shape
     _check_shape("y[b..., d]", y, (*shape_b, n_d))
-    c, *_ = CosineSimilarity.apply(x, y, eps)
+    function = CosineSimilarityCompiled if _is_compiled() else CosineSimilarity
+    c, *_ = function.apply(x, y, eps)
     return c
 
 
@@ -110,6 +111,35 @@ class CosineSimilarity(torch.autograd.Function):
             d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype))
         if d_s is not None and ctx.needs_input_grad[1]:
             d_y = _plus(d_y, _gradients_from_s(d_s, y, eps, dtype))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None
+
+
+class CosineSimilarityCompiled(torch.autograd.Function):
+    """The same as `CosineSimilarity` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, y, eps):
+        return CosineSimilarity.forward(x, y, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, y, eps = inputs
+        _, r, s = output
+        ctx.save_for_backward(x, y, r, s)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, y.dtype
+        ctx.eps = eps
+        ctx.mark_non_differentiable(r, s)
+
+    @staticmethod
+    def backward(ctx, d_c, *_):
+        x, y, r, s = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:2]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_y = None
+        if d_c is not None:
+            d_x, d_y = _gradients(d_c, x, y, eps, r, s, dtype, wide, needs)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None
 
 
@@ -424,6 +454,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

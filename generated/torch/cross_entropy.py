@@ -33,7 +33,8 @@ def cross_entropy(x, q):
     _check_dimensions("x[b, v, k...]", x, 2, more=True)
     n_b, n_v, *shape_k = x.shape
     _check_shape("q[b, v, k...]", q, (n_b, n_v, *shape_k))
-    L, *_ = CrossEntropy.apply(x, q)
+    function = CrossEntropyCompiled if _is_compiled() else CrossEntropy
+    L, *_ = function.apply(x, q)
     return L
 
 
@@ -87,6 +88,32 @@ class CrossEntropy(torch.autograd.Function):
             d_x = _gradients(d_L, x, q, z, dtype, wide)
         if d_z is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+        return _cast(d_x, ctx.dtypes[0]), None
+
+
+class CrossEntropyCompiled(torch.autograd.Function):
+    """The same as `CrossEntropy` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, q):
+        return CrossEntropy.forward(x, q)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, q = inputs
+        _, z = output
+        ctx.save_for_backward(x, q, z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, q.dtype
+        ctx.mark_non_differentiable(z)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, q, z = ctx.saved_tensors
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_L is not None:
+            d_x = _gradients(d_L, x, q, z, dtype, wide)
         return _cast(d_x, ctx.dtypes[0]), None
 
 
@@ -300,6 +327,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -34,7 +34,8 @@ def cross_entropy_labels(x, t):
     _check_dimensions("x[b, v, k...]", x, 2, more=True)
     n_b, n_v, *shape_k = x.shape
     _check_shape("t[b, k...]", t, (n_b, *shape_k))
-    L, *_ = CrossEntropyLabels.apply(x, t)
+    function = CrossEntropyLabelsCompiled if _is_compiled() else CrossEntropyLabels
+    L, *_ = function.apply(x, t)
     return L
 
 
@@ -92,6 +93,32 @@ class CrossEntropyLabels(torch.autograd.Function):
             d_x = _gradients(d_L, x, t, z, dtype, wide)
         if d_z is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+        return _cast(d_x, ctx.dtypes[0]), None
+
+
+class CrossEntropyLabelsCompiled(torch.autograd.Function):
+    """The same as `CrossEntropyLabels` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, t):
+        return CrossEntropyLabels.forward(x, t)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, t = inputs
+        _, z = output
+        ctx.save_for_backward(x, t, z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, t.dtype
+        ctx.mark_non_differentiable(z)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, t, z = ctx.saved_tensors
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_L is not None:
+            d_x = _gradients(d_L, x, t, z, dtype, wide)
         return _cast(d_x, ctx.dtypes[0]), None
 
 
@@ -313,6 +340,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -40,7 +40,8 @@ def cross_entropy_labels_weighted(x, t, w, *, smoothing=0.1):
     n_b, n_v, *shape_k = x.shape
     _check_shape("t[b, k...]", t, (n_b, *shape_k))
     _check_shape("w[v]", w, (n_v,))
-    L, *_ = CrossEntropyLabelsWeighted.apply(x, t, w, smoothing)
+    function = CrossEntropyLabelsWeightedCompiled if _is_compiled() else CrossEntropyLabelsWeighted
+    L, *_ = function.apply(x, t, w, smoothing)
     return L
 
 
@@ -107,6 +108,34 @@ class CrossEntropyLabelsWeighted(torch.autograd.Function):
             d_x = _gradients(d_L, x, t, w, smoothing, z, dtype, wide)
         if d_z is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+        return _cast(d_x, ctx.dtypes[0]), None, None, None
+
+
+class CrossEntropyLabelsWeightedCompiled(torch.autograd.Function):
+    """The same as `CrossEntropyLabelsWeighted` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, t, w, smoothing):
+        return CrossEntropyLabelsWeighted.forward(x, t, w, smoothing)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, t, w, smoothing = inputs
+        _, z = output
+        ctx.save_for_backward(x, t, w, z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, t.dtype, w.dtype
+        ctx.smoothing = smoothing
+        ctx.mark_non_differentiable(z)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, t, w, z = ctx.saved_tensors
+        smoothing = ctx.smoothing
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_L is not None:
+            d_x = _gradients(d_L, x, t, w, smoothing, z, dtype, wide)
         return _cast(d_x, ctx.dtypes[0]), None, None, None
 
 
@@ -372,6 +401,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

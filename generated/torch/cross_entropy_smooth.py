@@ -35,7 +35,8 @@ def cross_entropy_smooth(x, q, *, smoothing=0.1):
     _check_dimensions("x[b, v, k...]", x, 2, more=True)
     n_b, n_v, *shape_k = x.shape
     _check_shape("q[b, v, k...]", q, (n_b, n_v, *shape_k))
-    L, *_ = CrossEntropySmooth.apply(x, q, smoothing)
+    function = CrossEntropySmoothCompiled if _is_compiled() else CrossEntropySmooth
+    L, *_ = function.apply(x, q, smoothing)
     return L
 
 
@@ -91,6 +92,34 @@ class CrossEntropySmooth(torch.autograd.Function):
             d_x = _gradients(d_L, x, q, smoothing, z, dtype, wide)
         if d_z is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+        return _cast(d_x, ctx.dtypes[0]), None, None
+
+
+class CrossEntropySmoothCompiled(torch.autograd.Function):
+    """The same as `CrossEntropySmooth` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, q, smoothing):
+        return CrossEntropySmooth.forward(x, q, smoothing)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, q, smoothing = inputs
+        _, z = output
+        ctx.save_for_backward(x, q, z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, q.dtype
+        ctx.smoothing = smoothing
+        ctx.mark_non_differentiable(z)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, q, z = ctx.saved_tensors
+        smoothing = ctx.smoothing
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_L is not None:
+            d_x = _gradients(d_L, x, q, smoothing, z, dtype, wide)
         return _cast(d_x, ctx.dtypes[0]), None, None
 
 
@@ -318,6 +347,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -35,7 +35,8 @@ def cross_entropy_weighted(x, q, w):
     n_b, n_v, *shape_k = x.shape
     _check_shape("q[b, v, k...]", q, (n_b, n_v, *shape_k))
     _check_shape("w[v]", w, (n_v,))
-    L, *_ = CrossEntropyWeighted.apply(x, q, w)
+    function = CrossEntropyWeightedCompiled if _is_compiled() else CrossEntropyWeighted
+    L, *_ = function.apply(x, q, w)
     return L
 
 
@@ -90,6 +91,32 @@ class CrossEntropyWeighted(torch.autograd.Function):
             d_x = _gradients(d_L, x, q, w, z, dtype, wide)
         if d_z is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+        return _cast(d_x, ctx.dtypes[0]), None, None
+
+
+class CrossEntropyWeightedCompiled(torch.autograd.Function):
+    """The same as `CrossEntropyWeighted` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, q, w):
+        return CrossEntropyWeighted.forward(x, q, w)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, q, w = inputs
+        _, z = output
+        ctx.save_for_backward(x, q, w, z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, q.dtype, w.dtype
+        ctx.mark_non_differentiable(z)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, q, w, z = ctx.saved_tensors
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_L is not None:
+            d_x = _gradients(d_L, x, q, w, z, dtype, wide)
         return _cast(d_x, ctx.dtypes[0]), None, None
 
 
@@ -311,6 +338,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -75,7 +75,8 @@ def gru_cell(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b
     _check_shape("b_hr[j]", b_hr, (n_j,))
     _check_shape("b_hz[j]", b_hz, (n_j,))
     _check_shape("b_hn[j]", b_hn, (n_j,))
-    h_new, *_ = GruCell.apply(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn)
+    function = GruCellCompiled if _is_compiled() else GruCell
+    h_new, *_ = function.apply(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn)
     return h_new
 
 
@@ -265,6 +266,52 @@ class GruCell(torch.autograd.Function):
             d_b_in = _plus(d_b_in, parts[7])
             d_b_hr = _plus(d_b_hr, parts[8])
             d_b_hn = _plus(d_b_hn, parts[9])
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_w_ir, ctx.dtypes[2]), _cast(d_w_iz, ctx.dtypes[3]), _cast(d_w_in, ctx.dtypes[4]), _cast(d_w_hr, ctx.dtypes[5]), _cast(d_w_hz, ctx.dtypes[6]), _cast(d_w_hn, ctx.dtypes[7]), _cast(d_b_ir, ctx.dtypes[8]), _cast(d_b_iz, ctx.dtypes[9]), _cast(
+            d_b_in,
+            ctx.dtypes[10],
+        ), _cast(d_b_hr, ctx.dtypes[11]), _cast(d_b_hz, ctx.dtypes[12]), _cast(d_b_hn, ctx.dtypes[13])
+
+
+class GruCellCompiled(torch.autograd.Function):
+    """The same as `GruCell` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn):
+        return GruCell.forward(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn = inputs
+        _, u, v, m, a = output
+        ctx.save_for_backward(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, h.dtype, w_ir.dtype, w_iz.dtype, w_in.dtype, w_hr.dtype, w_hz.dtype, w_hn.dtype, b_ir.dtype, b_iz.dtype, b_in.dtype, b_hr.dtype, b_hz.dtype, b_hn.dtype
+        ctx.mark_non_differentiable(u, v, m, a)
+
+    @staticmethod
+    def backward(ctx, d_h_new, *_):
+        x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a = ctx.saved_tensors
+        needs = ctx.needs_input_grad[:14]
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_h = d_w_ir = d_w_iz = d_w_in = d_w_hr = d_w_hz = d_w_hn = d_b_ir = d_b_iz = d_b_in = d_b_hr = d_b_hz = d_b_hn = None
+        if d_h_new is not None:
+            d_x, d_h, d_w_ir, d_w_iz, d_w_in, d_w_hr, d_w_hz, d_w_hn, d_b_ir, d_b_iz, d_b_in, d_b_hr, d_b_hz, d_b_hn = _gradients(
+                d_h_new,
+                x,
+                h,
+                w_ir,
+                w_iz,
+                w_in,
+                w_hr,
+                w_hz,
+                w_hn,
+                u,
+                v,
+                m,
+                a,
+                dtype,
+                needs,
+            )
         return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_w_ir, ctx.dtypes[2]), _cast(d_w_iz, ctx.dtypes[3]), _cast(d_w_in, ctx.dtypes[4]), _cast(d_w_hr, ctx.dtypes[5]), _cast(d_w_hz, ctx.dtypes[6]), _cast(d_w_hn, ctx.dtypes[7]), _cast(d_b_ir, ctx.dtypes[8]), _cast(d_b_iz, ctx.dtypes[9]), _cast(
             d_b_in,
             ctx.dtypes[10],
@@ -613,6 +660,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

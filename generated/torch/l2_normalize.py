@@ -33,7 +33,8 @@ def l2_normalize(x, *, eps=1e-12):
     _check_types(x=x)
     _check_dimensions("x[b..., d]", x, 1, more=True)
     *shape_b, n_d = x.shape
-    y, *_ = L2Normalize.apply(x, eps)
+    function = L2NormalizeCompiled if _is_compiled() else L2Normalize
+    y, *_ = function.apply(x, eps)
     return y
 
 
@@ -86,6 +87,34 @@ class L2Normalize(torch.autograd.Function):
             d_x = _gradients(d_y, x, eps, r, dtype)
         if d_r is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype))
+        return _cast(d_x, ctx.dtypes[0]), None
+
+
+class L2NormalizeCompiled(torch.autograd.Function):
+    """The same as `L2Normalize` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, eps):
+        return L2Normalize.forward(x, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, eps = inputs
+        _, r = output
+        ctx.save_for_backward(x, r)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = (x.dtype,)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(r)
+
+    @staticmethod
+    def backward(ctx, d_y, *_):
+        x, r = ctx.saved_tensors
+        eps = ctx.eps
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_y is not None:
+            d_x = _gradients(d_y, x, eps, r, dtype)
         return _cast(d_x, ctx.dtypes[0]), None
 
 
@@ -328,6 +357,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

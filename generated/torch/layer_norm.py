@@ -37,7 +37,8 @@ def layer_norm(x, w, beta, *, eps=1e-5):
     *shape_b, n_d = x.shape
     _check_shape("w[d]", w, (n_d,))
     _check_shape("beta[d]", beta, (n_d,))
-    y, *_ = LayerNorm.apply(x, w, beta, eps)
+    function = LayerNormCompiled if _is_compiled() else LayerNorm
+    y, *_ = function.apply(x, w, beta, eps)
     return y
 
 
@@ -95,6 +96,35 @@ class LayerNorm(torch.autograd.Function):
             d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
         if d_var is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_var(d_var, x, mu, dtype))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
+
+
+class LayerNormCompiled(torch.autograd.Function):
+    """The same as `LayerNorm` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, w, beta, eps):
+        return LayerNorm.forward(x, w, beta, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, w, beta, eps = inputs
+        _, mu, var = output
+        ctx.save_for_backward(x, w, mu, var)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, w.dtype, beta.dtype
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mu, var)
+
+    @staticmethod
+    def backward(ctx, d_y, *_):
+        x, w, mu, var = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:3]
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_w = d_beta = None
+        if d_y is not None:
+            d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, needs)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
 
 
@@ -356,6 +386,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

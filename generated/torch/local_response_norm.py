@@ -34,7 +34,8 @@ def local_response_norm(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2):
     n_b, n_c, *shape_p = x.shape
     _check_whole(radius=radius)
     n_k = 2 * radius + 1
-    y, *_ = LocalResponseNorm.apply(x, alpha, beta, bias, radius)
+    function = LocalResponseNormCompiled if _is_compiled() else LocalResponseNorm
+    y, *_ = function.apply(x, alpha, beta, bias, radius)
     return y
 
 
@@ -91,6 +92,38 @@ class LocalResponseNorm(torch.autograd.Function):
             d_x = _gradients(d_y, x, alpha, beta, radius, s, dtype)
         if d_s is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_s(d_s, x, alpha, radius, dtype))
+        return _cast(d_x, ctx.dtypes[0]), None, None, None, None
+
+
+class LocalResponseNormCompiled(torch.autograd.Function):
+    """The same as `LocalResponseNorm` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, alpha, beta, bias, radius):
+        return LocalResponseNorm.forward(x, alpha, beta, bias, radius)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, alpha, beta, _, radius = inputs
+        _, s = output
+        ctx.save_for_backward(x, s)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = (x.dtype,)
+        ctx.alpha = alpha
+        ctx.beta = beta
+        ctx.radius = radius
+        ctx.mark_non_differentiable(s)
+
+    @staticmethod
+    def backward(ctx, d_y, *_):
+        x, s = ctx.saved_tensors
+        alpha = ctx.alpha
+        beta = ctx.beta
+        radius = ctx.radius
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_y is not None:
+            d_x = _gradients(d_y, x, alpha, beta, radius, s, dtype)
         return _cast(d_x, ctx.dtypes[0]), None, None, None, None
 
 
@@ -202,6 +235,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -31,7 +31,8 @@ def log_softmax(x):
     _check_types(x=x)
     _check_dimensions("x[b..., v]", x, 1, more=True)
     *shape_b, n_v = x.shape
-    y, *_ = LogSoftmax.apply(x)
+    function = LogSoftmaxCompiled if _is_compiled() else LogSoftmax
+    y, *_ = function.apply(x)
     return y
 
 
@@ -82,6 +83,32 @@ class LogSoftmax(torch.autograd.Function):
             d_x = _gradients(d_y, x, z, dtype)
         if d_z is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+        return _cast(d_x, ctx.dtypes[0])
+
+
+class LogSoftmaxCompiled(torch.autograd.Function):
+    """The same as `LogSoftmax` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x):
+        return LogSoftmax.forward(x)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        (x,) = inputs
+        _, z = output
+        ctx.save_for_backward(x, z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = (x.dtype,)
+        ctx.mark_non_differentiable(z)
+
+    @staticmethod
+    def backward(ctx, d_y, *_):
+        x, z = ctx.saved_tensors
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = None
+        if d_y is not None:
+            d_x = _gradients(d_y, x, z, dtype)
         return _cast(d_x, ctx.dtypes[0])
 
 
@@ -273,6 +300,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

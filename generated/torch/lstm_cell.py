@@ -93,7 +93,8 @@ def lstm_cell(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_i
     _check_shape("b_hf[j]", b_hf, (n_j,))
     _check_shape("b_hg[j]", b_hg, (n_j,))
     _check_shape("b_ho[j]", b_ho, (n_j,))
-    h_new, c_new, *_ = LstmCell.apply(
+    function = LstmCellCompiled if _is_compiled() else LstmCell
+    h_new, c_new, *_ = function.apply(
         x,
         h,
         c,
@@ -340,6 +341,70 @@ class LstmCell(torch.autograd.Function):
             d_w_ho = _plus(d_w_ho, parts[3])
             d_b_io = _plus(d_b_io, parts[4])
             d_b_ho = _plus(d_b_ho, parts[5])
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_c, ctx.dtypes[2]), _cast(d_w_ii, ctx.dtypes[3]), _cast(d_w_if, ctx.dtypes[4]), _cast(d_w_ig, ctx.dtypes[5]), _cast(d_w_io, ctx.dtypes[6]), _cast(d_w_hi, ctx.dtypes[7]), _cast(d_w_hf, ctx.dtypes[8]), _cast(d_w_hg, ctx.dtypes[9]), _cast(
+            d_w_ho,
+            ctx.dtypes[10],
+        ), _cast(
+            d_b_ii,
+            ctx.dtypes[11],
+        ), _cast(
+            d_b_if,
+            ctx.dtypes[12],
+        ), _cast(
+            d_b_ig,
+            ctx.dtypes[13],
+        ), _cast(
+            d_b_io,
+            ctx.dtypes[14],
+        ), _cast(
+            d_b_hi,
+            ctx.dtypes[15],
+        ), _cast(d_b_hf, ctx.dtypes[16]), _cast(d_b_hg, ctx.dtypes[17]), _cast(d_b_ho, ctx.dtypes[18])
+
+
+class LstmCellCompiled(torch.autograd.Function):
+    """The same as `LstmCell` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if, b_ig, b_io, b_hi, b_hf, b_hg, b_ho):
+        return LstmCell.forward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if, b_ig, b_io, b_hi, b_hf, b_hg, b_ho)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_if, b_ig, b_io, b_hi, b_hf, b_hg, b_ho = inputs
+        _, _, ai, af, ag, ao = output
+        ctx.save_for_backward(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao)
+        ctx.dtypes = x.dtype, h.dtype, c.dtype, w_ii.dtype, w_if.dtype, w_ig.dtype, w_io.dtype, w_hi.dtype, w_hf.dtype, w_hg.dtype, w_ho.dtype, b_ii.dtype, b_if.dtype, b_ig.dtype, b_io.dtype, b_hi.dtype, b_hf.dtype, b_hg.dtype, b_ho.dtype
+        ctx.mark_non_differentiable(ai, af, ag, ao)
+
+    @staticmethod
+    def backward(ctx, d_h_new, d_c_new, *_):
+        x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao = ctx.saved_tensors
+        needs = ctx.needs_input_grad[:19]
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_h = d_c = d_w_ii = d_w_if = d_w_ig = d_w_io = d_w_hi = d_w_hf = d_w_hg = d_w_ho = d_b_ii = d_b_if = d_b_ig = d_b_io = d_b_hi = d_b_hf = d_b_hg = d_b_ho = None
+        if d_h_new is not None or d_c_new is not None:
+            d_x, d_h, d_c, d_w_ii, d_w_if, d_w_ig, d_w_io, d_w_hi, d_w_hf, d_w_hg, d_w_ho, d_b_ii, d_b_if, d_b_ig, d_b_io, d_b_hi, d_b_hf, d_b_hg, d_b_ho = _gradients(
+                d_h_new,
+                d_c_new,
+                x,
+                h,
+                c,
+                w_ii,
+                w_if,
+                w_ig,
+                w_io,
+                w_hi,
+                w_hf,
+                w_hg,
+                w_ho,
+                ai,
+                af,
+                ag,
+                ao,
+                dtype,
+                needs,
+            )
         return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_c, ctx.dtypes[2]), _cast(d_w_ii, ctx.dtypes[3]), _cast(d_w_if, ctx.dtypes[4]), _cast(d_w_ig, ctx.dtypes[5]), _cast(d_w_io, ctx.dtypes[6]), _cast(d_w_hi, ctx.dtypes[7]), _cast(d_w_hf, ctx.dtypes[8]), _cast(d_w_hg, ctx.dtypes[9]), _cast(
             d_w_ho,
             ctx.dtypes[10],
@@ -718,6 +783,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -53,7 +53,8 @@ def mlp_classifier(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     _check_shape("w2[v, h]", w2, (n_v, n_h))
     _check_shape("b2[v]", b2, (n_v,))
     _check_shape("q[b, v]", q, (n_b, n_v))
-    L, *_ = MlpClassifier.apply(x, w1, b1, g, beta, w2, b2, q, eps)
+    function = MlpClassifierCompiled if _is_compiled() else MlpClassifier
+    L, *_ = function.apply(x, w1, b1, g, beta, w2, b2, q, eps)
     return L
 
 
@@ -246,6 +247,55 @@ class MlpClassifier(torch.autograd.Function):
             d_beta = _plus(d_beta, parts[4])
             d_w2 = _plus(d_w2, parts[5])
             d_b2 = _plus(d_b2, parts[6])
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_w1, ctx.dtypes[1]), _cast(d_b1, ctx.dtypes[2]), _cast(d_g, ctx.dtypes[3]), _cast(
+            d_beta,
+            ctx.dtypes[4],
+        ), _cast(d_w2, ctx.dtypes[5]), _cast(d_b2, ctx.dtypes[6]), None, None
+
+
+class MlpClassifierCompiled(torch.autograd.Function):
+    """The same as `MlpClassifier` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, w1, b1, g, beta, w2, b2, q, eps):
+        return MlpClassifier.forward(x, w1, b1, g, beta, w2, b2, q, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, w1, b1, g, beta, w2, b2, q, eps = inputs
+        _, u, mu, var, z, L_z = output
+        ctx.save_for_backward(x, w1, g, beta, w2, q, u, z, mu, var, L_z)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, w1.dtype, b1.dtype, g.dtype, beta.dtype, w2.dtype, b2.dtype, q.dtype
+        ctx.eps = eps
+        ctx.mark_non_differentiable(u, mu, var, z, L_z)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        x, w1, g, beta, w2, q, u, z, mu, var, L_z = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:7]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_w1 = d_b1 = d_g = d_beta = d_w2 = d_b2 = None
+        if d_L is not None:
+            d_x, d_w1, d_b1, d_g, d_beta, d_w2, d_b2 = _gradients(
+                d_L,
+                x,
+                w1,
+                g,
+                beta,
+                w2,
+                q,
+                eps,
+                u,
+                z,
+                mu,
+                var,
+                L_z,
+                dtype,
+                wide,
+                needs,
+            )
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w1, ctx.dtypes[1]), _cast(d_b1, ctx.dtypes[2]), _cast(d_g, ctx.dtypes[3]), _cast(
             d_beta,
             ctx.dtypes[4],
@@ -643,6 +693,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

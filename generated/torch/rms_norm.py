@@ -34,7 +34,8 @@ def rms_norm(x, w, *, eps=1e-6):
     _check_dimensions("x[b..., d]", x, 1, more=True)
     *shape_b, n_d = x.shape
     _check_shape("w[d]", w, (n_d,))
-    y, *_ = RmsNorm.apply(x, w, eps)
+    function = RmsNormCompiled if _is_compiled() else RmsNorm
+    y, *_ = function.apply(x, w, eps)
     return y
 
 
@@ -89,6 +90,35 @@ class RmsNorm(torch.autograd.Function):
             d_x, d_w = _gradients(d_y, x, w, eps, ms, dtype, needs)
         if d_ms is not None and ctx.needs_input_grad[0]:
             d_x = _plus(d_x, _gradients_from_ms(d_ms, x, dtype))
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), None
+
+
+class RmsNormCompiled(torch.autograd.Function):
+    """The same as `RmsNorm` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, w, eps):
+        return RmsNorm.forward(x, w, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, w, eps = inputs
+        _, ms = output
+        ctx.save_for_backward(x, w, ms)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, w.dtype
+        ctx.eps = eps
+        ctx.mark_non_differentiable(ms)
+
+    @staticmethod
+    def backward(ctx, d_y, *_):
+        x, w, ms = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:2]
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_w = None
+        if d_y is not None:
+            d_x, d_w = _gradients(d_y, x, w, eps, ms, dtype, needs)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), None
 
 
@@ -302,6 +332,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

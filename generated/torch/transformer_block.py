@@ -65,7 +65,8 @@ def transformer_block(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e
     _check_shape("w_gate[f, d]", w_gate, (n_f, n_d))
     _check_shape("w_up[f, d]", w_up, (n_f, n_d))
     _check_shape("w_down[d, f]", w_down, (n_d, n_f))
-    y, *_ = TransformerBlock.apply(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps)
+    function = TransformerBlockCompiled if _is_compiled() else TransformerBlock
+    y, *_ = function.apply(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps)
     return y
 
 
@@ -452,6 +453,64 @@ class TransformerBlock(torch.autograd.Function):
             d_wo = _plus(d_wo, parts[5])
             d_g2 = _plus(d_g2, parts[6])
             d_w_up = _plus(d_w_up, parts[7])
+        return _cast(d_x, ctx.dtypes[0]), _cast(d_g1, ctx.dtypes[1]), _cast(d_wq, ctx.dtypes[2]), _cast(d_wk, ctx.dtypes[3]), _cast(d_wv, ctx.dtypes[4]), _cast(d_wo, ctx.dtypes[5]), _cast(d_g2, ctx.dtypes[6]), _cast(
+            d_w_gate,
+            ctx.dtypes[7],
+        ), _cast(d_w_up, ctx.dtypes[8]), _cast(d_w_down, ctx.dtypes[9]), None
+
+
+class TransformerBlockCompiled(torch.autograd.Function):
+    """The same as `TransformerBlock` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps):
+        return TransformerBlock.forward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps = inputs
+        _, ms, q, k, v, p, o, u, m_ms, gate, up = output
+        ctx.save_for_backward(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, q, k, v, o, u, gate, up, ms, p, m_ms)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = x.dtype, g1.dtype, wq.dtype, wk.dtype, wv.dtype, wo.dtype, g2.dtype, w_gate.dtype, w_up.dtype, w_down.dtype
+        ctx.eps = eps
+        ctx.mark_non_differentiable(ms, q, k, v, p, o, u, m_ms, gate, up)
+
+    @staticmethod
+    def backward(ctx, d_y, *_):
+        x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, q, k, v, o, u, gate, up, ms, p, m_ms = ctx.saved_tensors
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:10]
+        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        d_x = d_g1 = d_wq = d_wk = d_wv = d_wo = d_g2 = d_w_gate = d_w_up = d_w_down = None
+        if d_y is not None:
+            d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up, d_w_down = _gradients(
+                d_y,
+                x,
+                g1,
+                wq,
+                wk,
+                wv,
+                wo,
+                g2,
+                w_gate,
+                w_up,
+                w_down,
+                eps,
+                q,
+                k,
+                v,
+                o,
+                u,
+                gate,
+                up,
+                ms,
+                p,
+                m_ms,
+                dtype,
+                wide,
+                needs,
+            )
         return _cast(d_x, ctx.dtypes[0]), _cast(d_g1, ctx.dtypes[1]), _cast(d_wq, ctx.dtypes[2]), _cast(d_wk, ctx.dtypes[3]), _cast(d_wv, ctx.dtypes[4]), _cast(d_wo, ctx.dtypes[5]), _cast(d_g2, ctx.dtypes[6]), _cast(
             d_w_gate,
             ctx.dtypes[7],
@@ -1343,6 +1402,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -39,7 +39,8 @@ def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
     *shape_b, n_d = a.shape
     _check_shape("p[b..., d]", p, (*shape_b, n_d))
     _check_shape("n[b..., d]", n, (*shape_b, n_d))
-    L, *_ = TripletMargin.apply(a, p, n, margin, eps)
+    function = TripletMarginCompiled if _is_compiled() else TripletMargin
+    L, *_ = function.apply(a, p, n, margin, eps)
     return L
 
 
@@ -118,6 +119,37 @@ class TripletMargin(torch.autograd.Function):
             parts = _gradients_from_far(d_far, a, n, eps, dtype, (ctx.needs_input_grad[0], ctx.needs_input_grad[2]))
             d_a = _plus(d_a, parts[0])
             d_n = _plus(d_n, parts[1])
+        return _cast(d_a, ctx.dtypes[0]), _cast(d_p, ctx.dtypes[1]), _cast(d_n, ctx.dtypes[2]), None, None
+
+
+class TripletMarginCompiled(torch.autograd.Function):
+    """The same as `TripletMargin` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(a, p, n, margin, eps):
+        return TripletMargin.forward(a, p, n, margin, eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        a, p, n, margin, eps = inputs
+        _, near, far = output
+        ctx.save_for_backward(a, p, n, near, far)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = a.dtype, p.dtype, n.dtype
+        ctx.margin = margin
+        ctx.eps = eps
+        ctx.mark_non_differentiable(near, far)
+
+    @staticmethod
+    def backward(ctx, d_L, *_):
+        a, p, n, near, far = ctx.saved_tensors
+        margin = ctx.margin
+        eps = ctx.eps
+        needs = ctx.needs_input_grad[:3]
+        dtype, wide = _compute_dtypes(a.device, *ctx.dtypes)
+        d_a = d_p = d_n = None
+        if d_L is not None:
+            d_a, d_p, d_n = _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs)
         return _cast(d_a, ctx.dtypes[0]), _cast(d_p, ctx.dtypes[1]), _cast(d_n, ctx.dtypes[2]), None, None
 
 
@@ -430,6 +462,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

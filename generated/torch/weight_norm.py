@@ -33,7 +33,8 @@ def weight_norm(v, g):
     _check_dimensions("v[o, i...]", v, 1, more=True)
     n_o, *shape_i = v.shape
     _check_shape("g[o]", g, (n_o,))
-    w, *_ = WeightNorm.apply(v, g)
+    function = WeightNormCompiled if _is_compiled() else WeightNorm
+    w, *_ = function.apply(v, g)
     return w
 
 
@@ -86,6 +87,33 @@ class WeightNorm(torch.autograd.Function):
             d_v, d_g = _gradients(d_w, v, g, r, dtype, needs)
         if d_r is not None and ctx.needs_input_grad[0]:
             d_v = _plus(d_v, _gradients_from_r(d_r, v, dtype))
+        return _cast(d_v, ctx.dtypes[0]), _cast(d_g, ctx.dtypes[1])
+
+
+class WeightNormCompiled(torch.autograd.Function):
+    """The same as `WeightNorm` for `torch.compile`: differentiable once."""
+
+    @staticmethod
+    def forward(v, g):
+        return WeightNorm.forward(v, g)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        v, g = inputs
+        _, r = output
+        ctx.save_for_backward(v, g, r)
+        ctx.set_materialize_grads(False)
+        ctx.dtypes = v.dtype, g.dtype
+        ctx.mark_non_differentiable(r)
+
+    @staticmethod
+    def backward(ctx, d_w, *_):
+        v, g, r = ctx.saved_tensors
+        needs = ctx.needs_input_grad[:2]
+        dtype, _ = _compute_dtypes(v.device, *ctx.dtypes)
+        d_v = d_g = None
+        if d_w is not None:
+            d_v, d_g = _gradients(d_w, v, g, r, dtype, needs)
         return _cast(d_v, ctx.dtypes[0]), _cast(d_g, ctx.dtypes[1])
 
 
@@ -297,6 +325,11 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
+
+
+def _is_compiled():
+    """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
+    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
 def _plus(total, part):

@@ -15,11 +15,11 @@ from symgrad.render.kernels.numpy_kernel import numpy_kernel
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.kernels.shard_kernel import shard_kernel
 from symgrad.render.kernels.templates import fill
-from symgrad.render.kernels.torch_kernel import torch_kernel
+from symgrad.render.kernels.torch_compiled import torch_file
 from symgrad.render.kernels.triton_kernel import triton_kernel
 
 BACKENDS: dict[str, Callable[[KernelPlan], Any]] = {
-    "numpy": numpy_kernel, "torch": torch_kernel, "jax": jax_kernel,
+    "numpy": numpy_kernel, "torch": torch_file, "jax": jax_kernel,
 }  # fmt: skip
 """For each backend what makes the record that its template lays out."""
 PARTIAL: dict[str, Callable[[KernelPlan], Any]] = {
@@ -31,6 +31,8 @@ Each makes the record of its template, or the whole file where there are others 
 
 FORWARD_MODE = frozenset(("jax",))
 """Backends whose files hold tangents instead of gradients; they render a plan that has them."""
+AHEAD = frozenset(("torch", *PARTIAL))
+"""Backends that render a plan with sums of the backward pass in its forward pass, where there are such."""
 
 
 def render(plan: KernelPlan, backend: str) -> Rendered:
@@ -66,4 +68,4 @@ def render_sharded(plan: KernelPlan, axis: str) -> Rendered:
     return Rendered(path, text, f"layer {plan.layer.name}, sharded over {axis}, template {template}")
 
 
-__all__ = ["BACKENDS", "FORWARD_MODE", "PARTIAL", "Rendered", "UnsupportedError", "render", "render_sharded"]
+__all__ = ["AHEAD", "BACKENDS", "FORWARD_MODE", "PARTIAL", "Rendered", "UnsupportedError", "render", "render_sharded"]

@@ -70,6 +70,25 @@ class NumpyKernel:
 
 
 @dataclass(frozen=True)
+class CompiledClass:
+    """An autograd.Function for `torch.compile`.
+
+    Attributes:
+        name: of the class.
+        about: the lines of its docstring.
+        forward: its forward.
+        setup: its setup_context.
+        backward: its backward.
+    """
+
+    name: str
+    about: tuple[str, ...]
+    forward: Function
+    setup: Function
+    backward: Function
+
+
+@dataclass(frozen=True)
 class TorchKernel:
     """The keys of templates/torch/kernel.py.jinja.
 
@@ -84,6 +103,7 @@ class TorchKernel:
         setup: its setup_context.
         backward: its backward.
         gradients: the functions that backward calls, one for each source of cotangents.
+        compiled: what `torch.compile` gets instead, where that is something else.
     """
 
     header: tuple[str, ...]
@@ -96,6 +116,7 @@ class TorchKernel:
     setup: Function
     backward: Function
     gradients: tuple[Function, ...]
+    compiled: CompiledClass | None = None
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class Writer:
         like: a full-size array, after which others are made.
         wanted: the results of which each may be unwanted; none where all are computed always.
         used: the helper functions that the lines call.
-        in_blocks: whether blocks are made where they can be, and sums of computed values are not widened.
+        in_blocks: whether blocks are made where they can be.
+        is_narrow: whether sums of computed values are not widened.
     """
 
     plan: KernelPlan
@@ -62,6 +63,7 @@ class Writer:
     wanted: tuple[str, ...]
     used: set[str]
     in_blocks: bool
+    is_narrow: bool
 
     def write(self, kinds: Mapping[str, str]) -> Written:
         """The lines of the procedure; `kinds` says what the names hold that it reads."""
@@ -87,7 +89,7 @@ class Writer:
 
     def _writer(self, procedure: Procedure, kinds: Mapping[str, str], like: str) -> TorchLines:
         is_forward = self.procedure is self.plan.forward
-        return TorchLines(self.plan, procedure, kinds, like, self.used, is_forward=is_forward, is_narrow=self.in_blocks)
+        return TorchLines(self.plan, procedure, kinds, like, self.used, is_forward=is_forward, is_narrow=self.is_narrow)
 
     def _lines(self, writer: TorchLines) -> list[str]:
         return writer.write_as_needed(self.wanted) if len(self.wanted) > 1 else writer.write()

@@ -41,10 +41,10 @@ def torch_kernel(plan: KernelPlan, in_blocks: bool = True) -> TorchKernel:
             need; else each procedure is one piece, with all sums in the wider type.
     """
     used: set[str] = set()
-    (forward, *blocks), kinds = _forward(plan, used, in_blocks)
-    first, *inside = _gradients(plan, kinds, used, in_blocks)
+    (forward, *blocks), kinds = forward_method(plan, used, in_blocks, in_blocks)
+    first, *inside = gradient_functions(plan, "_gradients", kinds, used, in_blocks, in_blocks)
     gradients = (first, *(_from_statistic(plan, name, p, kinds, used, in_blocks) for name, p in plan.from_statistics))
-    wrapper, backward = _wrapper(plan, used), _backward(plan, gradients)
+    wrapper, backward = _wrapper(plan, used), backward_method(plan, gradients)
     used.update(["plus"] if plan.from_statistics else [])
     functions = (*blocks, first, *inside, *gradients[1:])
     lines = [line for function in (forward, backward, *functions) for line in function.lines]
@@ -61,7 +61,7 @@ def torch_kernel(plan: KernelPlan, in_blocks: bool = True) -> TorchKernel:
         )  # fmt: skip
     return TorchKernel(
         header(plan, "torch", "PyTorch"), imports, frozenset(used), wrapper, class_name(plan.layer), about,
-        forward, _setup(plan), backward, functions,
+        forward, setup_method(plan), backward, functions,
     )  # fmt: skip
 
 
@@ -90,12 +90,16 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
     return Function(plan.layer.name, signature(plan), doc, fit(lines))
 
 
-def _forward(plan: KernelPlan, used: set[str], in_blocks: bool) -> tuple[list[Function], dict[str, str]]:
+def forward_method(
+    plan: KernelPlan, used: set[str], in_blocks: bool, is_narrow: bool
+) -> tuple[list[Function], dict[str, str]]:
     """The method, and the function of a block; what is kept of each name."""
     tensors = plan.tensors
     first = first_full(plan, tensors)
     kinds = kinds_of(plan)
-    written = Writer(plan, plan.forward, "_forward_block", dict(tensors), first, (), used, in_blocks).write(kinds)
+    written = Writer(plan, plan.forward, "_forward_block", dict(tensors), first, (), used, in_blocks, is_narrow).write(
+        kinds
+    )
     lines, shapes = prologue(plan, written.lines, tensors, kinds, used, CASTS, written.cast)
     dtypes = f"{dtype_names([*lines, *written.lines])} = _dtypes({', '.join(n for n, _ in tensors)})"
     results = [
@@ -116,7 +120,8 @@ def _saved_constants(plan: KernelPlan) -> list[str]:
     return [name for name in plan.saved if name in plan.constants]
 
 
-def _setup(plan: KernelPlan) -> Function:
+def setup_method(plan: KernelPlan) -> Function:
+    """The method that keeps what the backward pass needs."""
     tensors = [name for name, _ in plan.tensors]
     saved = _saved_tensors(plan)
     inputs = [name if name in plan.saved or name in tensors else "_" for name in [*tensors, *plan.constants]]
@@ -146,12 +151,14 @@ def _reads(plan: KernelPlan, procedure: Procedure) -> list[str]:
     return [*cotangents, *(n for n in plan.saved if n in {*names, *extra, *whole})]
 
 
-def _gradients(plan: KernelPlan, kinds: Mapping[str, str], used: set[str], in_blocks: bool) -> list[Function]:
+def gradient_functions(
+    plan: KernelPlan, name: str, kinds: Mapping[str, str], used: set[str], in_blocks: bool, is_narrow: bool
+) -> list[Function]:
     """The function that computes the gradients from the outputs' cotangents, and that of a block."""
     cotangents = {f"d_{plan.names[name]}": plan.layer.entry(name).indices for name in plan.layer.outputs}
     given = ", ".join(shown(name, indices, plan.layer) for name, indices in cotangents.items())
     text = f"The gradients of the inputs from {given}."
-    return _function(plan, plan.backward, "_gradients", cotangents, text, kinds, used, in_blocks)
+    return _function(plan, plan.backward, name, cotangents, text, kinds, used, in_blocks, is_narrow)
 
 
 def _from_statistic(
@@ -160,12 +167,12 @@ def _from_statistic(
     """The function that computes the gradients from one statistic's cotangent."""
     text = f"The gradients of the inputs from d_{name}, which only derivatives of the backward pass bring in."
     cotangents = {f"d_{name}": plan.indices(name)}
-    return _function(plan, procedure, f"_gradients_from_{name}", cotangents, text, kinds, used, in_blocks)[0]
+    return _function(plan, procedure, f"_gradients_from_{name}", cotangents, text, kinds, used, in_blocks, in_blocks)[0]
 
 
 def _function(
     plan: KernelPlan, procedure: Procedure, name: str, cotangents: dict[str, Frame], doc: str,
-    known: Mapping[str, str], used: set[str], in_blocks: bool,
+    known: Mapping[str, str], used: set[str], in_blocks: bool, is_narrow: bool,
 ) -> list[Function]:  # fmt: skip
     """One function of gradients, and that of a block; of several results each has a flag that says if it is wanted."""
     reads, constants = _reads(plan, procedure), set(plan.constants)
@@ -176,7 +183,9 @@ def _function(
     kinds = {**known, **given, **same}
     wanted = tuple(what for what, _ in procedure.results)
     first = first_full(plan, arrays)
-    written = Writer(plan, procedure, f"{name}_block", dict(arrays), first, wanted, used, in_blocks).write(kinds)
+    written = Writer(plan, procedure, f"{name}_block", dict(arrays), first, wanted, used, in_blocks, is_narrow).write(
+        kinds
+    )
     body = written.lines
     lines, shapes = prologue(plan, body, arrays, kinds, used, CASTS, written.cast)
     results = [shapes.restored(result, plan.layer.entry(what).indices) for what, result in procedure.results]
@@ -190,7 +199,7 @@ def _function(
     return [function, *written.blocks]
 
 
-def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
+def backward_method(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
     """The method that adds up what the cotangents bring."""
     tensors = [name for name, _ in plan.tensors]
     results = [what for what, _ in plan.backward.results]
@@ -207,7 +216,7 @@ def _backward(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
     lines.append(" = ".join(f"d_{what}" for what in results) + " = None")
     condition = " or ".join(f"d_{name} is not None" for name in _outputs(plan))
     assigned = ", ".join(f"d_{what}" for what in results)
-    lines += [f"if {condition}:", f"    {assigned} = _gradients({gradients[0].signature})"]
+    lines += [f"if {condition}:", f"    {assigned} = {gradients[0].name}({gradients[0].signature})"]
     for function, (name, procedure) in zip(gradients[1:], plan.from_statistics, strict=True):
         lines += _statistic_call(function, name, [what for what, _ in procedure.results], tensors)
     returned = [
