@@ -133,7 +133,7 @@ class BatchNormSigmoidMseCompiled(torch.autograd.Function):
         # z[s, c, k] = 1 / (1 + exp(-y[s, c, k]))
         z = torch.sigmoid(y)
         # L = mean[s, c, k]((z[s, c, k] - t[s, c, k])**2)
-        L = torch.square(z - t).mean()
+        L = torch.square(z - t).mean((0, 2)).mean()
         # unit_rsqrt_var[c] = 1 / sqrt(var[c] + eps), for d_L = 1
         unit_rsqrt_var = 1 / torch.sqrt(var + eps)
         # unit_d_z[s, c, k] = 2 * (z[s, c, k] - t[s, c, k]) * d_L / (size[s] * size[k] * size[c]), for d_L = 1
@@ -144,6 +144,7 @@ class BatchNormSigmoidMseCompiled(torch.autograd.Function):
         unit_sum_x_minus_mu_d_y = (x_minus_mu * unit_d_y).sum((0, 2))
         # unit_d_beta[c] = sum[s, k](d_y[s, c, k]), for d_L = 1
         unit_d_beta = unit_d_y.sum((0, 2))
+        L = _not_later(L, unit_sum_x_minus_mu_d_y, unit_d_beta)
 
         return L.to(result), mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta
 
@@ -372,7 +373,7 @@ def _gradients_from_var(d_var, x, mu, dtype):
 
 
 def _gradients_from_sums(d_L, x, w, beta, t, eps, mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta, dtype, wide, needs):
-    """The gradients of the inputs from d_L and from the sums that were added up for d_L = 1."""
+    """The gradients of the inputs from d_L, and from the sums that were added up for d_L = 1."""
     need_x, need_w, need_beta = needs
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
@@ -527,6 +528,13 @@ def _is_compiled():
     return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
 
 
+def _not_later(output, *sums):
+    """The output, which needs the sums as far as a compiler can see: it would leave them to the backward pass."""
+    for total in sums:
+        output = torch.where(total.isnan().any(), output, output)
+    return output
+
+
 def _plus(total, part):
     """total + part, where both may be None."""
     if total is None or part is None:
@@ -545,7 +553,7 @@ def _centre(tensor, mean, out=None):
 
 def _centred(tensor, axes, wide, out=None):
     """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
-    if wide == tensor.dtype or torch.compiler.is_compiling():
+    if wide == tensor.dtype:
         mean = tensor.mean(axes, keepdim=True, dtype=wide)
         return mean.squeeze(axes), _centre(tensor, mean, out=out)
     near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32

@@ -411,7 +411,7 @@ def _centre(tensor, mean, out=None):
 
 def _centred(tensor, axes, wide, out=None):
     """The mean over axes in the wider type, and tensor - mean, of which float32 loses nothing."""
-    if wide == tensor.dtype or torch.compiler.is_compiling():
+    if wide == tensor.dtype:
         mean = tensor.mean(axes, keepdim=True, dtype=wide)
         return mean.squeeze(axes), _centre(tensor, mean, out=out)
     near = tensor.mean(axes, keepdim=True)  # what is left of it is small, and its mean as good in float32

@@ -89,7 +89,11 @@ class Writer:
 
     def _writer(self, procedure: Procedure, kinds: Mapping[str, str], like: str) -> TorchLines:
         is_forward = self.procedure is self.plan.forward
-        return TorchLines(self.plan, procedure, kinds, like, self.used, is_forward=is_forward, is_narrow=self.is_narrow)
+        ahead = {frozenset(index.axis for index in indices) for _, indices in self.plan.ahead}
+        return TorchLines(
+            self.plan, procedure, kinds, like, self.used, is_forward=is_forward, is_narrow=self.is_narrow,
+            kept=next(iter(ahead)) if len(ahead) == 1 else frozenset(),
+        )  # fmt: skip
 
     def _lines(self, writer: TorchLines) -> list[str]:
         return writer.write_as_needed(self.wanted) if len(self.wanted) > 1 else writer.write()

@@ -78,6 +78,8 @@ def _with_sums(plan: KernelPlan, used: set[str]) -> tuple[CompiledClass, tuple[F
     ahead = tuple(name for name, _ in plan.ahead)
     own = replace(plan, statistics=(*whole.statistics, *ahead), from_statistics=())
     (forward, *_), kinds = forward_method(own, used, in_blocks=False, is_narrow=True)
+    forward = _not_later(forward, plan.names[plan.layer.outputs[0]], ahead)
+    used.add("not_later")
     gradients = gradient_functions(own, "_gradients_from_sums", kinds, used, in_blocks=False, is_narrow=True)
     cotangent = f"d_{plan.names[plan.layer.outputs[0]]}"
     doc = f"The gradients of the inputs from {cotangent}, and from the sums that were added up for {cotangent} = 1."
@@ -87,3 +89,11 @@ def _with_sums(plan: KernelPlan, used: set[str]) -> tuple[CompiledClass, tuple[F
         f"The sums of the backward pass are {cotangent} times what the forward pass adds up.",
     )  # fmt: skip
     return _class(own, about, forward, _setup(own), backward_method(own, gradients)), tuple(gradients)
+
+
+def _not_later(forward: Function, output: str, sums: tuple[str, ...]) -> Function:
+    """The method with an output that needs the sums: a compiler would leave them to the backward pass otherwise."""
+    place = next(n for n, line in enumerate(forward.lines) if line.startswith("return "))
+    line = f"{output} = _not_later({', '.join([output, *sums])})"
+    lines = [*forward.lines[: place - 1], line, *forward.lines[place - 1 :]]
+    return replace(forward, lines=fit(lines))

@@ -128,6 +128,7 @@ class TorchLines:
         dialect: PyTorch's, or that of a library with arrays like its tensors.
         is_forward: whether it is a part of the forward pass, through which nothing is differentiated.
         is_narrow: whether sums of computed values, which lie around 0, stay in the kernel's own dtype.
+        kept: axes over which sums of everything run last, so that a compiler adds them up with sums that keep these.
     """
 
     plan: KernelPlan
@@ -138,6 +139,7 @@ class TorchLines:
     dialect: Dialect = TORCH
     is_forward: bool = False
     is_narrow: bool = False
+    kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.layer = self.plan.layer
@@ -344,6 +346,10 @@ class TorchLines:
     def _sum(self, total: Binder, result: Frame, method: str, more: tuple[str, ...] = ()) -> str:
         """A sum over some dimensions."""
         frame = frame_of(total, result)
+        first = tuple(index for index in total.indices if index.axis not in self.kept)
+        if not result and first and len(first) < len(total.indices):
+            arguments = [axes_text(frame, first), *more]
+            return f"{self._body(total, frame)}.{method}({', '.join(arguments)}).{method}()"
         axes = axes_text(frame, total.indices)
         arguments = [*([axes] if axes else []), *more]
         return self._in_order(f"{self._body(total, frame)}.{method}({', '.join(arguments)})", frame, total, result)
