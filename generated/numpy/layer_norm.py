@@ -136,24 +136,24 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
 
     # x_minus_mu[b, d] = x[b, d] - mu[b]
     x_minus_mu = _around(x, mu[:, None], out=d_x)
+    # x_minus_mu_d_y[b, d] = x_minus_mu[b, d] * d_y[b, d]
+    x_minus_mu_d_y = np.multiply(x_minus_mu, d_y, out=buffer_1)
     # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
-    x_minus_mu_rsqrt_var = np.multiply(x_minus_mu, rsqrt_var.astype(dtype)[:, None], out=buffer_1)
-    d_w = _dot(x_minus_mu_rsqrt_var, d_y, 0)
+    d_w = (rsqrt_var.astype(dtype) @ x_minus_mu_d_y).astype(np.float64)
     # d_beta[d] = sum[b](d_y[b, d]), of this block
     d_beta = _sum(d_y, 0)
-    # w_d_y[b, d] = w[d] * d_y[b, d]
-    w_d_y = np.multiply(d_y, w, out=x_minus_mu_rsqrt_var)
     # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
-    sum_w_d_y = _sum(w_d_y, 1)
+    sum_w_d_y = (d_y @ w).astype(np.float64)
     # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
-    sum_w_x_minus_mu_d_y = _dot(w_d_y, x_minus_mu, 1)
+    sum_w_x_minus_mu_d_y = (x_minus_mu_d_y @ w).astype(np.float64)
     # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
     #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
-    d_x = np.multiply(w_d_y, rsqrt_var.astype(dtype)[:, None], out=w_d_y)
+    d_x = np.multiply(d_y, w, out=x_minus_mu_d_y)
+    d_x *= rsqrt_var.astype(dtype)[:, None]
     x_minus_mu *= (2 * d_var / n_d).astype(dtype)[:, None]
     d_x = np.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / n_d).astype(dtype)[:, None]
@@ -270,10 +270,13 @@ def _centred(array, axes, out=None):
 
 
 def _sum(array, axes):
-    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    """The sum over axes in double precision, but for rows and short columns, which BLAS adds up in their own type."""
     axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
-        array, axes = array.sum(axis=-1), axes[:-1]
+    if axes[-1] == array.ndim - 1 and 32 <= array.shape[-1] <= 16384 and array.strides[-1] == array.itemsize:
+        ones = np.ones(array.shape[-1], array.dtype)
+        array, axes = np.matmul(array[..., None, :], ones[:, None])[..., 0, 0], axes[:-1]
+    elif axes == (0,) and array.ndim == 2 and array.shape[0] <= 1024:
+        return (np.ones(array.shape[0], array.dtype) @ array).astype(np.float64)
     elif math.prod(array.shape[axis] for axis in axes) <= 128:
         return array.sum(axis=axes).astype(np.float64)
     return array.sum(axis=axes, dtype=np.float64)

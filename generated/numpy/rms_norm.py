@@ -114,18 +114,18 @@ def _backward_block(x, w, d_y, rsqrt_ms, buffers, d_x):
     dtype = x.dtype
     (buffer_1,) = _buffers(buffers, 1, x)
 
-    # rsqrt_ms_d_y[b, d] = rsqrt_ms[b] * d_y[b, d]
-    rsqrt_ms_d_y = np.multiply(d_y, rsqrt_ms.astype(dtype)[:, None], out=d_x)
+    # x_d_y[b, d] = x[b, d] * d_y[b, d]
+    x_d_y = np.multiply(x, d_y, out=buffer_1)
     # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
-    d_w = _dot(rsqrt_ms_d_y, x, 0)
+    d_w = (rsqrt_ms.astype(dtype) @ x_d_y).astype(np.float64)
     # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
-    w_x = np.multiply(x, w, out=buffer_1)
-    sum_w_x_d_y = _dot(w_x, d_y, 1)
+    sum_w_x_d_y = (x_d_y @ w).astype(np.float64)
     # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
     d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
-    d_x = np.multiply(rsqrt_ms_d_y, w, out=rsqrt_ms_d_y)
-    work = np.multiply(x, (2 * d_ms / n_d).astype(dtype)[:, None], out=w_x)
+    d_x = np.multiply(d_y, w, out=d_x)
+    d_x *= rsqrt_ms.astype(dtype)[:, None]
+    work = np.multiply(x, (2 * d_ms / n_d).astype(dtype)[:, None], out=x_d_y)
     d_x += work
 
     return d_w, d_x
@@ -226,10 +226,13 @@ def _dot(left, right, axes):
 
 
 def _sum(array, axes):
-    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    """The sum over axes in double precision, but for rows and short columns, which BLAS adds up in their own type."""
     axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
-        array, axes = array.sum(axis=-1), axes[:-1]
+    if axes[-1] == array.ndim - 1 and 32 <= array.shape[-1] <= 16384 and array.strides[-1] == array.itemsize:
+        ones = np.ones(array.shape[-1], array.dtype)
+        array, axes = np.matmul(array[..., None, :], ones[:, None])[..., 0, 0], axes[:-1]
+    elif axes == (0,) and array.ndim == 2 and array.shape[0] <= 1024:
+        return (np.ones(array.shape[0], array.dtype) @ array).astype(np.float64)
     elif math.prod(array.shape[axis] for axis in axes) <= 128:
         return array.sum(axis=axes).astype(np.float64)
     return array.sum(axis=axes, dtype=np.float64)

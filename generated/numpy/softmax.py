@@ -179,10 +179,13 @@ def _into(out, result):
 
 
 def _sum(array, axes):
-    """The sum over axes in double precision, but for rows, which NumPy adds up in pairs in their own type."""
+    """The sum over axes in double precision, but for rows and short columns, which BLAS adds up in their own type."""
     axes = tuple(range(array.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    if axes[-1] == array.ndim - 1 and array.shape[-1] >= 32 and array.strides[-1] == array.itemsize:
-        array, axes = array.sum(axis=-1), axes[:-1]
+    if axes[-1] == array.ndim - 1 and 32 <= array.shape[-1] <= 16384 and array.strides[-1] == array.itemsize:
+        ones = np.ones(array.shape[-1], array.dtype)
+        array, axes = np.matmul(array[..., None, :], ones[:, None])[..., 0, 0], axes[:-1]
+    elif axes == (0,) and array.ndim == 2 and array.shape[0] <= 1024:
+        return (np.ones(array.shape[0], array.dtype) @ array).astype(np.float64)
     elif math.prod(array.shape[axis] for axis in axes) <= 128:
         return array.sum(axis=axes).astype(np.float64)
     return array.sum(axis=axes, dtype=np.float64)

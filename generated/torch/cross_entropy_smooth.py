@@ -151,7 +151,7 @@ def _forward_in_place(x, q, smoothing, dtype, wide, buffers):
     buffer_1, buffer_2 = _buffers(buffers, 2, x)
 
     # max_x[b, k] = max[v](x[b, v, k])
-    max_x = x.amax(1).detach()
+    max_x = x.amax(1)
     # sum_exp_x[b, k] = sum[v](exp(x[b, v, k] - max_x[b, k]))
     x_minus_max_x = torch.sub(x, max_x[:, None, :], out=buffer_1)
     exp_x_minus_max_x = torch.exp(x_minus_max_x, out=x_minus_max_x)

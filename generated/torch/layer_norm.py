@@ -201,27 +201,28 @@ def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
     if need_x or need_w:
         # x_minus_mu[b, d] = x[b, d] - mu[b]
         x_minus_mu = _centre(x, mu[:, None])
+    if need_w or need_x:
+        # x_minus_mu_d_y[b, d] = x_minus_mu[b, d] * d_y[b, d]
+        x_minus_mu_d_y = x_minus_mu * d_y
     if need_w:
         # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
-        d_w = (x_minus_mu * rsqrt_var[:, None] * d_y).sum(0)
+        d_w = (x_minus_mu_d_y * rsqrt_var[:, None]).sum(0)
     if need_beta:
         # d_beta[d] = sum[b](d_y[b, d]), of this block
         d_beta = d_y.sum(0)
     if need_x:
-        # w_d_y[b, d] = w[d] * d_y[b, d]
-        w_d_y = d_y * w
         # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
-        sum_w_d_y = w_d_y.sum(1)
+        sum_w_d_y = (d_y * w).sum(1)
         # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
         d_mu = -rsqrt_var * sum_w_d_y
         # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
-        sum_w_x_minus_mu_d_y = (w_d_y * x_minus_mu).sum(1)
+        sum_w_x_minus_mu_d_y = (x_minus_mu_d_y * w).sum(1)
         # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
         # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
         #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
         d_x = (
-            w_d_y * rsqrt_var[:, None]
+            d_y * w * rsqrt_var[:, None]
             + (d_mu / n_d)[:, None]
             + x_minus_mu * (2 * d_var / n_d)[:, None]
         )
@@ -234,30 +235,28 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     n_d = x.shape[1]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[b, d] = x[b, d] - mu[b]
     x_minus_mu = _centre(x, mu[:, None], out=d_x)
+    # x_minus_mu_d_y[b, d] = x_minus_mu[b, d] * d_y[b, d]
+    x_minus_mu_d_y = torch.mul(x_minus_mu, d_y, out=buffer_1)
     # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
-    x_minus_mu_rsqrt_var_d_y = torch.mul(x_minus_mu, rsqrt_var[:, None], out=buffer_1)
-    x_minus_mu_rsqrt_var_d_y *= d_y
-    d_w = x_minus_mu_rsqrt_var_d_y.sum(0)
+    d_w = rsqrt_var @ x_minus_mu_d_y
     # d_beta[d] = sum[b](d_y[b, d]), of this block
     d_beta = d_y.sum(0)
-    # w_d_y[b, d] = w[d] * d_y[b, d]
-    w_d_y = torch.mul(d_y, w, out=x_minus_mu_rsqrt_var_d_y)
     # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
-    sum_w_d_y = w_d_y.sum(1)
+    sum_w_d_y = d_y @ w
     # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
-    w_d_y_x_minus_mu = torch.mul(w_d_y, x_minus_mu, out=buffer_2)
-    sum_w_x_minus_mu_d_y = w_d_y_x_minus_mu.sum(1)
+    sum_w_x_minus_mu_d_y = x_minus_mu_d_y @ w
     # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]
     #     + 2 * (x[b, d] - mu[b]) * d_var[b] / size[d]
-    d_x = torch.mul(w_d_y, rsqrt_var[:, None], out=w_d_y)
+    d_x = torch.mul(d_y, w, out=x_minus_mu_d_y)
+    d_x *= rsqrt_var[:, None]
     x_minus_mu *= (2 * d_var / n_d)[:, None]
     d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / n_d)[:, None]

@@ -97,7 +97,7 @@ def _forward_in_place(x, dtype, wide, buffers):
     (buffer_1,) = _buffers(buffers, 1, x)
 
     # max_x[b] = max[v](x[b, v])
-    max_x = x.amax(1).detach()
+    max_x = x.amax(1)
     # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
     x_minus_max_x = torch.sub(x, max_x[:, None], out=buffer_1)
     exp_x_minus_max_x = torch.exp(x_minus_max_x, out=x_minus_max_x)

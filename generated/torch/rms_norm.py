@@ -181,18 +181,18 @@ def _gradients_block(x, w, d_y, rsqrt_ms, dtype, needs):
     x = x.to(dtype)
     d_y = d_y.to(dtype)
 
-    # rsqrt_ms_d_y[b, d] = rsqrt_ms[b] * d_y[b, d]
-    rsqrt_ms_d_y = d_y * rsqrt_ms[:, None]
+    # x_d_y[b, d] = x[b, d] * d_y[b, d]
+    x_d_y = x * d_y
     if need_w:
         # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
-        d_w = (rsqrt_ms_d_y * x).sum(0)
+        d_w = (x_d_y * rsqrt_ms[:, None]).sum(0)
     if need_x:
         # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
-        sum_w_x_d_y = (x * w * d_y).sum(1)
+        sum_w_x_d_y = (x_d_y * w).sum(1)
         # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
         d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
         # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
-        d_x = rsqrt_ms_d_y * w + x * (2 * d_ms / n_d)[:, None]
+        d_x = d_y * w * rsqrt_ms[:, None] + x * (2 * d_ms / n_d)[:, None]
 
     return (d_w if need_w else None, d_x if need_x else None)
 
@@ -204,20 +204,18 @@ def _gradients_in_place(x, w, d_y, rsqrt_ms, dtype, needs, buffers, d_x):
     d_y = d_y.to(dtype)
     (buffer_1,) = _buffers(buffers, 1, x)
 
-    # rsqrt_ms_d_y[b, d] = rsqrt_ms[b] * d_y[b, d]
-    rsqrt_ms_d_y = torch.mul(d_y, rsqrt_ms[:, None], out=d_x)
+    # x_d_y[b, d] = x[b, d] * d_y[b, d]
+    x_d_y = torch.mul(x, d_y, out=buffer_1)
     # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
-    rsqrt_ms_d_y_x = torch.mul(rsqrt_ms_d_y, x, out=buffer_1)
-    d_w = rsqrt_ms_d_y_x.sum(0)
+    d_w = rsqrt_ms @ x_d_y
     # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
-    w_x_d_y = torch.mul(x, w, out=rsqrt_ms_d_y_x)
-    w_x_d_y *= d_y
-    sum_w_x_d_y = w_x_d_y.sum(1)
+    sum_w_x_d_y = x_d_y @ w
     # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
     d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]
-    d_x = torch.mul(rsqrt_ms_d_y, w, out=rsqrt_ms_d_y)
-    work = torch.mul(x, (2 * d_ms / n_d)[:, None], out=w_x_d_y)
+    d_x = torch.mul(d_y, w, out=d_x)
+    d_x *= rsqrt_ms[:, None]
+    work = torch.mul(x, (2 * d_ms / n_d)[:, None], out=x_d_y)
     d_x += work
 
     return d_w, d_x

@@ -98,7 +98,7 @@ def _forward_in_place(x, dtype, buffers, y):
     x = x.to(dtype)
 
     # max_x[b] = max[v](x[b, v])
-    max_x = x.amax(1).detach()
+    max_x = x.amax(1)
     # exp_x[b, v] = exp(x[b, v] - max_x[b])
     x_minus_max_x = torch.sub(x, max_x[:, None], out=y)
     exp_x = torch.exp(x_minus_max_x, out=x_minus_max_x)

@@ -18,6 +18,7 @@ from symgrad.plan.products import shared_products
 from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import PRODUCT, sweeps_of
+from symgrad.plan.weights import shared_matrices
 
 FEWEST = 3
 """With fewer operations for each element there is nothing to keep in the cache."""
@@ -196,7 +197,8 @@ class _Cut:
         procedure, known = self.procedure, {s.name for part in parts.values() for s in part}
         taken = {*known, *procedure.reads, *self.plan.names.values()}
         count = free_name(f"all_{self.axis}", taken)
-        inside = shared_products(parts[INSIDE], taken, {c.name for c in self.plan.layer.constants})
+        constants = {c.name for c in self.plan.layer.constants}
+        inside = shared_products(shared_matrices(parts[INSIDE], taken, constants), taken, constants)
         inside = [replace(s, term=_counted(s.term, self.axis, count)) for s in inside]
         outside = {name for s in parts[LATE] for name in s.term.names} | {name for _, name in procedure.results}
         results = tuple((s.name, s.name) for s in inside if s.name in outside)

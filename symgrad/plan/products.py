@@ -14,6 +14,7 @@ from symgrad.algebra.terms import Entry, Mul, Term, mul, walk
 from symgrad.plan.formula import equation
 from symgrad.plan.names import describing_name, free_name
 from symgrad.plan.records import FULL, Statement
+from symgrad.plan.weights import weighted_sum
 
 Pair = tuple[Entry, Entry]
 
@@ -31,11 +32,11 @@ def shared_products(statements: Sequence[Statement], taken: set[str], constants:
         term = mul(*pair)
         name = free_name(describing_name(term, constants, "product"), taken)
         taken.add(name)
-        users = [place for place, s in enumerate(found) if pair in set(_pairs(s.term))]
+        users = [place for place, s in enumerate(found) if pair in set(_pairs_of(s))]
         needed = tuple(dict.fromkeys(what for place in users for what in found[place].needed_by))
         entry = Entry(name, pair[1].indices)
         new = Statement(name, entry.indices, term, FULL, equation(name, entry.indices, term), needed)
-        found = [replace(s, term=_with(s.term, pair, entry)) for s in found]
+        found = [replace(s, term=_with(s.term, pair, entry)) if n in users else s for n, s in enumerate(found)]
         found.insert(users[0], new)
     return found
 
@@ -44,10 +45,15 @@ def _repeated(statements: Sequence[Statement]) -> Pair | None:
     """The product that most statements need, at least two; or None."""
     users: dict[Pair, int] = {}
     for statement in statements:
-        for pair in set(_pairs(statement.term)):
+        for pair in set(_pairs_of(statement)):
             users[pair] = users.get(pair, 0) + 1
     best = min(users, key=lambda pair: (-users[pair], pair[0].name, pair[1].name), default=None)
     return best if best is not None and users[best] > 1 else None
+
+
+def _pairs_of(statement: Statement) -> Iterator[Pair]:
+    """The pairs of a statement; a product of a matrix and a vector needs none of them."""
+    return _pairs(statement.term) if weighted_sum(statement) is None else iter(())
 
 
 def _pairs(term: Term) -> Iterator[Pair]:

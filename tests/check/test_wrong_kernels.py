@@ -108,13 +108,21 @@ def test_a_wrong_forward_in_the_layer_itself_is_not_seen_by_the_equations(batch_
     assert not next(check for check in torch_checks(found.layer, {"numpy": module}, {}) if check.what == "d_x").passed
 
 
-def test_a_wrong_torch_kernel_is_refused(batch_norm, root):
+WHOLE = ("_forward_block", "_gradients_block")
+BLOCKS = ("forward", "_forward_in_place", "_gradients", "_gradients_in_place")
+
+
+@pytest.mark.parametrize("functions", [WHOLE, BLOCKS])
+def test_a_wrong_torch_kernel_is_refused(batch_norm, root, functions):
+    """Small blocks are computed in place; in one piece the other functions compute everything."""
     pytest.importorskip("torch")
     from symgrad.check.torch_kernels import torch_checks
 
     numpy, right = emitted(root, "batch_norm"), emitted(root, "batch_norm", "torch")
+    if functions == WHOLE:
+        right = replace(right, text=right.text.replace("\nBLOCK = 1\n", f"\nBLOCK = {10**9}\n"))
     assert report(batch_norm, [numpy, right], {}).passed
-    edits = list(edited(right.text, ("forward", "_forward_block", "_gradients", "_gradients_block")))
+    edits = list(edited(right.text, functions))
     assert len(edits) > 20
     for what, text in edits[::5]:
         modules = {"torch": load_kernel(replace(right, text=text))}

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from symgrad.plan.forward_mode import DOT
 from symgrad.plan.records import KernelPlan, Procedure
 from symgrad.render.kernels.jax_lines import JAX
+from symgrad.render.kernels.kinds import kinds_of
 from symgrad.render.kernels.layout import Frame, is_whole, shown, tuple_text
-from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.prologue import Casts, first_full, prologue
 from symgrad.render.kernels.records import Function, JaxKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums

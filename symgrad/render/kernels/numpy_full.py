@@ -398,6 +398,8 @@ class _Value:
         return name
 
     def _owned(self, name: str) -> str:
+        if name == self.writer.room:  # the name is a new array's now: the one that is there has none any more
+            self.writer.room = ""
         self.writer.buffers.owned[name] = self.frame
         self.writer.buffers.uses[name] = 0
         return name

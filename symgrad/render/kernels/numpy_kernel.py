@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, is_full
+from symgrad.render.kernels.kinds import kinds_of
 from symgrad.render.kernels.layout import Frame, has_variadic, is_whole, shown, unpacked
 from symgrad.render.kernels.numpy_blocks import Written, write
-from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.records import Field, Function, NumpyKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, PYTHON

@@ -12,6 +12,7 @@ from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, axes_text, einsum_text, flat_items, is_whole, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter, Operand
 from symgrad.render.kernels.numpy_smalls import smalls_for
+from symgrad.render.kernels.numpy_weighted import weighted_line
 from symgrad.render.kernels.places import PlaceLines
 from symgrad.render.kernels.products import (
     grouped,
@@ -22,7 +23,7 @@ from symgrad.render.kernels.products import (
     scaled,
     transposed,
 )
-from symgrad.render.kernels.small import LABEL, OWN, PYTHON, WIDE, mean_and_rest, raw
+from symgrad.render.kernels.small import OWN, WIDE, mean_and_rest, raw
 from symgrad.render.kernels.wide import wide_names
 from symgrad.render.kernels.words import comment, fitted
 
@@ -76,6 +77,8 @@ class NumpyLines:
         self.smalls.kinds[statement.name] = OWN if is_full(statement.indices, self.layer) else WIDE
         if statement.kind in (GATHER, SCATTER):
             self._placed(statement)
+        elif line := weighted_line(statement, self.full.work, self.full):
+            self.lines.append(line)
         elif statement.kind == REDUCTION:
             self._reduction(statement)
         elif statement.kind == FULL:
@@ -286,16 +289,3 @@ class NumpyLines:
 
 def _is_square(term: Term) -> bool:
     return isinstance(term, Pow) and term.exponent == 2
-
-
-def kinds_of(plan: KernelPlan) -> dict[str, str]:
-    """What the names of the layer hold."""
-    layer, kinds = plan.layer, {}
-    for tensor in layer.tensors:
-        kinds[plan.names[tensor.name]] = LABEL if tensor.role == "label" else OWN
-    for constant in layer.constants:
-        kinds[plan.names[constant.name]] = PYTHON
-    for definition in layer.definitions:
-        name = plan.names[definition.name]
-        kinds[name] = OWN if is_full(definition.indices, layer) else WIDE
-    return kinds

@@ -9,8 +9,8 @@ from symgrad.algebra.terms import Entry
 from symgrad.plan.names import free_name
 from symgrad.plan.records import is_full
 from symgrad.plan.shard import ShardedPlan
+from symgrad.render.kernels.kinds import kinds_of
 from symgrad.render.kernels.layout import Frame, is_whole, shown, unpacked
-from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.prologue import Casts, dtype_names, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes

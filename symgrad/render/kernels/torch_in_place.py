@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from symgrad.algebra.terms import Entry, Mul, Reduce, Sum, Term, mul
+from symgrad.algebra.terms import Entry, Index, Mul, Reduce, Sum, Term, mul
 from symgrad.plan.blocks import Blocks
 from symgrad.plan.records import FULL, REDUCTION, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
+from symgrad.plan.weights import Weighted, weighted_sum
 from symgrad.render.kernels.blocks import lengths
 from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.homes import with_fewest_buffers
 from symgrad.render.kernels.layout import Frame, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter
+from symgrad.render.kernels.products import scaled
 from symgrad.render.kernels.records import Function
-from symgrad.render.kernels.small import OWN, WIDE, mean_and_rest
+from symgrad.render.kernels.small import OWN, WIDE, mean_and_rest, raw
 from symgrad.render.kernels.torch_lines import TorchLines, frame_of
 from symgrad.render.kernels.ufuncs import TORCH
 from symgrad.render.kernels.words import comment, fit, fitted
@@ -51,7 +53,9 @@ class InPlaceLines:
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.small = TorchLines(self.plan, self.procedure, self.kinds, self.like, self.used, is_narrow=True)
+        self.small = TorchLines(
+            self.plan, self.procedure, self.kinds, self.like, self.used, is_forward=True, is_narrow=True
+        )
         results = [name for _, name in self.procedure.results]
         self.buffers = Buffers.of(self.procedure, results)
         names = {s.name for s in self.procedure.statements} | set(self.procedure.reads)
@@ -85,6 +89,9 @@ class InPlaceLines:
             self.full.assign(statement.name, statement.term, statement.indices)
             return
         self.lines += comment(statement.formula)
+        if (weighted := weighted_sum(statement)) is not None and set(self.frame) == _letters(weighted):
+            self._weighted(statement, weighted)
+            return
         if statement.kind == REDUCTION:
             statement = self._of_an_array(statement)
         self.lines += self.small.written(statement)
@@ -93,6 +100,21 @@ class InPlaceLines:
             self.buffers.release(name, self.frame)
         if is_full(statement.indices, self.plan.layer):
             self.buffers.owned[statement.name] = statement.indices
+
+    def _weighted(self, statement: Statement, weighted: Weighted) -> None:
+        """Write a sum of rows or columns, each times a number, as a product of a matrix and a vector."""
+        found = reduction(statement.term)
+        assert found is not None
+        matrix = self.full.temporary(mul(*weighted.matrix), self.frame)
+        vector = self.small.smalls.coefficient(weighted.vector, (weighted.letter,))
+        for name in reads_of(weighted.vector):
+            self.buffers.read(name)
+        self.full.done(matrix, self.frame)
+        order = (vector, matrix.text) if weighted.letter == self.frame[0] else (matrix.text, vector)
+        is_wide = statement.name in self.small.wide
+        text = f"({' @ '.join(order)}).to(wide)" if is_wide else " @ ".join(order)
+        self.small.smalls.kinds[statement.name] = WIDE if is_wide else OWN
+        self.lines.append(f"{statement.name} = {self.small.smalls.text(scaled(raw(text), found[1]), ())}")
 
     def _of_an_array(self, statement: Statement) -> Statement:
         """A reduction of an array, after the lines that compute it."""
@@ -128,6 +150,10 @@ class InPlaceLines:
         self.lines.append(f"{mean.name}, {shifted.name} = _centred({array.name}, {axes}, wide, out={target})")
         self.buffers.own(shifted.name, self.frame)
         return True
+
+
+def _letters(weighted: Weighted) -> frozenset[Index]:
+    return weighted.matrix[0].free
 
 
 @dataclass(frozen=True)

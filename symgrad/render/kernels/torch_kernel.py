@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from symgrad.plan.records import KernelPlan, Procedure, is_full
+from symgrad.render.kernels.kinds import kinds_of
 from symgrad.render.kernels.layout import Frame, is_whole, shown, unpacked
-from symgrad.render.kernels.numpy_lines import kinds_of
 from symgrad.render.kernels.prologue import Casts, dtype_names, first_full, prologue
 from symgrad.render.kernels.records import Function, TorchKernel
 from symgrad.render.kernels.shapes import Shapes, has_sums

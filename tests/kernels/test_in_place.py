@@ -1,0 +1,135 @@
+"""Blocks in place: what is written where, when a label's part is added alone, and products of matrix and vector."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from emitted import layer_of, text_of
+
+from symgrad import pipeline
+from symgrad.notation.library import from_text, load
+from symgrad.plan.blocks import blocks_of
+from symgrad.plan.weights import weighted_sum
+
+HEAD = "input x[b, v]\nlabel t[b] in v\nparameter w[v]\n"
+
+
+def emitted(text, backend, name="mine"):
+    found = pipeline.derive(from_text(text, name))
+    (rendered,) = pipeline.emit(found, [backend])
+    namespace: dict = {"__name__": name}
+    exec(compile(rendered.text, name, "exec"), namespace)
+    return rendered.text, namespace
+
+
+def block_of(text, function):
+    """The code of a function, without its comments."""
+    lines = text.split(f"def {function}(")[1].split("\ndef ")[0].splitlines()
+    return "\n".join(line for line in lines if not line.strip().startswith("#"))
+
+
+def numpy_gradient(namespace, *tensors):
+    _, saved = namespace["forward"](*tensors)
+    return namespace["backward"](saved).x
+
+
+LABELS = HEAD + "z[b] = log(sum[v](exp(x[b, v])))\nL = sum[b](w[t[b]] * (z[b] - x[b, t[b]]))\noutput L\n"
+"""A label's part of d_x has w[v], a number for each label: it is an array of its own, and no number for each row."""
+
+
+ROWS = LABELS.replace("parameter w[v]", "parameter w[b]").replace("w[t[b]]", "w[b]")
+"""The same with a number for each row."""
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_what_a_label_picks_is_added_there(backend):
+    text = text_of("cross_entropy_labels", backend)
+    function = "_backward_block" if backend == "numpy" else "_gradients_in_place"
+    assert block_of(text, function).count("_add_at(d_x, 1, t, ") == 1
+    assert "==" not in block_of(text, function)
+
+
+def test_places_that_are_no_labels_are_compared():
+    """v + 1 is a place as well, but not one for each row; without another summand there is no array to add to."""
+    assert "_add_at(" in emitted(ROWS, "numpy")[0]
+    alone = HEAD + "L = sum[b](x[b, t[b]] * x[b, t[b]])\noutput L\n"
+    shifted = "input x[b, v]\ny[b, v] = exp(x[b, v]) * tanh(x[b, v]) + x[b, v]\noutput y\n"
+    for text in (alone, shifted):
+        for backend in ("numpy", "torch"):
+            assert "_add_at(" not in emitted(text, backend)[0]
+    assert "_add_at(" not in emitted(LABELS, "numpy")[0]
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_gradient_with_labels_is_right_for_any_block(rows):
+    _, namespace = emitted(ROWS if rows else LABELS, "numpy")
+    random = np.random.default_rng(0)
+    x, t, w = random.normal(size=(7, 5)), random.integers(0, 5, 7), random.normal(size=7 if rows else 5)
+    p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    right = (w if rows else w[t])[:, None] * (p - np.eye(5)[t])
+    for block in (1, 11, 10**9):
+        namespace["BLOCK"] = block
+        np.testing.assert_allclose(numpy_gradient(namespace, x, t, w), right, rtol=1e-12, atol=1e-14)
+
+
+def test_the_first_array_of_a_result_is_its_own():
+    for backend, function in (("numpy", "_forward_block"), ("torch", "_forward_in_place")):
+        lines = block_of(text_of("softmax", backend), function)
+        assert "out=y)" in lines
+        assert "buffer_1" not in lines
+
+
+def test_an_array_that_is_read_after_the_result_keeps_a_buffer_of_its_own():
+    """y is overwritten by nothing that z still needs: both results are right, block by block."""
+    text = "input x[b, v]\nu[b, v] = exp(x[b, v]) * tanh(x[b, v])\ny[b, v] = u[b, v] + x[b, v]\n"
+    text += "z[b, v] = u[b, v] * y[b, v] + sum[v](u[b, v])\noutputs y, z\n"
+    _, namespace = emitted(text.replace("outputs y, z", "output y, z"), "numpy")
+    x = np.random.default_rng(0).normal(size=(6, 4))
+    u = np.exp(x) * np.tanh(x)
+    for block in (1, 10**9):
+        namespace["BLOCK"] = block
+        (y, z), _ = namespace["forward"](x)
+        np.testing.assert_allclose(y, u + x, rtol=1e-12)
+        np.testing.assert_allclose(z, u * (u + x) + u.sum(1, keepdims=True), rtol=1e-12)
+
+
+def sums_of(name):
+    plan = pipeline.plan(pipeline.derive(load(name)))
+    inside = blocks_of(plan, plan.backward).inside.statements
+    return {s.name: weighted_sum(s) for s in inside if s.kind == "reduction"}
+
+
+def test_sums_of_rows_and_columns_share_a_matrix():
+    found = sums_of("layer_norm")
+    assert {name for name, parts in found.items() if parts} == {"d_w", "sum_w_d_y", "sum_w_x_minus_mu_d_y"}
+    assert found["d_w"].matrix == found["sum_w_x_minus_mu_d_y"].matrix
+    lines = block_of(text_of("layer_norm", "torch"), "_gradients_in_place")
+    assert len(re.findall(r" @ ", lines)) == 3
+
+
+def test_sums_with_numbers_along_more_than_the_sum_are_none():
+    """In group_norm a weight stands for a group and a row; batch_norm's has the letter that is left."""
+    for name in ("batch_norm", "group_norm", "softmax"):
+        assert not any(sums_of(name).values())
+        assert " @ " not in text_of(name, "torch")
+
+
+def test_a_block_in_place_gives_the_bits_of_no_other_memory():
+    """The inputs are not written to, nor what was returned before."""
+    torch = pytest.importorskip("torch")
+    for name in ("layer_norm", "batch_norm_sigmoid_mse", "softmax"):
+        namespace: dict = {"__name__": name}
+        exec(compile(text_of(name, "torch"), name, "exec"), namespace)
+        namespace["BLOCK"] = 8
+        layer = layer_of(name)
+        random = torch.Generator().manual_seed(0)
+        sizes = {axis.name: n for axis, n in zip(layer.axes, (5, 4, 3), strict=False)}
+        given = [torch.randn([sizes[i.axis] for i in t.indices], generator=random) for t in layer.tensors]
+        before = [v.clone() for v in given]
+        first = namespace[name](*given)
+        kept = first.clone()
+        namespace[name](*[v + 1 for v in given])
+        assert torch.equal(first, kept)
+        assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
