@@ -181,7 +181,7 @@ def split_fraction(factors: tuple[Term, ...]) -> tuple[int, list[Term], list[Ter
     sign, above, below = 1, list[Term](), list[Term]()
     for factor in factors:
         if isinstance(factor, Num):
-            sign, value = (-1 if factor.value < 0 else 1), abs(factor.value)
+            sign, value = (-sign if factor.value < 0 else sign), abs(factor.value)
             above.extend([Num(Fraction(value.numerator))] if value.numerator != 1 else [])
             below.extend([Num(Fraction(value.denominator))] if value.denominator != 1 else [])
         elif isinstance(factor, Pow) and factor.exponent < 0:

@@ -7,11 +7,15 @@ import re
 import numpy as np
 import pytest
 from emitted import layer_of, text_of
+from random_layers import random_layer
 
 from symgrad import pipeline
+from symgrad.check.kernels import argument_of, array_of
+from symgrad.check.samples import sensible_point
 from symgrad.notation.library import from_text, load
 from symgrad.plan.blocks import blocks_of
 from symgrad.plan.weights import weighted_sum
+from symgrad.prove.sizes import fitted
 
 HEAD = "input x[b, v]\nlabel t[b] in v\nparameter w[v]\n"
 
@@ -133,3 +137,41 @@ def test_a_block_in_place_gives_the_bits_of_no_other_memory():
         namespace[name](*[v + 1 for v in given])
         assert torch.equal(first, kept)
         assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
+
+
+def results(namespace, backend, layer, arrays, upstream):
+    torch = pytest.importorskip("torch")
+    if backend == "numpy":
+        outputs, saved = namespace["forward"](*arrays)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return [*outputs, *namespace["backward"](saved, *upstream)]
+    pairs = zip(arrays, layer.tensors, strict=True)
+    given = [torch.from_numpy(np.array(a)).requires_grad_(t in layer.differentiable) for a, t in pairs]
+    outputs = namespace[layer.name](*given)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    wanted = [tensor for tensor in given if tensor.requires_grad]
+    seeds = [torch.from_numpy(np.asarray(u)) for u in upstream]
+    found = torch.autograd.grad(outputs, wanted, seeds, materialize_grads=True, allow_unused=True)
+    return [value.detach().numpy() for value in (*outputs, *found)]
+
+
+@pytest.mark.parametrize("seed", [*range(12), 21, 52, 114])
+def test_random_layers_give_the_same_in_place_and_in_one_piece(seed):
+    """The last ones had a sign wrong once."""
+    layer = from_text(random_layer(seed, outputs=1 + 2 * (seed in (3, 5, 7, 21))))
+    files = pipeline.emit(pipeline.derive(layer), ["numpy", "torch"])
+    sizes = fitted(layer, {axis.name: n for axis, n in zip(layer.axes, (5, 4, 3, 3), strict=False)})
+    at = sensible_point(layer, sizes, seed=1)
+    arrays = [argument_of(at, tensor) for tensor in layer.tensors]
+    upstream = [array_of(at, layer.entry(o).indices, f"d_{o}") for o in layer.outputs]
+    found = []
+    for backend, file in zip(("numpy", "torch"), files, strict=True):
+        for block in (1, 10**9):
+            namespace: dict = {"__name__": "random"}
+            text = file.text.replace("spread < 64", "spread < 1")
+            exec(compile(text, "random", "exec"), namespace)
+            namespace["BLOCK"] = block
+            found.append(results(namespace, backend, layer, arrays, upstream))
+    for others in found[1:]:
+        for mine, right in zip(others, found[0], strict=True):
+            np.testing.assert_allclose(mine, right, rtol=1e-9, atol=1e-10)
