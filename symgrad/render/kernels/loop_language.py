@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 REAL, DOUBLE, PLACE = "REAL", "double", "ptrdiff_t"
 """The types: of elements, of what is computed once or added up by rows, of places and lengths."""
+FAR = "FAR"
+"""The type in which elements of a smaller type in memory are added up: their own bits leave some for the sum."""
 SCOPE, END = "{", "}"
 """A block of its own, and the end of any block."""
 CHUNKS, CHUNK_ROWS = 64, 4

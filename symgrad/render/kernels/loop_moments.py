@@ -18,7 +18,7 @@ from symgrad.plan.moments import Moments, moments_of
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
 from symgrad.plan.sweeps import Sweep
-from symgrad.render.kernels.loop_language import DOUBLE, END, PLACE, REAL, SCOPE
+from symgrad.render.kernels.loop_language import DOUBLE, END, FAR, PLACE, REAL, SCOPE
 from symgrad.render.kernels.loop_terms import counter, row_counters
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class RowMoments:
         loops.row = self.order
         value = loops.load(self.moments.array, REAL)
         line(language.comment(f"{self.mean.formula}, for this row"))
-        self._added(loops, "total", language.cast(DOUBLE, value), DOUBLE, fetched=True)
+        kind = FAR if self.moments.array.name in loops.elements else DOUBLE
+        self._added(loops, "total", language.cast(kind, value), kind, fetched=True)
         line(language.let(DOUBLE, {"middle": f"total / {language.cast(DOUBLE, 'length')}"}))
         low = language.cast(REAL, f"(middle - {language.cast(DOUBLE, 'high')})")
         line(language.let(REAL, {"high": language.cast(REAL, "middle"), "low": low}))
@@ -100,7 +101,7 @@ class RowMoments:
         return " * ".join(f"n_{index.axis}" for index in self.mean.indices) or "1"
 
     def _added(self, loops: Loops, name: str, value: str, kind: str, fetched: bool = False) -> None:
-        """A sum along the row, by blocks; of bare numbers, which may lie far from 0, in double."""
+        """A sum along the row, by blocks; of bare numbers, which may lie far from 0, in double or FAR."""
         language, k = loops.language, counter(self.order[-1])
         loops.lines += [
             language.variable(DOUBLE, {name: "0.0"}),

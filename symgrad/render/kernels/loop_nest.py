@@ -19,6 +19,7 @@ from symgrad.render.kernels.loop_language import (
     CHUNKS,
     DOUBLE,
     END,
+    FAR,
     PLACE,
     REAL,
     SCOPE,
@@ -221,7 +222,7 @@ class Nest:
         else:
             first, last = self.rows.first, self.rows.last
         added = [total for total in totals if total.how == "sum" and not total.in_memory]
-        for kind in (REAL, DOUBLE):
+        for kind in (REAL, FAR, DOUBLE):
             names = {f"add_{total.name}": "0" for total in added if total.kind == kind}
             self.loops.lines += [language.variable(kind, names)] if names else []
         self.loops.lines += language.along(k, first, last, body, [each for t in totals for each in t.clauses()])

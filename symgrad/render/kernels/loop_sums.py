@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from symgrad.algebra.terms import Entry
 from symgrad.plan.records import Statement
 from symgrad.plan.share import reduction
-from symgrad.render.kernels.loop_language import DOUBLE, END, REAL, Language
+from symgrad.render.kernels.loop_language import DOUBLE, END, FAR, REAL, Language
 from symgrad.render.kernels.loop_rows import CHUNK, LANES, PART, ROW, Rows, operation
 from symgrad.render.kernels.loop_terms import row_counters
 
@@ -42,6 +42,8 @@ class Total:
         if not isinstance(body, Entry):
             return cls(loops, rows, statement, REAL)
         from_memory = body.name not in computed and body.name not in loops.cotangents
+        if from_memory and loops.kinds[body.name] == "element":
+            return cls(loops, rows, statement, FAR)
         far = from_memory or (body.name, statement.name) in loops.subtracted
         return cls(loops, rows, statement, DOUBLE if far else REAL)
 
