@@ -47,6 +47,7 @@ FOUND = (
     "y[s] = x[s]**2\nz = sum[s](x[s]**2)\noutput z, y",
     "y[s] = exp(x[s])\nz[s] = y[s]*x[s]\noutput y, z",
     "y = sum[s](x[s])\nz[s] = y - x[s]\noutput y, z",
+    "u = eps**3*3 - mean[s](x[s])\ny[s] = sigmoid(u)/sqrt(9 + eps) - tanh(x[s])\noutput y",
 )
 """Layers that went wrong once."""
 

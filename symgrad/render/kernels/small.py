@@ -194,7 +194,19 @@ def raw(text: str, frame: Frame = ()) -> Entry:
 
 
 def _bracketed(text: str) -> str:
-    return text if text.isidentifier() or (text.endswith(")") and text.split("(")[0].isidentifier()) else f"({text})"
+    """A text that a method call or an index may follow: a name or one call as it stands, others in brackets."""
+    return text if text.isidentifier() or _is_one_call(text) else f"({text})"
+
+
+def _is_one_call(text: str) -> bool:
+    """Whether a text is a function's name and brackets that close at its end: f(a)(b) and f(a) + g(b) are not."""
+    function, _, rest = text.partition("(")
+    depth = 1
+    for place, letter in enumerate(rest):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return function.isidentifier() and place == len(rest) - 1
+    return False
 
 
 def fraction_text(value: Fraction) -> str:
