@@ -177,3 +177,20 @@ def test_a_few_rows_in_float32_are_as_exact_as_doubles():
     found = c.backward(c.forward(x, w, beta)[1], d_y + 1)
     wanted = numpy.backward(numpy.forward(*(v.astype(float) for v in (x, w, beta)))[1], (d_y + 1).astype(float))
     assert relative_error(found.beta, wanted.beta) <= 2e-7
+
+
+def test_a_sum_over_all_is_spread_over_short_rows_beside_sums_that_are():
+    last, first = source("batch_norm_sigmoid_mse").split("#if LAST")[1].split("#else")[:2]
+    assert "few_L[chunk * n_c + i_c] +=" in last
+    assert "add_L +=" in first.split("return 0;")[1]  # rows in order: a variable, which is faster
+    assert "few_L" not in source("mse")
+
+
+def test_a_spread_sum_is_right():
+    c, numpy = compiled("batch_norm_sigmoid_mse")
+    random = np.random.default_rng(0)
+    for rows in (1, 2, 17, 300):
+        x, t = random.normal(size=(2, rows, 5))
+        w, beta = random.normal(size=(2, 5))
+        found, wanted = (kernel.forward(x, w, beta, t)[0] for kernel in (c, numpy))
+        assert relative_error(found, wanted) <= 1e-12

@@ -67,6 +67,7 @@ class Nest:
         """The rows in parallel, with these sweeps one after the other in each."""
         computed = {s.name for sweep in sweeps for s in (*sweep.each, *sweep.arrays)}
         totals = [Total.of(self.loops, self.rows, s, computed) for sweep in sweeps for s in sweep.reductions]
+        totals = [total.beside(totals) for total in totals]
         if self.rows.around and not self.rows.tile:
             self.kept = worth_keeping(sweeps)
         chunked = bool(self.kept) or any(total.place == CHUNK for total in totals)

@@ -9,7 +9,7 @@ own numbers, are doubles at once. (Cotangents are not subtracted from anything.)
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from symgrad.algebra.terms import Entry
@@ -32,6 +32,8 @@ class Total:
     statement: Statement
     kind: str
     """The type in which a block, or a few rows, are added up."""
+    spread: bool = False
+    """Whether a sum over all of the nest is added up place by place, as those beside it are that keep the places."""
 
     @classmethod
     def of(cls, loops: Loops, rows: Rows, statement: Statement, computed: Collection[str]) -> Total:
@@ -65,7 +67,12 @@ class Total:
     @property
     def place(self) -> str:
         """Where it is added up."""
-        return self.rows.place(self.statement)
+        return CHUNK if self.spread else self.rows.place(self.statement)
+
+    def beside(self, others: Collection[Total]) -> Total:
+        """The same, spread over the places of a row if others are added up there: rows may be short."""
+        whole = self.place == PART and self.how == "sum" and self.kind == REAL and not self.statement.indices
+        return replace(self, spread=whole and any(other.few for other in others))
 
     @property
     def in_memory(self) -> bool:
@@ -90,12 +97,19 @@ class Total:
     @property
     def few(self) -> bool:
         """Whether a few rows are added up in REAL, place by place, before they go into doubles."""
-        return self.place == CHUNK and self.kind == REAL and self.statement.indices == (self.rows.inner,)
+        own = self.spread or self.statement.indices == (self.rows.inner,)
+        return self.place == CHUNK and self.kind == REAL and own
 
     def scratch(self) -> dict[str, str]:
         """The memory that its parts need."""
-        names = {PART: [f"part_{self.name}"], CHUNK: [f"part_{self.name}", *([self._few] if self.few else [])]}
-        return dict.fromkeys(names.get(self.place, []), "rows" if self.place == PART else f"chunks * {self.size}")
+        parts = {PART: "rows", CHUNK: "chunks" if self.size == "1" else f"chunks * {self.size}"}
+        found = {f"part_{self.name}": parts[self.place]} if self.place in parts else {}
+        return found | ({self._few: f"chunks * {self._length}"} if self.few else {})
+
+    @property
+    def _length(self) -> str:
+        """A row's."""
+        return f"n_{self.rows.inner.axis}"
 
     @property
     def in_real(self) -> tuple[str, ...]:
@@ -108,9 +122,9 @@ class Total:
 
     def flushed(self) -> list[str]:
         """After a few rows: their sums go into doubles."""
-        few, part = (f"{name}[chunk * {self.size} + i]" for name in (self._few, f"part_{self.name}"))
+        few, part = f"{self._few}[chunk * {self._length} + i]", f"part_{self.name}[{self._chunk('i')}]"
         return [
-            self.language.loop("i", "0", self.size),
+            self.language.loop("i", "0", self._length),
             self.language.add(part, self.language.cast(DOUBLE, few)),
             self.language.set(few, self.language.number(REAL, "0.0")),
             END,
@@ -131,7 +145,9 @@ class Total:
         language = self.language
         wide = language.cast(DOUBLE, f"({text})")
         if self.place == CHUNK:
-            place = f"[chunk * {self.size} + {self.loops.place('', self.statement.indices)[1:-1]}]"
+            indices = (self.rows.inner,) if self.spread else self.statement.indices
+            size = self._length if self.spread else self.size
+            place = f"[chunk * {size} + {self.loops.place('', indices)[1:-1]}]"
             return (
                 language.add(f"{self._few}{place}", text)
                 if self.few
@@ -192,12 +208,16 @@ class Total:
             END,
         ]
 
+    def _chunk(self, place: str) -> str:
+        """A chunk's place in memory."""
+        return "chunk" if self.size == "1" else f"chunk * {self.size} + {place}"
+
     def _chunks_merged(self) -> list[str]:
         language = self.language
         return [
             language.loop("i", "0", self.size),
             language.variable(DOUBLE, {"sum": "0.0"}),
-            *language.each("chunk", "0", "chunks", language.add("sum", f"part_{self.name}[chunk * {self.size} + i]")),
+            *language.each("chunk", "0", "chunks", language.add("sum", f"part_{self.name}[{self._chunk('i')}]")),
             language.set(f"{self.name}[i]", "sum"),
             END,
         ]

@@ -202,10 +202,10 @@ def _is_one_call(text: str) -> bool:
     """Whether a text is a function's name and brackets that close at its end: f(a)(b) and f(a) + g(b) are not."""
     function, _, rest = text.partition("(")
     depth = 1
-    for place, letter in enumerate(rest):
+    for at, letter in enumerate(rest):
         depth += (letter == "(") - (letter == ")")
         if depth == 0:
-            return function.isidentifier() and place == len(rest) - 1
+            return function.isidentifier() and at == len(rest) - 1
     return False
 
 
