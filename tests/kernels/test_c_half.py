@@ -259,6 +259,21 @@ def test_gradients_that_are_the_upstream_one_are_the_same_numbers():
     assert d_x.data_ptr() != d_y.data_ptr()
 
 
+@pytest.mark.parametrize("dtype", HALVES)
+def test_a_large_mean_costs_nothing(dtype):
+    """Gradients of parameters, which are float32, are as exact as for float32."""
+    random = torch.Generator().manual_seed(0)
+    x = (torch.randn(16, 8, 40, 41, generator=random) + 100).to(dtype).requires_grad_()
+    w, beta = (torch.rand(8, generator=random).requires_grad_() for _ in range(2))
+    tensors = [x, w, beta, torch.rand(16, 8, 40, 41, generator=random).to(dtype)]
+    loss = module("batch_norm_sigmoid_mse").batch_norm_sigmoid_mse(*tensors)
+    found = torch.autograd.grad(loss, tensors[1:3], torch.tensor(1024.0, dtype=dtype))
+    wide = [t.detach().double().requires_grad_() for t in tensors]
+    exactly = torch.autograd.grad(module("batch_norm_sigmoid_mse", "torch").batch_norm_sigmoid_mse(*wide), wide[1:3])
+    for one, other in zip(found, exactly, strict=True):
+        assert relative_error(one.double().numpy(), 1024 * other.numpy()) <= 1e-6
+
+
 def test_layers_without_large_inputs_are_computed_in_float32(monkeypatch):
     for name, shapes in (("outer", [(3,), (4,)]), ("alone", [(), ()])):
         kernel = module(name)
