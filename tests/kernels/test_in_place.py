@@ -142,7 +142,7 @@ def test_sums_without_a_common_beginning_stay_as_they_are():
 
 def test_coefficients_are_one_only_where_they_are_smaller_than_the_array():
     assert "(w / torch.sqrt(var[:, :, None] + eps))[:, :, :, None]" in text_of("group_norm", "torch")
-    assert re.search(r"= torch.mul\(x_minus_m, w, out=", text_of("layer_norm", "torch"))
+    assert re.search(r"= torch.mul\(x_minus_m, g, out=", text_of("layer_norm", "torch"))
 
 
 def test_a_block_in_place_gives_the_bits_of_no_other_memory():
