@@ -61,7 +61,7 @@ def _forward(x, w, beta, eps):
     var = jnp.square(x_minus_mu).mean((2, 3), dtype=wide)
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
     y = (
-        x_minus_mu * w[:, :, None] * (1 / jnp.sqrt(var + eps)).astype(dtype)[:, :, None, None]
+        x_minus_mu * (w / jnp.sqrt(var[:, :, None] + eps)).astype(dtype)[:, :, :, None]
         + beta[:, :, None]
     )
 
@@ -103,7 +103,7 @@ def _tangents(x, w, mu, var, dot_x, dot_w, dot_beta, eps):
     #     - w[g, c] * dot_mu[s, g] / sqrt(var[s, g] + eps)
     #     - w[g, c] * dot_var[s, g] * (x[s, g, c, k] - mu[s, g]) / (2 * (var[s, g] + eps)**(3/2))
     dot_y = (
-        dot_x * w[:, :, None] * rsqrt_var.astype(dtype)[:, :, None, None]
+        dot_x * (w * rsqrt_var[:, :, None]).astype(dtype)[:, :, :, None]
         + x_minus_mu
         * (
             dot_w * rsqrt_var[:, :, None]

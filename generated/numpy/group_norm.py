@@ -86,8 +86,11 @@ def _forward_block(x, w, beta, eps, buffers, y):
     # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
     var = _dot(x_minus_mu, x_minus_mu, (2, 3)) / (n_c * n_k)
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
-    y = np.multiply(x_minus_mu, w[:, :, None], out=x_minus_mu)
-    y *= (1 / np.sqrt(var + eps)).astype(dtype)[:, :, None, None]
+    y = np.multiply(
+        x_minus_mu,
+        (w / np.sqrt(var[:, :, None] + eps)).astype(dtype)[:, :, :, None],
+        out=x_minus_mu,
+    )
     y += beta[:, :, None]
 
     return mu, var, y
@@ -135,29 +138,30 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
-    x_minus_mu = _around(x, mu[:, :, None, None], out=d_x)
+    x_minus_mu = _around(x, mu[:, :, None, None], out=buffer_1)
+    # sum_d_y_x_minus_mu[s, g, c] = sum[k](d_y[s, g, c, k] * x_minus_mu[s, g, c, k])
+    sum_d_y_x_minus_mu = _dot(d_y, x_minus_mu, 3)
     # d_w[g, c] = sum[s, k]((x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k] / sqrt(var[s, g] + eps)), of this block
-    x_minus_mu_rsqrt_var = np.multiply(x_minus_mu, rsqrt_var.astype(dtype)[:, :, None, None], out=buffer_1)
-    d_w = _dot(x_minus_mu_rsqrt_var, d_y, (0, 3))
+    d_w = _dot(sum_d_y_x_minus_mu, rsqrt_var.astype(dtype)[:, :, None], 0)
+    # sum_d_y[s, g, c] = sum[k](d_y[s, g, c, k])
+    sum_d_y = _sum(d_y, 3)
     # d_beta[g, c] = sum[s, k](d_y[s, g, c, k]), of this block
-    d_beta = _sum(d_y, (0, 3))
-    # w_d_y[s, g, c, k] = w[g, c] * d_y[s, g, c, k]
-    w_d_y = np.multiply(d_y, w[:, :, None], out=x_minus_mu_rsqrt_var)
+    d_beta = _sum(sum_d_y, 0)
     # sum_w_d_y[s, g] = sum[c, k](w[g, c] * d_y[s, g, c, k])
-    sum_w_d_y = _sum(w_d_y, (2, 3))
+    sum_w_d_y = _dot(sum_d_y, w, 2)
     # d_mu[s, g] = -sum[c, k](w[g, c] * d_y[s, g, c, k]) / sqrt(var[s, g] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[s, g] = sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k])
-    sum_w_x_minus_mu_d_y = _dot(w_d_y, x_minus_mu, (2, 3))
+    sum_w_x_minus_mu_d_y = _dot(sum_d_y_x_minus_mu, w, 2)
     # d_var[s, g] = -sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k]) / (2 *
     #     (var[s, g] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[s, g, c, k] = w[g, c] * d_y[s, g, c, k] / sqrt(var[s, g] + eps)
     #     + d_mu[s, g] / (size[c] * size[k])
     #     + 2 * (x[s, g, c, k] - mu[s, g]) * d_var[s, g] / (size[c] * size[k])
-    d_x = np.multiply(w_d_y, rsqrt_var.astype(dtype)[:, :, None, None], out=w_d_y)
+    d_x = np.multiply(d_y, (w * rsqrt_var[:, :, None]).astype(dtype)[:, :, :, None], out=d_x)
     x_minus_mu *= (2 * d_var / (n_c * n_k)).astype(dtype)[:, :, None, None]
-    d_x = np.add(d_x, x_minus_mu, out=x_minus_mu)
+    d_x += x_minus_mu
     d_x += (d_mu / (n_c * n_k)).astype(dtype)[:, :, None, None]
 
     return d_w, d_beta, d_x

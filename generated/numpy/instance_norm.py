@@ -132,26 +132,28 @@ def _backward_block(x, w, mu, d_y, rsqrt_var, buffers, d_x):
     (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
-    x_minus_mu = _around(x, mu[:, :, None], out=d_x)
-    # rsqrt_var_d_y[s, c, k] = rsqrt_var[s, c] * d_y[s, c, k]
-    rsqrt_var_d_y = np.multiply(d_y, rsqrt_var.astype(dtype)[:, :, None], out=buffer_1)
+    x_minus_mu = _around(x, mu[:, :, None], out=buffer_1)
+    # sum_d_y_x_minus_mu[s, c] = sum[k](d_y[s, c, k] * x_minus_mu[s, c, k])
+    sum_d_y_x_minus_mu = _dot(d_y, x_minus_mu, 2)
     # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
-    d_w = _dot(rsqrt_var_d_y, x_minus_mu, (0, 2))
+    d_w = _dot(rsqrt_var, sum_d_y_x_minus_mu, 0)
+    # sum_d_y_2[s, c] = sum[k](d_y[s, c, k])
+    sum_d_y_2 = _sum(d_y, 2)
     # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
-    d_beta = _sum(d_y, (0, 2))
+    d_beta = _sum(sum_d_y_2, 0)
     # sum_d_y[s, c] = sum[k](d_y[s, c, k])
-    sum_d_y = _sum(d_y, 2)
+    sum_d_y = sum_d_y_2
     # d_mu[s, c] = -w[c] * sum[k](d_y[s, c, k]) / sqrt(var[s, c] + eps)
     d_mu = -w * rsqrt_var * sum_d_y
     # sum_x_minus_mu_d_y[s, c] = sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k])
-    sum_x_minus_mu_d_y = _dot(x_minus_mu, d_y, 2)
+    sum_x_minus_mu_d_y = sum_d_y_x_minus_mu
     # d_var[s, c] = -w[c] * sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k]) / (2 * (var[s, c] + eps)**(3/2))
     d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
     #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = np.multiply(rsqrt_var_d_y, w[:, None], out=rsqrt_var_d_y)
+    d_x = np.multiply(d_y, (w * rsqrt_var).astype(dtype)[:, :, None], out=d_x)
     x_minus_mu *= (2 * d_var / n_k).astype(dtype)[:, :, None]
-    d_x = np.add(d_x, x_minus_mu, out=x_minus_mu)
+    d_x += x_minus_mu
     d_x += (d_mu / n_k).astype(dtype)[:, :, None]
 
     return d_w, d_beta, d_x

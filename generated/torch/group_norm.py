@@ -138,10 +138,7 @@ def _forward_block(x, w, beta, eps, dtype, wide):
     # var[s, g] = mean[c, k]((x[s, g, c, k] - mu[s, g])**2)
     var = torch.square(x_minus_mu).mean((2, 3))
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
-    y = (
-        x_minus_mu * w[:, :, None] * (1 / torch.sqrt(var + eps))[:, :, None, None]
-        + beta[:, :, None]
-    )
+    y = x_minus_mu * (w / torch.sqrt(var[:, :, None] + eps))[:, :, :, None] + beta[:, :, None]
 
     return (mu, var, y)
 
@@ -158,8 +155,7 @@ def _forward_in_place(x, w, beta, eps, dtype, wide, buffers, y):
     x_minus_mu_squared = torch.square(x_minus_mu, out=buffer_1)
     var = x_minus_mu_squared.mean((2, 3))
     # y[s, g, c, k] = w[g, c] * (x[s, g, c, k] - mu[s, g]) / sqrt(var[s, g] + eps) + beta[g, c]
-    y = torch.mul(x_minus_mu, w[:, :, None], out=x_minus_mu)
-    y *= (1 / torch.sqrt(var + eps))[:, :, None, None]
+    y = torch.mul(x_minus_mu, (w / torch.sqrt(var[:, :, None] + eps))[:, :, :, None], out=x_minus_mu)
     y += beta[:, :, None]
 
     return mu, var, y
@@ -205,21 +201,25 @@ def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
     if need_x or need_w:
         # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
         x_minus_mu = _centre(x, mu[:, :, None, None])
+    if need_w or need_x:
+        # sum_d_y_x_minus_mu[s, g, c] = sum[k](d_y[s, g, c, k] * x_minus_mu[s, g, c, k])
+        sum_d_y_x_minus_mu = (d_y * x_minus_mu).sum(3)
     if need_w:
         # d_w[g, c] = sum[s, k]((x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k] / sqrt(var[s, g] + eps)), of this block
-        d_w = (x_minus_mu * rsqrt_var[:, :, None, None] * d_y).sum((0, 3))
+        d_w = (sum_d_y_x_minus_mu * rsqrt_var[:, :, None]).sum(0)
+    if need_beta or need_x:
+        # sum_d_y[s, g, c] = sum[k](d_y[s, g, c, k])
+        sum_d_y = d_y.sum(3)
     if need_beta:
         # d_beta[g, c] = sum[s, k](d_y[s, g, c, k]), of this block
-        d_beta = d_y.sum((0, 3))
+        d_beta = sum_d_y.sum(0)
     if need_x:
-        # w_d_y[s, g, c, k] = w[g, c] * d_y[s, g, c, k]
-        w_d_y = d_y * w[:, :, None]
         # sum_w_d_y[s, g] = sum[c, k](w[g, c] * d_y[s, g, c, k])
-        sum_w_d_y = w_d_y.sum((2, 3))
+        sum_w_d_y = (sum_d_y * w).sum(2)
         # d_mu[s, g] = -sum[c, k](w[g, c] * d_y[s, g, c, k]) / sqrt(var[s, g] + eps)
         d_mu = -rsqrt_var * sum_w_d_y
         # sum_w_x_minus_mu_d_y[s, g] = sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k])
-        sum_w_x_minus_mu_d_y = (w_d_y * x_minus_mu).sum((2, 3))
+        sum_w_x_minus_mu_d_y = (sum_d_y_x_minus_mu * w).sum(2)
         # d_var[s, g] = -sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k]) / (2 *
         #     (var[s, g] + eps)**(3/2))
         d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
@@ -227,7 +227,7 @@ def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
         #     + d_mu[s, g] / (size[c] * size[k])
         #     + 2 * (x[s, g, c, k] - mu[s, g]) * d_var[s, g] / (size[c] * size[k])
         d_x = (
-            w_d_y * rsqrt_var[:, :, None, None]
+            d_y * (w * rsqrt_var[:, :, None])[:, :, :, None]
             + (d_mu / (n_c * n_k))[:, :, None, None]
             + x_minus_mu * (2 * d_var / (n_c * n_k))[:, :, None, None]
         )
@@ -241,32 +241,32 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     n_k = x.shape[3]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[s, g, c, k] = x[s, g, c, k] - mu[s, g]
     x_minus_mu = _centre(x, mu[:, :, None, None], out=d_x)
+    # sum_d_y_x_minus_mu[s, g, c] = sum[k](d_y[s, g, c, k] * x_minus_mu[s, g, c, k])
+    d_y_x_minus_mu = torch.mul(d_y, x_minus_mu, out=buffer_1)
+    sum_d_y_x_minus_mu = d_y_x_minus_mu.sum(3)
     # d_w[g, c] = sum[s, k]((x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k] / sqrt(var[s, g] + eps)), of this block
-    x_minus_mu_rsqrt_var_d_y = torch.mul(x_minus_mu, rsqrt_var[:, :, None, None], out=buffer_1)
-    x_minus_mu_rsqrt_var_d_y *= d_y
-    d_w = x_minus_mu_rsqrt_var_d_y.sum((0, 3))
+    d_w = (sum_d_y_x_minus_mu * rsqrt_var[:, :, None]).sum(0)
+    # sum_d_y[s, g, c] = sum[k](d_y[s, g, c, k])
+    sum_d_y = d_y.sum(3)
     # d_beta[g, c] = sum[s, k](d_y[s, g, c, k]), of this block
-    d_beta = d_y.sum((0, 3))
-    # w_d_y[s, g, c, k] = w[g, c] * d_y[s, g, c, k]
-    w_d_y = torch.mul(d_y, w[:, :, None], out=x_minus_mu_rsqrt_var_d_y)
+    d_beta = sum_d_y.sum(0)
     # sum_w_d_y[s, g] = sum[c, k](w[g, c] * d_y[s, g, c, k])
-    sum_w_d_y = w_d_y.sum((2, 3))
+    sum_w_d_y = (sum_d_y * w).sum(2)
     # d_mu[s, g] = -sum[c, k](w[g, c] * d_y[s, g, c, k]) / sqrt(var[s, g] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[s, g] = sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k])
-    w_d_y_x_minus_mu = torch.mul(w_d_y, x_minus_mu, out=buffer_2)
-    sum_w_x_minus_mu_d_y = w_d_y_x_minus_mu.sum((2, 3))
+    sum_w_x_minus_mu_d_y = (sum_d_y_x_minus_mu * w).sum(2)
     # d_var[s, g] = -sum[c, k](w[g, c] * (x[s, g, c, k] - mu[s, g]) * d_y[s, g, c, k]) / (2 *
     #     (var[s, g] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[s, g, c, k] = w[g, c] * d_y[s, g, c, k] / sqrt(var[s, g] + eps)
     #     + d_mu[s, g] / (size[c] * size[k])
     #     + 2 * (x[s, g, c, k] - mu[s, g]) * d_var[s, g] / (size[c] * size[k])
-    d_x = torch.mul(w_d_y, rsqrt_var[:, :, None, None], out=w_d_y)
+    d_x = torch.mul(d_y, (w * rsqrt_var[:, :, None])[:, :, :, None], out=d_y_x_minus_mu)
     x_minus_mu *= (2 * d_var / (n_c * n_k))[:, :, None, None]
     d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / (n_c * n_k))[:, :, None, None]
@@ -399,7 +399,9 @@ def _cast(gradient, dtype):
 
 def _is_compiled():
     """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
-    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
+    if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
+        return False  # an older torch does not say how many transforms there are
+    return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
 
 
 def _plus(total, part):

@@ -201,27 +201,30 @@ def _gradients_block(x, w, mu, d_y, rsqrt_var, dtype, needs):
         # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
         x_minus_mu = _centre(x, mu[:, :, None])
     if need_w or need_x:
-        # rsqrt_var_d_y[s, c, k] = rsqrt_var[s, c] * d_y[s, c, k]
-        rsqrt_var_d_y = d_y * rsqrt_var[:, :, None]
+        # sum_d_y_x_minus_mu[s, c] = sum[k](d_y[s, c, k] * x_minus_mu[s, c, k])
+        sum_d_y_x_minus_mu = (d_y * x_minus_mu).sum(2)
     if need_w:
         # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
-        d_w = (rsqrt_var_d_y * x_minus_mu).sum((0, 2))
+        d_w = (rsqrt_var * sum_d_y_x_minus_mu).sum(0)
+    if need_beta or need_x:
+        # sum_d_y_2[s, c] = sum[k](d_y[s, c, k])
+        sum_d_y_2 = d_y.sum(2)
     if need_beta:
         # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
-        d_beta = d_y.sum((0, 2))
+        d_beta = sum_d_y_2.sum(0)
     if need_x:
         # sum_d_y[s, c] = sum[k](d_y[s, c, k])
-        sum_d_y = d_y.sum(2)
+        sum_d_y = sum_d_y_2
         # d_mu[s, c] = -w[c] * sum[k](d_y[s, c, k]) / sqrt(var[s, c] + eps)
         d_mu = -w * rsqrt_var * sum_d_y
         # sum_x_minus_mu_d_y[s, c] = sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k])
-        sum_x_minus_mu_d_y = (x_minus_mu * d_y).sum(2)
+        sum_x_minus_mu_d_y = sum_d_y_x_minus_mu
         # d_var[s, c] = -w[c] * sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k]) / (2 * (var[s, c] + eps)**(3/2))
         d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
         # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
         #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
         d_x = (
-            rsqrt_var_d_y * w[:, None]
+            d_y * (w * rsqrt_var)[:, :, None]
             + (d_mu / n_k)[:, :, None]
             + x_minus_mu * (2 * d_var / n_k)[:, :, None]
         )
@@ -234,29 +237,30 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     n_k = x.shape[2]
     x = x.to(dtype)
     d_y = d_y.to(dtype)
-    buffer_1, buffer_2 = _buffers(buffers, 2, x)
+    (buffer_1,) = _buffers(buffers, 1, x)
 
     # x_minus_mu[s, c, k] = x[s, c, k] - mu[s, c]
     x_minus_mu = _centre(x, mu[:, :, None], out=d_x)
-    # rsqrt_var_d_y[s, c, k] = rsqrt_var[s, c] * d_y[s, c, k]
-    rsqrt_var_d_y = torch.mul(d_y, rsqrt_var[:, :, None], out=buffer_1)
+    # sum_d_y_x_minus_mu[s, c] = sum[k](d_y[s, c, k] * x_minus_mu[s, c, k])
+    d_y_x_minus_mu = torch.mul(d_y, x_minus_mu, out=buffer_1)
+    sum_d_y_x_minus_mu = d_y_x_minus_mu.sum(2)
     # d_w[c] = sum[s, k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k] / sqrt(var[s, c] + eps)), of this block
-    rsqrt_var_d_y_x_minus_mu = torch.mul(rsqrt_var_d_y, x_minus_mu, out=buffer_2)
-    d_w = rsqrt_var_d_y_x_minus_mu.sum((0, 2))
+    d_w = (rsqrt_var * sum_d_y_x_minus_mu).sum(0)
+    # sum_d_y_2[s, c] = sum[k](d_y[s, c, k])
+    sum_d_y_2 = d_y.sum(2)
     # d_beta[c] = sum[s, k](d_y[s, c, k]), of this block
-    d_beta = d_y.sum((0, 2))
+    d_beta = sum_d_y_2.sum(0)
     # sum_d_y[s, c] = sum[k](d_y[s, c, k])
-    sum_d_y = d_y.sum(2)
+    sum_d_y = sum_d_y_2
     # d_mu[s, c] = -w[c] * sum[k](d_y[s, c, k]) / sqrt(var[s, c] + eps)
     d_mu = -w * rsqrt_var * sum_d_y
     # sum_x_minus_mu_d_y[s, c] = sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k])
-    x_minus_mu_d_y = torch.mul(x_minus_mu, d_y, out=rsqrt_var_d_y_x_minus_mu)
-    sum_x_minus_mu_d_y = x_minus_mu_d_y.sum(2)
+    sum_x_minus_mu_d_y = sum_d_y_x_minus_mu
     # d_var[s, c] = -w[c] * sum[k]((x[s, c, k] - mu[s, c]) * d_y[s, c, k]) / (2 * (var[s, c] + eps)**(3/2))
     d_var = -w * rsqrt_var**3 * sum_x_minus_mu_d_y / 2
     # d_x[s, c, k] = w[c] * d_y[s, c, k] / sqrt(var[s, c] + eps) + d_mu[s, c] / size[k]
     #     + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = torch.mul(rsqrt_var_d_y, w[:, None], out=rsqrt_var_d_y)
+    d_x = torch.mul(d_y, (w * rsqrt_var)[:, :, None], out=d_y_x_minus_mu)
     x_minus_mu *= (2 * d_var / n_k)[:, :, None]
     d_x = torch.add(d_x, x_minus_mu, out=x_minus_mu)
     d_x += (d_mu / n_k)[:, :, None]
@@ -389,7 +393,9 @@ def _cast(gradient, dtype):
 
 def _is_compiled():
     """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
-    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
+    if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
+        return False  # an older torch does not say how many transforms there are
+    return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
 
 
 def _plus(total, part):

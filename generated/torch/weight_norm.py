@@ -329,7 +329,9 @@ def _cast(gradient, dtype):
 
 def _is_compiled():
     """Whether torch.compile reads this, without a transform of torch.func, which may differentiate twice."""
-    return torch.compiler.is_compiling() and not torch._C._functorch.get_dynamic_layer_stack_depth()
+    if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
+        return False  # an older torch does not say how many transforms there are
+    return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
 
 
 def _plus(total, part):

@@ -14,6 +14,7 @@ from symgrad.algebra.binding import transform_children
 from symgrad.algebra.terms import Binder, Delta, Entry, Index, Place, Position, Size, Sum, Term, walk
 from symgrad.notation.layer import Layer
 from symgrad.plan.names import free_name
+from symgrad.plan.partial_sums import shared_sums
 from symgrad.plan.products import shared_products
 from symgrad.plan.records import FULL, GATHER, REDUCTION, SCATTER, KernelPlan, Procedure, Statement, is_full
 from symgrad.plan.share import reduction
@@ -198,7 +199,8 @@ class _Cut:
         taken = {*known, *procedure.reads, *self.plan.names.values()}
         count = free_name(f"all_{self.axis}", taken)
         constants = {c.name for c in self.plan.layer.constants}
-        inside = shared_products(shared_matrices(parts[INSIDE], taken, constants), taken, constants)
+        inside = shared_matrices(shared_sums(parts[INSIDE], taken, constants), taken, constants)
+        inside = shared_products(inside, taken, constants)
         inside = [replace(s, term=_counted(s.term, self.axis, count)) for s in inside]
         outside = {name for s in parts[LATE] for name in s.term.names} | {name for _, name in procedure.results}
         results = tuple((s.name, s.name) for s in inside if s.name in outside)

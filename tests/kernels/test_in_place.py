@@ -120,6 +120,31 @@ def test_sums_with_numbers_along_more_than_the_sum_are_none():
         assert " @ " not in text_of(name, "torch")
 
 
+def inside_of(name):
+    plan = pipeline.plan(pipeline.derive(load(name)))
+    return blocks_of(plan, plan.backward).inside.statements
+
+
+def test_sums_that_begin_alike_are_made_from_the_sums_they_begin_with():
+    statements = {s.name: s for s in inside_of("group_norm")}
+    assert [i.name for i in statements["sum_d_y"].indices] == ["s", "g", "c"]
+    for name in ("d_w", "d_beta", "sum_w_d_y", "sum_w_x_minus_mu_d_y"):
+        assert statements[name].term.names & {"sum_d_y", "sum_d_y_x_minus_mu"}
+    lines = block_of(text_of("group_norm", "torch"), "_gradients_in_place")
+    assert lines.count(".sum(3)") == 2  # each array is read once for all four
+
+
+def test_sums_without_a_common_beginning_stay_as_they_are():
+    """layer_norm's run over rows and over columns; batch_norm's have nothing to be multiplied with later."""
+    for name in ("layer_norm", "batch_norm", "rms_norm"):
+        assert not any(s.name.startswith("sum_d_y") for s in inside_of(name))
+
+
+def test_coefficients_are_one_only_where_they_are_smaller_than_the_array():
+    assert "(w / torch.sqrt(var[:, :, None] + eps))[:, :, :, None]" in text_of("group_norm", "torch")
+    assert re.search(r"= torch.mul\(x_minus_m, g, out=", text_of("layer_norm", "torch"))
+
+
 def test_a_block_in_place_gives_the_bits_of_no_other_memory():
     """The inputs are not written to, nor what was returned before."""
     torch = pytest.importorskip("torch")

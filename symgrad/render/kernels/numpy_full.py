@@ -15,7 +15,7 @@ from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.layout import Frame, flat_items, tuple_text
 from symgrad.render.kernels.means import averaged
 from symgrad.render.kernels.picked import picked_of
-from symgrad.render.kernels.small import PYTHON, Smalls, centred, fraction_text, split_product
+from symgrad.render.kernels.small import PYTHON, Smalls, as_one, centred, fraction_text, split_product
 from symgrad.render.kernels.ufuncs import NUMPY, Ufuncs
 
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
@@ -257,6 +257,7 @@ class _Value:
     def product(self, term: Mul) -> str:
         """Factors, one after the other; the coefficients early."""
         coefficients, large = split_product(term, self.writer.is_large(self.frame))
+        coefficients = as_one(coefficients, self.frame)
         above = self._in_order([factor for factor in large if not _is_below(factor)])
         below = [power(f.base, -f.exponent) for f in large if isinstance(f, Pow) and _is_below(f)]
         current = self._first(above.pop(0)) if above else self._small(mul(*coefficients))

@@ -215,6 +215,15 @@ def fraction_text(value: Fraction) -> str:
     return decimal if Fraction(decimal) == value and len(decimal) < 8 else str(value)
 
 
+def as_one(coefficients: list[Term], frame: Collection[Index]) -> list[Term]:
+    """Coefficients as one, where together they are still smaller than what they are multiplied with.
+
+    w[g, c] / s[b, g] is a number for each b, g and c: one pass over an array that has k as well, instead of two.
+    """
+    letters = frozenset(index for coefficient in coefficients for index in coefficient.free)
+    return [mul(*coefficients)] if len(coefficients) > 1 and letters < frozenset(frame) else coefficients
+
+
 def split_product(term: Term, is_large: Callable[[Term], bool]) -> tuple[list[Term], list[Term]]:
     """A product's coefficients and its large factors, each in order.
 

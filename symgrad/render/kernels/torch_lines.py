@@ -53,6 +53,7 @@ from symgrad.render.kernels.small import (
     PYTHON,
     WIDE,
     Smalls,
+    as_one,
     centred,
     fraction_text,
     mean_and_rest,
@@ -300,6 +301,7 @@ class TorchLines:
 
     def _product(self, term: Mul, frame: Frame) -> Term:
         coefficients, large = split_product(term, lambda factor: self._is_large(factor, frame))
+        coefficients = as_one(coefficients, frame)
         ready = tuple(self._ready(factor, frame) for factor in large)
         factors = (*ready[:1], *(self._coefficient(small, frame) for small in coefficients), *ready[1:])
         return factors[0] if len(factors) == 1 else Mul(factors)
