@@ -48,6 +48,7 @@ FOUND = (
     "y[s] = exp(x[s])\nz[s] = y[s]*x[s]\noutput y, z",
     "y = sum[s](x[s])\nz[s] = y - x[s]\noutput y, z",
     "u = eps**3*3 - mean[s](x[s])\ny[s] = sigmoid(u)/sqrt(9 + eps) - tanh(x[s])\noutput y",
+    "p[s, c] = x[s]*v[c]\nm[s] = mean[c](p[s, c])\ny[s, c] = (p[s, c] - m[s])*v[c]*sin(v[c])\noutput y",
 )
 """Layers that went wrong once."""
 

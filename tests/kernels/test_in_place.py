@@ -200,3 +200,20 @@ def test_random_layers_give_the_same_in_place_and_in_one_piece(seed):
     for others in found[1:]:
         for mine, right in zip(others, found[0], strict=True):
             np.testing.assert_allclose(mine, right, rtol=1e-9, atol=1e-10)
+
+
+PRODUCT = """input x[b, c]
+parameter v[c], w[c]
+m[b] = mean[c](x[b, c])
+y[b, c] = (x[b, c] - m[b]) * v[c] * w[c]
+output y
+"""
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_vector_that_is_a_product_is_in_brackets(backend):
+    """A @ v * w is (A @ v) * w."""
+    text, _ = emitted(PRODUCT, backend)
+    found = re.findall(r"d_y @ ([^)]*\)?)", text)
+    assert found
+    assert all(vector.startswith("(") or "*" not in vector for vector in found), found

@@ -10,7 +10,7 @@ from symgrad.render.kernels.buffers import reads_of
 from symgrad.render.kernels.layout import Frame
 from symgrad.render.kernels.numpy_full import FullWriter
 from symgrad.render.kernels.products import scaled
-from symgrad.render.kernels.small import raw
+from symgrad.render.kernels.small import bracketed, raw
 
 
 def weighted_line(statement: Statement, frame: Frame | None, full: FullWriter) -> str:
@@ -25,7 +25,7 @@ def weighted_line(statement: Statement, frame: Frame | None, full: FullWriter) -
     if weighted is None or found is None or frame is None or weighted.matrix[0].free != frozenset(frame):
         return ""
     matrix = full.temporary(mul(*weighted.matrix), frame)
-    vector = full.smalls.coefficient(weighted.vector, (weighted.letter,))
+    vector = bracketed(full.smalls.coefficient(weighted.vector, (weighted.letter,)))
     for name in reads_of(weighted.vector):
         full.buffers.read(name)
     full.done(matrix, frame)
