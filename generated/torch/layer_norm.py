@@ -242,15 +242,15 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     # x_minus_mu_d_y[b, d] = x_minus_mu[b, d] * d_y[b, d]
     x_minus_mu_d_y = torch.mul(x_minus_mu, d_y, out=buffer_1)
     # d_w[d] = sum[b]((x[b, d] - mu[b]) * d_y[b, d] / sqrt(var[b] + eps)), of this block
-    d_w = rsqrt_var @ x_minus_mu_d_y
+    d_w = torch.mv(x_minus_mu_d_y.T, rsqrt_var)
     # d_beta[d] = sum[b](d_y[b, d]), of this block
     d_beta = d_y.sum(0)
     # sum_w_d_y[b] = sum[d](w[d] * d_y[b, d])
-    sum_w_d_y = d_y @ w
+    sum_w_d_y = torch.mv(d_y, w)
     # d_mu[b] = -sum[d](w[d] * d_y[b, d]) / sqrt(var[b] + eps)
     d_mu = -rsqrt_var * sum_w_d_y
     # sum_w_x_minus_mu_d_y[b] = sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d])
-    sum_w_x_minus_mu_d_y = x_minus_mu_d_y @ w
+    sum_w_x_minus_mu_d_y = torch.mv(x_minus_mu_d_y, w)
     # d_var[b] = -sum[d](w[d] * (x[b, d] - mu[b]) * d_y[b, d]) / (2 * (var[b] + eps)**(3/2))
     d_var = -rsqrt_var**3 * sum_w_x_minus_mu_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(var[b] + eps) + d_mu[b] / size[d]

@@ -207,9 +207,9 @@ def _gradients_in_place(x, w, d_y, rsqrt_ms, dtype, needs, buffers, d_x):
     # x_d_y[b, d] = x[b, d] * d_y[b, d]
     x_d_y = torch.mul(x, d_y, out=buffer_1)
     # d_w[d] = sum[b](x[b, d] * d_y[b, d] / sqrt(ms[b] + eps)), of this block
-    d_w = rsqrt_ms @ x_d_y
+    d_w = torch.mv(x_d_y.T, rsqrt_ms)
     # sum_w_x_d_y[b] = sum[d](w[d] * x[b, d] * d_y[b, d])
-    sum_w_x_d_y = x_d_y @ w
+    sum_w_x_d_y = torch.mv(x_d_y, w)
     # d_ms[b] = -sum[d](w[d] * x[b, d] * d_y[b, d]) / (2 * (ms[b] + eps)**(3/2))
     d_ms = -rsqrt_ms**3 * sum_w_x_d_y / 2
     # d_x[b, d] = w[d] * d_y[b, d] / sqrt(ms[b] + eps) + 2 * x[b, d] * d_ms[b] / size[d]

@@ -110,9 +110,10 @@ class InPlaceLines:
         for name in reads_of(weighted.vector):
             self.buffers.read(name)
         self.full.done(matrix, self.frame)
-        order = (vector, matrix.text) if weighted.letter == self.frame[0] else (matrix.text, vector)
+        turned = ".T" if weighted.letter == self.frame[0] else ""
         is_wide = statement.name in self.small.wide
-        text = f"({' @ '.join(order)}).to(wide)" if is_wide else " @ ".join(order)
+        text = f"torch.mv({matrix.text}{turned}, {vector})"  # unlike @, autocast leaves it in its dtype
+        text += ".to(wide)" if is_wide else ""
         self.small.smalls.kinds[statement.name] = WIDE if is_wide else OWN
         self.lines.append(f"{statement.name} = {self.small.smalls.text(scaled(raw(text), found[1]), ())}")
 
