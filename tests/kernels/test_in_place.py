@@ -226,10 +226,8 @@ output y
 """
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch"])
-def test_a_vector_that_is_a_product_is_in_brackets(backend):
+def test_a_vector_that_is_a_product_is_in_brackets():
     """A @ v * w is (A @ v) * w."""
-    text, _ = emitted(PRODUCT, backend)
-    found = re.findall(r"d_y @ ([^)]*\)?)", text)
-    assert found
-    assert all(vector.startswith("(") or "*" not in vector for vector in found), found
+    text, _ = emitted(PRODUCT, "numpy")
+    assert "d_y @ (v * w)" in text
+    assert "torch.mv(d_y, v * w)" in emitted(PRODUCT, "torch")[0]

@@ -371,7 +371,7 @@ class _Value:
             first = self.writer.words.number.format(left.text) if left.is_number else left.text
             self._line(f"{name} = {self.writer.words.names[operation]}({first}, {right.text}{where})")
         else:
-            self._line(f"{name} = {left.text} {INFIX[operation]} {_bracketed(right.text)}")
+            self._line(f"{name} = {left.text} {INFIX[operation]} {as_operand(right.text)}")
         return self._moved(name, target, [left, right])
 
     def _target(self, operands: list[Operand], keep: bool = False) -> tuple[str, str]:
@@ -429,7 +429,7 @@ def _is_below(factor: Term) -> bool:
     return isinstance(factor, Pow) and factor.exponent < 0
 
 
-def _bracketed(text: str) -> str:
+def as_operand(text: str) -> str:
     """A right operand; in brackets where it is an expression of its own."""
     return f"({text})" if any(f" {sign} " in _outside_brackets(text) for sign in "+-*/") else text
 

@@ -8,9 +8,9 @@ from symgrad.plan.share import reduction
 from symgrad.plan.weights import weighted_sum
 from symgrad.render.kernels.buffers import reads_of
 from symgrad.render.kernels.layout import Frame
-from symgrad.render.kernels.numpy_full import FullWriter
+from symgrad.render.kernels.numpy_full import FullWriter, as_operand
 from symgrad.render.kernels.products import scaled
-from symgrad.render.kernels.small import bracketed, raw
+from symgrad.render.kernels.small import raw
 
 
 def weighted_line(statement: Statement, frame: Frame | None, full: FullWriter) -> str:
@@ -25,7 +25,7 @@ def weighted_line(statement: Statement, frame: Frame | None, full: FullWriter) -
     if weighted is None or found is None or frame is None or weighted.matrix[0].free != frozenset(frame):
         return ""
     matrix = full.temporary(mul(*weighted.matrix), frame)
-    vector = bracketed(full.smalls.coefficient(weighted.vector, (weighted.letter,)))
+    vector = as_operand(full.smalls.coefficient(weighted.vector, (weighted.letter,)))
     for name in reads_of(weighted.vector):
         full.buffers.read(name)
     full.done(matrix, frame)

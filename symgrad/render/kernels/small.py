@@ -102,8 +102,8 @@ class Smalls:
         where = place(own, frame)
         text = self.text(term, own)
         if self.kind(term) == WIDE:
-            return self.cast(bracketed(text)) + where.suffix
-        return bracketed(text) + where.suffix if where.suffix else text
+            return self.cast(_bracketed(text)) + where.suffix
+        return _bracketed(text) + where.suffix if where.suffix else text
 
     def spelling(self, frame: Frame) -> Spelling:
         """How the pieces of an expression are written, broadcast to a frame."""
@@ -175,7 +175,7 @@ def _python_call(function: str, arguments: str) -> str:
     if function == "pi" or (function, arguments) == ("log", "0"):
         return "math.pi" if function == "pi" else "-math.inf"
     if function in OF_NUMBERS:
-        return OF_NUMBERS[function].format(bracketed(arguments))
+        return OF_NUMBERS[function].format(_bracketed(arguments))
     if function in ("exp", "log", "sqrt", POWER) or hasattr(math, function):
         return f"math.{function}({arguments})"
     raise UnsupportedError(f"{function} of a constant is not computed by kernels: make {arguments} an input.")
@@ -193,7 +193,7 @@ def raw(text: str, frame: Frame = ()) -> Entry:
     return Entry(text, frame)
 
 
-def bracketed(text: str) -> str:
+def _bracketed(text: str) -> str:
     """A text that a method call or an index may follow: a name or one call as it stands, others in brackets."""
     return text if text.isidentifier() or _is_one_call(text) else f"({text})"
 

@@ -22,7 +22,7 @@ from symgrad.render.kernels.layout import Frame, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter
 from symgrad.render.kernels.products import scaled
 from symgrad.render.kernels.records import Function
-from symgrad.render.kernels.small import OWN, WIDE, bracketed, mean_and_rest, raw
+from symgrad.render.kernels.small import OWN, WIDE, mean_and_rest, raw
 from symgrad.render.kernels.torch_lines import TorchLines, frame_of
 from symgrad.render.kernels.ufuncs import TORCH
 from symgrad.render.kernels.words import comment, fit, fitted
@@ -106,7 +106,7 @@ class InPlaceLines:
         found = reduction(statement.term)
         assert found is not None
         matrix = self.full.temporary(mul(*weighted.matrix), self.frame)
-        vector = bracketed(self.small.smalls.coefficient(weighted.vector, (weighted.letter,)))
+        vector = self.small.smalls.coefficient(weighted.vector, (weighted.letter,))
         for name in reads_of(weighted.vector):
             self.buffers.read(name)
         self.full.done(matrix, self.frame)
