@@ -50,3 +50,10 @@ def test_what_python_does_not_have_is_refused():
     layer = from_text("input x[i]\nconstant eps = 0.5\ny[i] = x[i]*digamma(eps)\noutput y\n", "digamma_of_constant")
     with pytest.raises(UnsupportedError, match="digamma of a constant"):
         pipeline.emit(pipeline.derive(layer), ["torch"])
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax", "triton"])
+def test_a_layer_whose_outputs_depend_on_no_input_is_refused_with_the_reason(backend):
+    layer = from_text("input x[s]\ntarget t[s]\ny[s] = t[s] - 1\noutput y\n", "nothing")
+    with pytest.raises(UnsupportedError, match="no output of layer nothing depends on an input"):
+        pipeline.emit(pipeline.derive(layer), [backend])

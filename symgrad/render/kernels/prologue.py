@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan, is_full
 from symgrad.render.kernels.layout import Frame, is_whole
 from symgrad.render.kernels.shapes import Shapes
@@ -66,8 +67,20 @@ def dtype_names(lines: Sequence[str]) -> str:
     return "dtype, wide" if any(re.search(r"\bwide\b", line) for line in lines) else "dtype, _"
 
 
+def nothing_to_compute(plan: KernelPlan) -> UnsupportedError:
+    """What is said of a layer all of whose gradients are 0."""
+    name = plan.layer.name
+    return UnsupportedError(f"no output of layer {name} depends on an input: there is no backward pass to write.")
+
+
 def first_full(plan: KernelPlan, arrays: Sequence[tuple[str, Frame]]) -> str:
-    """The first full-size array: its dtype is the results'."""
+    """The first full-size array: its dtype is the results'.
+
+    Raises:
+        UnsupportedError: nothing is read, because all gradients are 0.
+    """
     labels = {plan.names[name] for name in plan.layer.labels}
     real = [(name, indices) for name, indices in arrays if name not in labels]
+    if not real:
+        raise nothing_to_compute(plan)
     return next((name for name, indices in real if is_full(indices, plan.layer)), real[0][0])

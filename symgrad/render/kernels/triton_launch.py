@@ -11,6 +11,7 @@ from symgrad.render.kernels.layout import flat_items, tuple_text
 from symgrad.render.kernels.records import Function, JitFunction
 from symgrad.render.kernels.shapes import Shapes
 from symgrad.render.kernels.triton_body import Body, count
+from symgrad.render.kernels.prologue import nothing_to_compute
 from symgrad.render.kernels.triton_merge import MergeBody
 from symgrad.render.kernels.triton_records import PART, PROGRAM, Merge, Stage, axes_of
 from symgrad.render.kernels.triton_scope import Names, Parameters
@@ -233,7 +234,10 @@ class Launches:
         return None
 
     def _device(self) -> str:
-        return next(n for n in self.procedure.reads if n in self.strided)
+        found = next((n for n in self.procedure.reads if n in self.strided), None)
+        if found is None:
+            raise nothing_to_compute(self.plan)
+        return found
 
     def _parts(self, merge: Merge, stage: Stage) -> list[str]:
         """The lines that make room for what is merged."""
