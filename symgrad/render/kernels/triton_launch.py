@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from symgrad.algebra.terms import Delta, Entry, Place, Term, walk
 from symgrad.plan.records import KernelPlan, Procedure, Statement, is_full
 from symgrad.render.kernels.layout import flat_items, tuple_text
+from symgrad.render.kernels.prologue import nothing_to_compute
 from symgrad.render.kernels.records import Function, JitFunction
 from symgrad.render.kernels.shapes import Shapes
 from symgrad.render.kernels.triton_body import Body, count
-from symgrad.render.kernels.prologue import nothing_to_compute
 from symgrad.render.kernels.triton_merge import MergeBody
 from symgrad.render.kernels.triton_records import PART, PROGRAM, Merge, Stage, axes_of
 from symgrad.render.kernels.triton_scope import Names, Parameters
