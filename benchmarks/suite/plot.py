@@ -35,8 +35,8 @@ def plot(result: Mapping[str, Any], path: Path) -> str:
     for axis, run in zip(axes[0], runs, strict=True):
         _panel(axis, run)
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
-    figure.savefig(path, dpi=80)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4 if len(runs) > 1 else 3, fontsize=8)
+    figure.savefig(path, dpi=80, bbox_inches="tight")
     return ""
 
 

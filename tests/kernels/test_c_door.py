@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -253,6 +254,30 @@ def test_processes_that_start_at_once_share_one_cache(tmp_path):
     running = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment) for _ in range(4)]
     assert [process.wait(120) for process in running] == [0] * 4
     assert len(cached(tmp_path)) == 2  # the forward and the backward pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_process_that_forks_while_another_thread_compiles_does_not_wait_for_it(tmp_path):
+    (tmp_path / "relu.py").write_text(text("relu"), encoding="utf-8")
+    code = """
+        import os, numpy as np, relu
+        relu._function(np.dtype("float64"), (), "forward")
+        locks = list(relu._AT_WORK.values())
+        for lock in locks:
+            lock.acquire()  # as if threads compiled
+        child = os.fork()
+        if not child:
+            relu._function.cache_clear()
+            os._exit(0 if relu.forward(np.array([-1.0, 2.0]))[0].tolist() == [0, 2] else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        for lock in locks:
+            lock.release()
+    """
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, env=environment, timeout=120, check=False
+    )
+    assert done.returncode == 0
 
 
 def test_without_a_compiler_the_message_says_what_to_do(tmp_path, monkeypatch):
