@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.algebra.terms import ONE, Entry, Index, Mul, Sum, Term, mul, sum_over
-from symgrad.plan.formula import equation
-from symgrad.plan.names import describing_name, free_name
+from symgrad.plan.common import common_statement
+from symgrad.plan.names import describing_name
 from symgrad.plan.records import REDUCTION, SMALL, Statement
 from symgrad.plan.share import reduction
 
@@ -85,12 +85,10 @@ def _common(
     entries = sorted((e for e in parts.large if isinstance(e, Entry)), key=lambda entry: entry.name)
     term = mul(*entries)
     frame = entries[0].indices
-    name = free_name(f"sum_{describing_name(term, constants, 'product')}", taken)
-    taken.add(name)
     indices = tuple(index for index in frame if index not in first)
     total = sum_over([index for index in frame if index in first], term)
-    needed = tuple(dict.fromkeys(what for user in users for what in user.needed_by))
-    return Statement(name, indices, total, REDUCTION, equation(name, indices, total), needed)
+    name = f"sum_{describing_name(term, constants, 'product')}"
+    return common_statement(name, indices, total, REDUCTION, users, taken)
 
 
 def _after(statement: Statement, parts: Parts, common: Entry) -> Statement:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from symgrad.algebra.binding import transform_children
 from symgrad.algebra.terms import Entry, Mul, Term, mul, walk
-from symgrad.plan.formula import equation
-from symgrad.plan.names import describing_name, free_name
+from symgrad.plan.common import common_statement
+from symgrad.plan.names import describing_name
 from symgrad.plan.records import FULL, Statement
 from symgrad.plan.weights import weighted_sum
 
@@ -30,13 +30,10 @@ def shared_products(statements: Sequence[Statement], taken: set[str], constants:
     found = list(statements)
     while (pair := _repeated(found)) is not None:
         term = mul(*pair)
-        name = free_name(describing_name(term, constants, "product"), taken)
-        taken.add(name)
         users = [place for place, s in enumerate(found) if pair in set(_pairs_of(s))]
-        needed = tuple(dict.fromkeys(what for place in users for what in found[place].needed_by))
-        entry = Entry(name, pair[1].indices)
-        new = Statement(name, entry.indices, term, FULL, equation(name, entry.indices, term), needed)
-        found = [replace(s, term=_with(s.term, pair, entry)) if n in users else s for n, s in enumerate(found)]
+        name, needing = describing_name(term, constants, "product"), [found[place] for place in users]
+        new = common_statement(name, pair[1].indices, term, FULL, needing, taken)
+        found = [replace(s, term=_with(s.term, pair, new.entry)) if n in users else s for n, s in enumerate(found)]
         found.insert(users[0], new)
     return found
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.algebra.terms import Entry, Index, Mul, Sum, Term, mul
-from symgrad.plan.formula import equation
-from symgrad.plan.names import describing_name, free_name
+from symgrad.plan.common import common_statement
+from symgrad.plan.names import describing_name
 from symgrad.plan.records import FULL, REDUCTION, Statement
 from symgrad.plan.share import reduction
 
@@ -66,13 +66,10 @@ def shared_matrices(statements: Sequence[Statement], taken: set[str], constants:
         assert first is not None
         term = mul(*first.matrix)
         entry = next(factor for factor in first.matrix if isinstance(factor, Entry))
-        name = free_name(describing_name(term, constants, "product"), taken)
-        taken.add(name)
-        needed = tuple(dict.fromkeys(what for place in places for what in statements[place].needed_by))
-        matrix = Entry(name, entry.indices)
+        name, needing = describing_name(term, constants, "product"), [statements[place] for place in places]
+        new = common_statement(name, entry.indices, term, FULL, needing, taken)
         for place in places:
-            result[place][-1] = _with(result[place][-1], matrix)
-        new = Statement(name, entry.indices, term, FULL, equation(name, entry.indices, term), needed)
+            result[place][-1] = _with(result[place][-1], new.entry)
         result[places[0]].insert(0, new)
     return [statement for group in result for statement in group]
 

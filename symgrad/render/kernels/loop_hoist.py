@@ -149,8 +149,7 @@ class Hoist:
             self._let(high.name, place)
             self._let(low.name, f"({place} - {self.loops.language.cast(DOUBLE, high.name)})")
             self.terms.kept[high], self.terms.kept[low] = high.name, low.name
-        minus = Num(Fraction(-1))
-        return Add((Add((array, Mul((minus, high)))), Mul((minus, low))))
+        return _less(array, high, low)
 
     def _split_column(self, array: Entry, statistic: Entry) -> Term:
         """Array - mean, with a column for each of the mean's two parts."""
@@ -159,13 +158,18 @@ class Hoist:
         low = Entry(f"low_{statistic.name}", statistic.indices)
         self._column(high, exact)
         self._column(low, f"({exact} - {language.cast(DOUBLE, language.cast(REAL, exact))})")
-        minus = Num(Fraction(-1))
-        return Add((Add((array, Mul((minus, high)))), Mul((minus, low))))
+        return _less(array, high, low)
 
     def _let(self, name: str, value: str) -> None:
         """A variable of the element's type for a double."""
         language = self.loops.language
         self.lines.append(language.let(REAL, {name: language.cast(REAL, value)}))
+
+
+def _less(array: Entry, high: Entry, low: Entry) -> Term:
+    """(array - high) - low: the parts of a mean, one after the other."""
+    minus = Num(Fraction(-1))
+    return Add((Add((array, Mul((minus, high)))), Mul((minus, low))))
 
 
 def _is_work(term: Term) -> bool:

@@ -20,6 +20,7 @@ from symgrad.render.kernels.buffers import Buffers, reads_of
 from symgrad.render.kernels.homes import with_fewest_buffers
 from symgrad.render.kernels.layout import Frame, tuple_text
 from symgrad.render.kernels.numpy_full import FullWriter
+from symgrad.render.kernels.numpy_weighted import operands
 from symgrad.render.kernels.products import scaled
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.small import OWN, WIDE, mean_and_rest, raw
@@ -105,14 +106,10 @@ class InPlaceLines:
         """Write a sum of rows or columns, each times a number, as a product of a matrix and a vector."""
         found = reduction(statement.term)
         assert found is not None
-        matrix = self.full.temporary(mul(*weighted.matrix), self.frame)
-        vector = self.small.smalls.coefficient(weighted.vector, (weighted.letter,))
-        for name in reads_of(weighted.vector):
-            self.buffers.read(name)
-        self.full.done(matrix, self.frame)
+        matrix, vector = operands(weighted, self.frame, self.full)
         turned = ".T" if weighted.letter == self.frame[0] else ""
         is_wide = statement.name in self.small.wide
-        text = f"torch.mv({matrix.text}{turned}, {vector})"  # unlike @, autocast leaves it in its dtype
+        text = f"torch.mv({matrix}{turned}, {vector})"  # unlike @, autocast leaves it in its dtype
         text += ".to(wide)" if is_wide else ""
         self.small.smalls.kinds[statement.name] = WIDE if is_wide else OWN
         self.lines.append(f"{statement.name} = {self.small.smalls.text(scaled(raw(text), found[1]), ())}")
