@@ -130,7 +130,7 @@ class FullWriter:
 
     def buffer(self, frame: Frame) -> str:
         """A buffer to write to: the result's own, one that is free, one that is there already; empty: there is none."""
-        if self.room and frame == self.work and self.room not in self.buffers.owned:  # the name holds nothing yet
+        if self.room and frame == self.work:
             result, self.room = self.room, ""
             self.outs.remove(result)
             self.holders[result] = result
