@@ -27,6 +27,7 @@ from symgrad.notation.layer import Layer
 from symgrad.notation.library import gallery, load
 from symgrad.notation.lines import Statement
 from symgrad.plan.ahead import sums_ahead
+from symgrad.plan.at_once import with_gradients
 from symgrad.plan.forward_mode import with_tangents
 from symgrad.plan.planner import BY_COST, kept_definitions, make_plan
 from symgrad.plan.records import Adjoint, KernelPlan
@@ -34,7 +35,7 @@ from symgrad.plan.saving import Saving
 from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
-from symgrad.render.kernels import AHEAD, BACKENDS, FORWARD_MODE, render, render_sharded
+from symgrad.render.kernels import AHEAD, AT_ONCE, BACKENDS, FORWARD_MODE, render, render_sharded
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.verdicts import equation
 
@@ -170,7 +171,12 @@ def _for_backend(made: KernelPlan, found: Study, backend: str, saving: Saving) -
     """The plan as a backend needs it."""
     if backend in FORWARD_MODE:
         return forward_mode(made, found, saving)
-    return sums_ahead(made, Prover(found.layer).equal) if backend in AHEAD else made
+    prover = Prover(found.layer)
+    if backend in AT_ONCE:
+        made = with_gradients(
+            made, _adjoints(found.gradients), lambda left, right, _: prover.equal(left, right), saving
+        )
+    return sums_ahead(made, prover.equal) if backend in AHEAD else made
 
 
 def forward_mode(made: KernelPlan, found: Study, saving: Saving = BY_COST) -> KernelPlan:

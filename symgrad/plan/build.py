@@ -14,6 +14,7 @@ from symgrad.notation.layer import Definition, Layer
 from symgrad.plan.cancel import without_poles
 from symgrad.plan.choices import chosen, guarded
 from symgrad.plan.formula import equation, formula
+from symgrad.plan.log_sums import without_logarithms
 from symgrad.plan.named import through_definitions
 from symgrad.plan.names import describing_name, free_name, python_names
 from symgrad.plan.placed import Placer, gathered, scattered
@@ -64,6 +65,7 @@ class Builder:
         self.bodies = {name: (indices, chosen(body)) for name, (indices, body) in self.bodies.items()}
         self._gather()
         self._share_sums()
+        self.bodies = without_logarithms(self.bodies)
         self._share_roots()
         self._share_terms()
         wanted = sorted((name for _, name in results), key=lambda name: is_full(self._indices(name), self.layer))

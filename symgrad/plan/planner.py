@@ -72,7 +72,7 @@ def _backward(
     layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], verdict: Verdict, saving: Saving
 ) -> Procedure:
     """The gradients of all inputs from the cotangents of `seeds`."""
-    declared = _at_declared_letters(layer, adjoints)
+    declared = at_declared_letters(layer, adjoints)
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
     kept = [d.name for d in layer.definitions if saving.keeps(d, layer)]
     given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants), *kept, *(f"d_{s}" for s in seeds)]
@@ -87,7 +87,7 @@ def _is_wanted(name: str, declared: Mapping[str, Body], seeds: Sequence[str], la
     return found is not None and (found[1] != ZERO or tuple(seeds) == layer.outputs)
 
 
-def _at_declared_letters(layer: Layer, adjoints: Sequence[Adjoint]) -> dict[str, Body]:
+def at_declared_letters(layer: Layer, adjoints: Sequence[Adjoint]) -> dict[str, Body]:
     """The adjoints with the letters of what they belong to, so that equal terms look equal."""
     found: dict[str, Body] = {}
     for adjoint in adjoints:

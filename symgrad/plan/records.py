@@ -115,6 +115,7 @@ class KernelPlan:
         ahead: sums that the forward pass adds up for the backward pass (ahead.py), with their dimensions.
         tangents: computes the outputs' and the statistics' tangents from saved values and the tensors'
             tangents; where it is there, `saved` and `forward` serve it (forward_mode.py).
+        at_once: computes a scalar output and all gradients together (at_once.py).
         whole: the same plan with these sums in the backward pass, for backends that differentiate it again.
     """
 
@@ -127,6 +128,7 @@ class KernelPlan:
     from_statistics: tuple[tuple[str, Procedure], ...]
     ahead: tuple[tuple[str, tuple[Index, ...]], ...] = ()
     tangents: Procedure | None = None
+    at_once: Procedure | None = None
     whole: KernelPlan | None = None
 
     @property

@@ -4,6 +4,9 @@ What an output or a reduction holds is there, or would take a pass over memory t
 costs its operations when it is computed again, and when it is saved the time to write and to read it: on
 today's processors and cards, and for numbers of 4 bytes, as long as about 64 additions take. Saving also
 takes memory between the passes, which is what large networks run out of.
+
+The gradients of a scalar output are saved too, by backends that can compute them with it (at_once.py): `d_x` among
+the names to be computed again leaves them to the backward pass.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ class Saving:
     """What a person wants saved or computed again; the cost decides on the rest.
 
     Attributes:
-        save: names of definitions.
-        recompute: names of definitions.
+        save: names of definitions, or of gradients of inputs.
+        recompute: the same.
     """
 
     save: frozenset[str] = frozenset()
@@ -43,7 +46,8 @@ class Saving:
         Raises:
             InputError: what is wrong with a name.
         """
-        known = {names[d.name]: d.name for d in layer.definitions} | {d.name: d.name for d in layer.definitions}
+        known = {f"d_{name}": f"d_{t.name}" for t in layer.differentiable for name in (t.name, names[t.name])}
+        known |= {names[d.name]: d.name for d in layer.definitions} | {d.name: d.name for d in layer.definitions}
         for name in sorted(self.save | self.recompute):
             if name not in known:
                 problem = f"{layer.name} does not define {name}, which was to be saved or computed again."
@@ -53,6 +57,10 @@ class Saving:
         for name in sorted(save & recompute):
             raise InputError(f"{name} cannot be both saved and computed again.", hint="Leave one of the two out.")
         return Saving(save, recompute)
+
+    def keeps_gradients(self, layer: Layer) -> bool:
+        """Whether the forward pass may compute the gradients of a scalar output."""
+        return not any(f"d_{tensor.name}" in self.recompute for tensor in layer.differentiable)
 
     def keeps(self, definition: Definition, layer: Layer) -> bool:
         """Whether the backward pass may read a definition, instead of computing it again."""

@@ -102,11 +102,41 @@ class _Schedule:
             for level in range(max(self.levels.values(), default=0) + 1)
             for sweep in self._at(level)
         ]
+        found = self._side_by_side(found)
         places = self._places(found)
         smalls = [s for s in self.statements.values() if s.kind == "small"]
         found = [replace(f, before=tuple(s for s in smalls if places[s.name] == n)) for n, f in enumerate(found)]
         after = tuple(s for s in smalls if places[s.name] == len(found))
         return Sweeps(tuple(map(self._complete, found)), after)
+
+    def _side_by_side(self, found: list[Sweep]) -> list[Sweep]:
+        """The sweeps in an order in which those over one nest follow each other, as far as what they need allows.
+
+        Then a row of the nest can stay in cache for all of them: the loss of each row need not be added up before its
+        gradient is computed.
+        """
+        waiting, ordered = list(found), list[Sweep]()
+        makes = [{s.name for s in (*sweep.reductions, *sweep.arrays)} for sweep in found]
+        needs = {id(sweep): self._needed(sweep) for sweep in found}
+        while waiting:
+            missing = {name for sweep, names in zip(found, makes, strict=True) if sweep in waiting for name in names}
+            ready = [s for s in waiting if not needs[id(s)] & (missing - {r.name for r in (*s.reductions, *s.arrays)})]
+            last = ordered[-1] if ordered else ready[0]
+            same = [s for s in ready if (s.kind, s.axes) == (last.kind, last.axes) and s.kind == SWEEP]
+            ordered.append((same or ready)[0])
+            waiting.remove(ordered[-1])
+        return ordered
+
+    def _needed(self, sweep: Sweep) -> set[str]:
+        """What a sweep needs of the others, directly or through small statements."""
+        found, waiting = set[str](), [name for s in _computed(sweep) for name in s.term.names]
+        while waiting:
+            name = waiting.pop()
+            if name in self.statements and name not in found:
+                found.add(name)
+                if self.statements[name].kind == "small":
+                    waiting += self.statements[name].term.names
+        return found
 
     def _places(self, found: list[Sweep]) -> dict[str, int]:
         """Before which sweep each small statement is computed: the first that needs it; after all where none does."""

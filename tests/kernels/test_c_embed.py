@@ -21,7 +21,7 @@ from symgrad.render.kernels.records import Rendered
 
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 pytestmark = pytest.mark.skipif(not COMPILERS, reason="no gcc or clang: apt-get install gcc")
-NAMES = ("batch_norm_sigmoid_mse", "layer_norm", "softmax", "gelu", "prelu")
+NAMES = ("batch_norm_sigmoid_mse", "layer_norm", "softmax", "gelu", "prelu", "cosine_similarity", "instance_norm")
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wmissing-declarations", "-Werror", "-fopenmp")
 PROGRAM = """
 #include <stdio.h>

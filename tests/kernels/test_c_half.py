@@ -90,18 +90,22 @@ def types_of_calls(kernel: ModuleType, monkeypatch) -> list[str]:
 
 @pytest.mark.parametrize("name", supported())
 def test_every_result_is_the_exact_one_rounded(name, monkeypatch):
-    """Of a half type, each number by itself; where the backward pass reads a rounded output, the largest error."""
+    """Of a half type, each number by itself; where the backward pass reads a rounded output, the largest error.
+
+    Gradients that wait for an upstream gradient are rounded once more when they are multiplied by it.
+    """
     dtype = torch.float16 if len(name) % 4 == 1 and name != "gaussian_nll" else torch.bfloat16
     kernel, tensors = module(name), given(name, dtype)
     seen = types_of_calls(kernel, monkeypatch)
     found, wanted = results(getattr(kernel, name), tensors, None), exact(name, tensors)
     assert set(seen) == {{torch.bfloat16: "int16", torch.float16: "float16"}[dtype]}
+    waits = hasattr(kernel, "forward_backward") and dtype is torch.bfloat16
     reads_output = bool(set(kernel.Saved._fields) & set(layer_of(name).outputs))
     for one, other in zip(found, wanted, strict=True):
         if reads_output:
             assert relative_error(one.double().numpy(), other.numpy()) <= 2 * UNITS[dtype]
         else:
-            unit = UNITS[dtype] if one.dtype == dtype else 2e-6
+            unit = UNITS[dtype] * (2 if waits else 1) if one.dtype == dtype else 2e-6
             tiny = 2e-6 * float(other.abs().max()) + (2.0**-25 if dtype is torch.float16 else 0.0)
             assert bool(((one.double() - other).abs() <= unit * other.abs() + tiny).all())
 
@@ -165,7 +169,8 @@ def test_other_mixtures_are_computed_in_float32_or_float64(monkeypatch):
     for name, dtypes in mixtures.items():
         tensors = [a.detach().to(d).requires_grad_(a is not t) for a, d in zip((x, w, beta, t), dtypes, strict=True)]
         found = results(kernel.batch_norm_sigmoid_mse, tensors, None)
-        assert seen[-2:] == [name, name]
+        assert set(seen) == {name}
+        seen.clear()
         assert [each.dtype for each in found] == [torch.bfloat16, *dtypes[:3]]
         for one, other in zip(found, exactly, strict=True):
             assert relative_error(one.double().numpy(), other.numpy()) <= 2**-8

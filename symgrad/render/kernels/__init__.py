@@ -34,6 +34,9 @@ FORWARD_MODE = frozenset(("jax",))
 AHEAD = frozenset(("torch", *PARTIAL))
 """Backends that render a plan with sums of the backward pass in its forward pass, where there are such."""
 
+AT_ONCE = frozenset(("c", "numba"))
+"""Backends that compute a loss and its gradients together."""
+
 
 def render(plan: KernelPlan, backend: str) -> Rendered:
     """The file of a plan for a backend.

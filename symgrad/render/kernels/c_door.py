@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.c_gradients import gradients
 from symgrad.render.kernels.c_turn import Axes
 from symgrad.render.kernels.layout import Frame, shown, tuple_text, unpacked
 from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, RESULT, Argument, LoopFunction
@@ -28,6 +29,7 @@ class Door:
         axes: of the arrays that have a second layout (c_turn.py), or None.
         elements: the names of the arrays that may hold bfloat16 or float16 (c_half.py).
         absent: the axes for which there are loops of their own where they are absent.
+        at_once: the C function of both passes of a loss together, if there is one (c_at_once.py).
     """
 
     plan: KernelPlan
@@ -37,7 +39,13 @@ class Door:
     axes: Axes | None = None
     elements: frozenset[str] = frozenset()
     absent: tuple[str, ...] = ()
+    at_once: LoopFunction | None = None
     language: ClassVar[str] = "C"
+
+    @property
+    def loops(self) -> tuple[LoopFunction, ...]:
+        """All C functions."""
+        return (self.forward, self.backward, *((self.at_once,) if self.at_once else ()))
 
     def type_of(self, name: str) -> str:
         """The type of what is saved under a name, as it is annotated."""
@@ -129,21 +137,24 @@ class Door:
         """`forward` and `backward`, for arrays."""
         doc = (f"Compute {output_text(self.plan)}, and what `backward` needs.", "", "Args:",
                *argument_lines(self.plan), f"    out: {self._out_text()}")  # fmt: skip
-        names = self.tensors
+        lines = [
+            *self.brought(),
+            *call_lines("return _forward", ["dtype", *self.last, *self.tensors, *self.constants, "out"]),
+        ]
+        return Function("forward", self.with_options("out=None"), doc, fit(lines)), self._backward_for_arrays()
+
+    def brought(self) -> list[str]:
+        """The lines that find out the dtype of given arrays, and make all of them such that C can read them."""
         reals = self.reals
         self.used.update(["labels"] if self.labels else [])
-        lines = [
-            *self.is_last(reals),
-            *self.around(
-                reals, call_lines(f"dtype, {', '.join(reals)} = _arrays", [f'"{", ".join(reals)}"', "None", *reals])
-            ),
-            *(f'{name} = _labels("{name}", {name})' for name in self.labels),
-            *call_lines("return _forward", ["dtype", *self.last, *names, *self.constants, "out"]),
-        ]
-        constants = signature(self.plan).split(", *, ")
-        given = f"{constants[0]}, *, {''.join(f'{c}, ' for c in constants[1:])}out=None"
-        forward = Function("forward", given, doc, fit(lines))
-        return forward, self._backward_for_arrays()
+        arrays = call_lines(f"dtype, {', '.join(reals)} = _arrays", [f'"{", ".join(reals)}"', "None", *reals])
+        labels = (f'{name} = _labels("{name}", {name})' for name in self.labels)
+        return [*self.is_last(reals), *self.around(reals, arrays), *labels]
+
+    def with_options(self, options: str) -> str:
+        """The layer's arguments, and options by keyword."""
+        given = signature(self.plan).split(", *, ")
+        return f"{given[0]}, *, {''.join(f'{c}, ' for c in given[1:])}{options}"
 
     def _out_text(self) -> str:
         several = len(self.outputs) > 1
@@ -183,11 +194,8 @@ class Door:
         return self._inner_forward(), self._inner_backward()
 
     def _inner_forward(self) -> Function:
-        layer, lines = self.plan.layer, list[str]()
-        shapes = self._shapes(self.forward)
-        for tensor in layer.tensors:
-            lines += shapes.unpack(self.plan.names[tensor.name], tensor.indices, check=True)
-        lines += self._check_labels(self.labels)
+        shapes = self.shapes(self.forward)
+        lines = self.unpacked(shapes)
         lines += [f"read_ = {tuple_text(self.tensors)}", *self._outs()]
         for argument in self.forward.arguments:
             if argument.indices is not None and argument.role not in (GIVEN, LENGTH):
@@ -195,12 +203,18 @@ class Door:
         wide = {a.what: a.variable for a in self.forward.of(KEPT)}
         kept = [wide.get(name, name) for name in self.plan.saved]
         results = self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
-        lines += [*self._call(self.forward), *call_lines(f"return {results}, Saved", kept)]
+        lines += [*self.call(self.forward), *call_lines(f"return {results}, Saved", kept)]
         arguments = ", ".join(["dtype", *self.last, *self.tensors, *self.constants, "out"])
         doc = (f"`forward`, for arrays that the {self.language} functions can read.",)
         return Function("_forward", arguments, doc, fit(self.with_real(lines)))
 
-    def _turn(self, indices: Frame) -> str:
+    def unpacked(self, shapes: Shapes) -> list[str]:
+        """The lines that find the lengths of the axes, and check the shapes of what is given, and labels."""
+        tensors = ((self.plan.names[t.name], t.indices) for t in self.plan.layer.tensors)
+        lines = [line for name, indices in tensors for line in shapes.unpack(name, indices, check=True)]
+        return [*lines, *self._check_labels(self.labels)]
+
+    def turn(self, indices: Frame) -> str:
         """The last argument for a result that has two layouts."""
         return ", last" if self.axes and tuple(index.axis for index in indices) == self.axes else ""
 
@@ -211,7 +225,7 @@ class Door:
 
     def _room(self, argument: Argument, shapes: Shapes) -> str:
         """Where a result of the forward pass goes."""
-        shape, turn = shapes.shape(argument.indices or ()), self._turn(argument.indices or ())
+        shape, turn = shapes.shape(argument.indices or ()), self.turn(argument.indices or ())
         if argument.role == KEPT:
             dtype = "dtype" if argument.type == "ELEMENT" or not self.elements else "real"
             return (
@@ -221,7 +235,7 @@ class Door:
         return f'_result("out", {given}, {shape}, {dtype}, read_{turn})'
 
     def _inner_backward(self) -> Function:
-        plan, shapes, results = self.plan, self._shapes(self.backward), self.plan.backward.results
+        plan, shapes = self.plan, self.shapes(self.backward)
         lines = [f"{unpacked(list(plan.saved))} = saved"] if plan.saved else []
         for name in plan.saved:
             indices = plan.indices(name)
@@ -230,24 +244,8 @@ class Door:
         for name, indices in self.cotangents:
             lines += shapes.unpack(name, indices, check=True) if indices else [f"{name} = float({name})"]
         lines += self._check_labels([a.variable for a in self.backward.arguments if a.type == "int64_t"])
-        lines.append(f"{unpacked([f'out_{what}_' for what, _ in results])} = _several(out, {len(results)})")
-        made = {name: what for what, name in reversed(results) if name in self.backward.stored}
-        copied = [(what, name) for what, name in results if made.get(name) != what]
         read = [n for n in plan.saved if n not in self.constants] + [n for n, i in self.cotangents if i]
-        lines.append(f"read_ = {tuple_text(read)}")
-        rooms = {}
-        for what, _ in results:
-            indices = plan.layer.entry(what).indices
-            room = f'"out.{what}", out_{what}_, {shapes.shape(indices)}, {self.dtype(dict(results)[what])}'
-            rooms[what] = room, f"read_{self._turn(indices)}"
-        order = [what for what, _ in results]
-        for name, what in sorted(made.items(), key=lambda pair: order.index(pair[1])):
-            lines.append(f"{name} = _result({', '.join(rooms[what])})")
-        lines += self._call(self.backward) if made else []
-        lines += [f"copy_{what}_ = _copied({rooms[what][0]}, {name}, {rooms[what][1]})" for what, name in copied]
-        self.used.update(["copied"] if copied else [])
-        returned = [f"{what}={name if made.get(name) == what else f'copy_{what}_'}" for what, name in results]
-        lines += call_lines("return Gradients", returned)
+        lines += gradients(self, self.backward, plan.backward.results, shapes, read, "return Gradients")
         arguments = ", ".join(["dtype", *self.last, "saved", *(name for name, _ in self.cotangents), "out"])
         doc = (f"`backward`, for arrays that the {self.language} functions can read.",)
         return Function("_backward", arguments, doc, fit(self.with_real(lines)))
@@ -260,12 +258,13 @@ class Door:
             for name in names
         ]
 
-    def _shapes(self, function: LoopFunction) -> Shapes:
+    def shapes(self, function: LoopFunction) -> Shapes:
+        """The lines that find shapes, for a function that needs some of the lengths."""
         needed = frozenset(a.name.removeprefix("n_") for a in function.of(LENGTH))
         return Shapes(self.plan.layer, False, needed, self.used, "{0}.size", has_sums(self.plan))
 
-    def _call(self, function: LoopFunction) -> list[str]:
-        """The lines that call a C function."""
+    def call(self, function: LoopFunction) -> list[str]:
+        """The lines that call a function of the loops."""
         values = [self._value(argument) for argument in function.arguments]
         lengths = {a.name for a in function.of(LENGTH)}
         absent = [f"n_{axis} == 1" if f"n_{axis}" in lengths else "False" for axis in self.absent]
@@ -276,5 +275,5 @@ class Door:
         """An argument in Python: what was made here can be written to, which its address is found by fastest."""
         if argument.indices is None:
             return f"float({argument.variable})" if argument.variable in self.constants else argument.variable
-        is_new = argument.role in (RESULT, KEPT) and not self._turn(argument.indices) and argument.type != "ELEMENT"
+        is_new = argument.role in (RESULT, KEPT) and not self.turn(argument.indices) and argument.type != "ELEMENT"
         return f"_address(_memory({argument.variable}))" if is_new else f"_at({argument.variable})"

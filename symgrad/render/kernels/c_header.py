@@ -8,10 +8,26 @@ from collections.abc import Iterator, Mapping
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_language import inside
 from symgrad.render.kernels.layout import shown
-from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, RESULT, Argument, LoopFunction
+from symgrad.render.kernels.loop_function import (
+    AT_ONCE,
+    BACKWARD,
+    FORWARD,
+    GIVEN,
+    KEPT,
+    LENGTH,
+    RESULT,
+    Argument,
+    LoopFunction,
+)
 from symgrad.render.kernels.words import header
 
 WIDTH = 110
+WHAT = {
+    FORWARD: "The forward pass.",
+    BACKWARD: "The backward pass: the gradients of the inputs.",
+    AT_ONCE: "Both together: what is to be differentiated, and the gradients of the inputs.",
+}
+"""What each function computes."""
 
 
 def summary(door: Door) -> tuple[str, ...]:
@@ -26,7 +42,7 @@ def declarations(door: Door) -> Iterator[str]:
     if door.axes:
         first, second, third = door.axes
         yield f"/* With -DLAST=1 arrays [{first}, {second}, {third}] lie as [{first}, {third}, {second}]. */"
-    for function in (door.forward, door.backward):
+    for function in door.loops:
         if function is not door.forward:
             yield ""
         yield from _comment(door, function)
@@ -51,8 +67,7 @@ def _declaration(door: Door, function: LoopFunction, types: Mapping[str, str], s
 
 
 def _comment(door: Door, function: LoopFunction) -> Iterator[str]:
-    what = {"forward": "The forward pass.", "backward": "The backward pass: the gradients of the inputs."}
-    yield f"/* {what[function.name]}"
+    yield f"/* {WHAT[function.name]}"
     yield " *"
     for argument in function.arguments:
         yield f" * {argument.name}: {inside(_about(door, function, argument))}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.c_at_once import functions as at_once
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_half import elements
 from symgrad.render.kernels.c_header import declarations, summary
@@ -12,6 +13,7 @@ from symgrad.render.kernels.c_source import CFunction, c_function, indented, pac
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
 from symgrad.render.kernels.c_turn import Axes, turned_axes
 from symgrad.render.kernels.layout import shown
+from symgrad.render.kernels.loop_function import AT_ONCE, BACKWARD, FORWARD, procedures
 from symgrad.render.kernels.records import CHeader, CKernel, CSource, Field, Rendered
 from symgrad.render.kernels.templates import fill
 from symgrad.render.kernels.words import header
@@ -58,17 +60,16 @@ def _with_second_layout(plan: KernelPlan) -> Door:
 
 
 def _door_for(plan: KernelPlan, axes: Axes | None) -> Door:
-    forward, backward = (
-        c_function(plan, p, n, axes) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
-    )
-    absent = tuple(axis.name for axis in plan.layer.axes if forward.asks(axis.name) or backward.asks(axis.name))
-    return Door(plan, forward, backward, {"turned"} if axes else set(), axes, elements(plan), absent)
+    made = {name: c_function(plan, procedure, name, axes) for name, procedure in procedures(plan).items()}
+    absent = tuple(axis.name for axis in plan.layer.axes if any(each.asks(axis.name) for each in made.values()))
+    used = {"turned"} if axes else set[str]()
+    return Door(
+        plan, made[FORWARD], made[BACKWARD], used, axes, elements(plan), absent, made.get(AT_ONCE)
+    )  # fmt: skip
 
 
-def _functions(door: Door) -> tuple[CFunction, CFunction]:
-    assert isinstance(door.forward, CFunction)
-    assert isinstance(door.backward, CFunction)
-    return door.forward, door.backward
+def _functions(door: Door) -> tuple[CFunction, ...]:
+    return tuple(each for each in door.loops if isinstance(each, CFunction))
 
 
 def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -94,8 +95,10 @@ def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
             "#endif",
             "",
         ]
-    forward, backward = _functions(door)
-    code = [*suffixes, *indented([*forward.alone(forward.lines), "", *backward.alone(backward.lines)])]
+    functions = _functions(door)
+    names = [each.name for each in functions]
+    lines = [line for each in functions for line in ("", *each.alone(each.lines, names))]
+    code = [*suffixes, *indented(lines[1:])]
     return tuple(prelude(code)), tuple(code)
 
 
@@ -103,18 +106,19 @@ def _kernel(door: Door) -> CKernel:
     plan = door.plan
     needs, code = _code(door)
     name = plan.layer.name + ("_" if plan.layer.name in MODULES else "")
-    functions = (wrapper(door, name), *door.functions(), *door.inner())
+    functions = (wrapper(door, name), *door.functions(), *door.inner(), *at_once(door))
     *torch_methods, compute = methods(door)
     calls = _functions(door)
+    names = [each.name for each in calls]
     return CKernel(
         header(plan, "c", "the CPU, in C"), frozenset(door.used), needs, code,
-        tuple(indented([line for function in calls for line in ("", *function.alone(packed(function)))][1:])),
+        tuple(indented([line for function in calls for line in ("", *function.alone(packed(function), names))][1:])),
         tuple((f"_{f.name.upper()}", "".join(a.code for a in f.arguments)) for f in calls),
         tuple(Field(kept, door.type_of(kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
         name, functions, class_of(door), tuple(torch_methods), compute, error_text(door), tuple(sorted(door.elements)),
-        (*(["LAST"] if door.axes else []), *(f"NO_{axis}" for axis in door.absent)),
+        (*(["LAST"] if door.axes else []), *(f"NO_{axis}" for axis in door.absent)), tuple(names),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ class C(Language):
     """C99 with OpenMP; the element's type is the macro REAL."""
 
     name = "C"
+    threads = "THREADS"
 
     def cast(self, kind: str, text: str) -> str:
         """`(REAL)x`."""
@@ -84,6 +85,10 @@ class C(Language):
     def absent(self, axis: str) -> str:
         """A macro, which may be known when compiling."""
         return f"NO_{axis}"
+
+    def negated(self, condition: str) -> str:
+        """`!(c)`."""
+        return f"!({condition})"
 
     def when(self, condition: str, why: str) -> list[str]:
         """With the reason on the line."""

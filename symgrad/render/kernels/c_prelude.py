@@ -84,13 +84,15 @@ def _pieces(lines: Sequence[str]) -> Iterator[Piece]:
 
 
 def _closed(pieces: list[Piece]) -> list[Piece]:
-    """The pieces without conditions (#if … #endif) that hold nothing, and without their comments."""
+    """The pieces without conditions (#if … #endif) that hold nothing, or only a declaration, and their comments."""
     while True:
         texts = [lines[0] if not name else "" for name, lines in pieces]
         for start, text in enumerate(texts):
             if text.startswith("#if"):
                 end = start + 1
-                while texts[end].startswith(("#else", "#elif")) or (not texts[end] and not "".join(pieces[end][1])):
+                while texts[end].startswith(("#else", "#elif", "extern ")) or (
+                    not texts[end] and not "".join(pieces[end][1])
+                ):
                     end += 1
                 if texts[end].startswith("#endif"):
                     start -= start > 0 and texts[start - 1].startswith("/*")

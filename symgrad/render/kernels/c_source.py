@@ -8,7 +8,7 @@ the element's type. Its arguments are what is given, then the lengths of the axe
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.plan.records import KernelPlan, Procedure
@@ -47,10 +47,11 @@ class CFunction(LoopFunction):
         """Whether there are loops of their own for an axis that is absent (`C.absent`)."""
         return any(re.search(rf"\b{C().absent(axis)}\b", line) for line in self.lines)
 
-    def alone(self, lines: Sequence[str]) -> list[str]:
-        """Lines that are left out where only the other function is compiled."""
-        other = "BACKWARD" if self.name == "forward" else "FORWARD"
-        return [f"#ifndef ONLY_{other}", *lines, "#endif"]
+    def alone(self, lines: Sequence[str], functions: Iterable[str]) -> list[str]:
+        """Lines that are left out where only another one of these functions is compiled."""
+        others = [f"ONLY_{name.upper()}" for name in functions if name != self.name]
+        condition = f"#ifndef {others[0]}" if len(others) == 1 else f"#if !defined({') && !defined('.join(others)})"
+        return [condition, *lines, "#endif"]
 
 
 def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | None = None) -> CFunction:
@@ -59,7 +60,7 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
     Args:
         plan: of the layer.
         procedure: of the plan.
-        name: "forward" or "backward".
+        name: "forward", "backward" or "forward_backward".
         axes: of the arrays for whose second layout (c_turn.py) there are to be loops too.
 
     Raises:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from symgrad.plan.records import is_full
 from symgrad.render.kernels.c_door import Door
+from symgrad.render.kernels.c_tensors import brought, first_large
+from symgrad.render.kernels.c_torch_loss import methods as loss_methods
 from symgrad.render.kernels.layout import tuple_text, unpacked
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.words import argument_lines, call_lines, class_name, fit, output_text, signature
@@ -27,6 +28,8 @@ def wrapper(door: Door, name: str) -> Function:
 
 def methods(door: Door) -> tuple[Function, Function, Function, Function]:
     """The forward, setup_context and backward of its autograd.Function, and what computes the gradients."""
+    if door.at_once is not None:
+        return loss_methods(door)
     return _forward(door), _setup(door), _backward(door), _compute(door)
 
 
@@ -44,21 +47,10 @@ def class_of(door: Door) -> str:
     return class_name(door.plan.layer)
 
 
-def _first(door: Door) -> str:
-    """The first full-size tensor: its dtype is the results'."""
-    layer = door.plan.layer
-    full = [door.plan.names[t.name] for t in layer.tensors if is_full(t.indices, layer)]
-    return next((name for name in door.reals if name in full), door.reals[0])
-
-
 def _forward(door: Door) -> Function:
-    names, reals = door.tensors, door.reals
-    lines = call_lines(f"dtype, {', '.join(reals)} = _tensors", [f'"{", ".join(reals)}"', "None", *reals])
-    lines = [*door.is_last(reals), *door.around(reals, lines)]
-    lines += [f'{name} = _label_tensor("{name}", {name})' for name in door.labels]
-    results = door.outputs
+    names, results = door.tensors, door.outputs
     left = results[0] if len(results) == 1 else f"({', '.join(results)})"
-    lines = [f"result = {_first(door)}.dtype", *lines]
+    lines = [f"result = {first_large(door)}.dtype", *brought(door)]
     lines += call_lines(f"{left}, saved = _forward", ["dtype", *door.last, *names, *door.constants, "None"])
     lines += [f"return {', '.join(f'_tensor({name}, result)' for name in results)}, (dtype, saved)"]
     return Function("forward", ", ".join([*names, *door.constants]), (), fit(lines))

@@ -17,6 +17,14 @@ from symgrad.render.kernels.loop_language import Language
 from symgrad.render.kernels.loops import Loops
 
 GIVEN, LENGTH, RESULT, KEPT = "given", "length", "result", "kept"
+FORWARD, BACKWARD, AT_ONCE = "forward", "backward", "forward_backward"
+"""The functions of a kernel; the last gives a loss and its gradients."""
+
+
+def procedures(plan: KernelPlan) -> dict[str, Procedure]:
+    """What a plan's functions compute, by their names."""
+    found = {FORWARD: plan.forward, BACKWARD: plan.backward}
+    return found | ({AT_ONCE: plan.at_once} if plan.at_once is not None else {})
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class LoopFunction:
     """A procedure as loops.
 
     Attributes:
-        name: "forward" or "backward".
+        name: "forward", "backward" or "forward_backward".
         body: the lines of the loops, not yet indented.
         arguments: of the function that others call: what is given, the lengths of the axes, what is computed.
         inner: of the function of the loops, each with all that it writes.
@@ -141,10 +149,10 @@ def arguments_of(
              else Argument(n, type_of(kinds[n]), GIVEN, indices[n], n)
              for n in map(spelled, procedure.reads) if found.has(n)]  # fmt: skip
     outputs = {plan.names[output] for output in plan.layer.outputs}
-    returned = [result for _, result in procedure.results if name == "backward" or result in outputs]
+    returned = [result for _, result in procedure.results if name != FORWARD or result in outputs]
     results = [n for n in dict.fromkeys(map(spelled, returned)) if n in stored]
     made = [Argument(n, "ELEMENT" if kinds[n] == "element" else "REAL", RESULT, indices[n], n) for n in results]
-    saved = set(map(spelled, plan.saved)) if name == "forward" else set()
+    saved = set(map(spelled, plan.saved)) if name == FORWARD else set()
     made += [
         Argument(wide(n) if n in results else n, type_of(kinds[n]), KEPT, indices[n], n)
         for n in stored

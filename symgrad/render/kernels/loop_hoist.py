@@ -6,6 +6,8 @@ c is the innermost axis.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -66,7 +68,17 @@ class Hoist:
     inner: Index
     terms: LoopTerms
     columns: Columns
-    lines: list[str] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
+    """The variables, in order, with the lines that set them."""
+
+    def lines(self, users: Iterable[str]) -> list[str]:
+        """The lines that set the variables which these lines use, directly or through others."""
+        text, found = "\n".join(users), list[str]()
+        for name, line in reversed(self.values.items()):
+            if re.search(rf"\b{name}\b", text):
+                found.append(line)
+                text += f"\n{line}"
+        return found[::-1]
 
     def term(self, term: Term) -> Term:
         """The term; its parts without the row's index are kept under names of their own."""
@@ -163,7 +175,7 @@ class Hoist:
     def _let(self, name: str, value: str) -> None:
         """A variable of the element's type for a double."""
         language = self.loops.language
-        self.lines.append(language.let(REAL, {name: language.cast(REAL, value)}))
+        self.values[name] = language.let(REAL, {name: language.cast(REAL, value)})
 
 
 def _less(array: Entry, high: Entry, low: Entry) -> Term:

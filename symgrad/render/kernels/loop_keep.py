@@ -6,7 +6,7 @@ it by the sum, has a row of them beside its loops; what takes a multiplication o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from symgrad.algebra.terms import Call, Term, walk
@@ -17,9 +17,23 @@ CHEAP = frozenset(("abs", "sign", "relu", "pi"))
 
 
 def worth_keeping(sweeps: Sequence[Sweep]) -> tuple[str, ...]:
-    """The names of what several of the sweeps of a row compute for each element, and takes long."""
-    names = [statement.name for sweep in sweeps for statement in sweep.each if _takes_long(statement.term)]
-    return tuple(name for name in dict.fromkeys(names) if names.count(name) > 1)
+    """The names of what a sweep of a row needs, an earlier one has computed for each element, and takes long.
+
+    Of a chain of such values only the last is kept: those before it are not needed then.
+    """
+    found: dict[str, None] = {}
+    before: set[str] = set()
+    for sweep in sweeps:
+        each = {statement.name: statement.term for statement in sweep.each}
+        waiting = [name for s in (*sweep.reductions, *sweep.arrays) for name in sorted(s.term.names & each.keys())]
+        while waiting:
+            name = waiting.pop()
+            if name in before and _takes_long(name, each):
+                found[name] = None
+            else:
+                waiting += sorted(each[name].names & each.keys())
+        before |= each.keys()
+    return tuple(found)
 
 
 def without_causes(sweep: Sweep, kept: Collection[str]) -> Sweep:
@@ -33,5 +47,7 @@ def without_causes(sweep: Sweep, kept: Collection[str]) -> Sweep:
     return replace(sweep, each=tuple(reversed(each)))
 
 
-def _takes_long(term: Term) -> bool:
-    return any(isinstance(node, Call) and node.function not in CHEAP for node in walk(term))
+def _takes_long(name: str, each: Mapping[str, Term]) -> bool:
+    """Whether a value, or one that it is computed from, is more than a few multiplications."""
+    own = any(isinstance(node, Call) and node.function not in CHEAP for node in walk(each[name]))
+    return own or any(_takes_long(cause, each) for cause in each[name].names & each.keys())

@@ -26,6 +26,8 @@ class Language(ABC):
 
     name: str
     """In messages: "the C backend"."""
+    threads: str
+    """How many threads there may be."""
 
     # expressions
 
@@ -110,6 +112,10 @@ class Language(ABC):
     def absent(self, axis: str) -> str:
         """The condition that an axis stands for no dimension, or has one place."""
         return f"n_{axis} == 1"
+
+    @abstractmethod
+    def negated(self, condition: str) -> str:
+        """That it does not hold."""
 
     @abstractmethod
     def when(self, condition: str, why: str) -> list[str]:

@@ -66,9 +66,10 @@ class RowMoments:
             language.let(PLACE, {"rows": count, "length": f"n_{self.order[-1].axis}"}),
             *language.scratch({"totals": "rows", "spreads": "rows"}),
             *language.rows(),
+            language.let(PLACE, {"start": "row * length"}),
         ]
         self._row(loops)
-        loops.lines.append(END)
+        loops.lines += [language.set("totals[row]", "total"), language.set("spreads[row]", "spread"), END]
         for statement in (self.mean, self.squares):
             loops.lines += language.each("i", "0", self._size, language.set(f"{statement.name}[i]", "0.0"))
         length = language.cast(DOUBLE, "length")
@@ -78,11 +79,35 @@ class RowMoments:
         self._merged(loops, self.squares, f"spreads[row] + {length} * gap * gap", gap)
         loops.lines += [*language.free("totals"), *language.free("spreads"), END]
 
+    def write_stretches(self, loops: Loops, middle: tuple[Index, ...], start: str) -> None:
+        """The same for a row that lies in several stretches of memory, one for each place of `middle`."""
+        language = loops.language
+        length = language.cast(DOUBLE, "length")
+        loops.lines += [
+            SCOPE,
+            language.let(PLACE, {"length": f"n_{self.order[-1].axis}"}),
+            language.variable(DOUBLE, {"parts": "0.0", "average": "0.0", "squares": "0.0"}),
+            *(language.loop(counter(index), "0", f"n_{index.axis}") for index in middle),
+            language.let(PLACE, {"start": start}),
+        ]
+        self._row(loops)
+        loops.lines += [
+            language.let(DOUBLE, {"gap": "middle - average"}),
+            language.add("parts", "1.0"),
+            language.add("average", "gap / parts"),
+            language.add("squares", f"spread + {length} * gap * gap * (parts - 1.0) / parts"),
+            *(END for _ in middle),
+        ]
+        whole = f"{length} * parts"
+        for statement, value in ((self.mean, f"average * ({whole})"), (self.squares, "squares")):
+            scaled = f"{value} * {self._coefficient(loops, statement)}"
+            loops.lines.append(language.set(loops.place(statement.name, statement.indices), scaled))
+        loops.lines.append(END)
+
     def _row(self, loops: Loops) -> None:
-        """A row's sum, and its square sum about its own mean, which is kept in two parts."""
+        """A row's sum from `start` on, and its square sum about its own mean, which is kept in two parts."""
         language, line = loops.language, loops.lines.append
-        line(language.let(PLACE, {"start": "row * length"}))
-        loops.row = self.order
+        before, loops.row = loops.row, self.order
         value = loops.load(self.moments.array, REAL)
         line(language.comment(f"{self.mean.formula}, for this row"))
         kind = FAR if self.moments.array.name in loops.elements else DOUBLE
@@ -92,9 +117,7 @@ class RowMoments:
         line(language.let(REAL, {"high": language.cast(REAL, "middle"), "low": low}))
         line(language.comment(f"{self.squares.formula}, for this row"))
         self._added(loops, "spread", f"{language.function(REAL, 'square')}(({value} - high) - low)", REAL)
-        loops.row = ()
-        line(language.set("totals[row]", "total"))
-        line(language.set("spreads[row]", "spread"))
+        loops.row = before
 
     @property
     def _size(self) -> str:
@@ -123,8 +146,12 @@ class RowMoments:
             language.add(loops.place(statement.name, statement.indices), part),
             END,
         ]
-        found = reduction(statement.term)
-        assert found is not None
-        coefficient = loops.exact(found[1])
+        coefficient = self._coefficient(loops, statement)
         if coefficient != "1.0":
             loops.lines += language.each("i", "0", self._size, language.scale(f"{statement.name}[i]", coefficient))
+
+    def _coefficient(self, loops: Loops, statement: Statement) -> str:
+        """What a sum is multiplied by."""
+        found = reduction(statement.term)
+        assert found is not None
+        return loops.exact(found[1])

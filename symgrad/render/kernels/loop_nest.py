@@ -27,6 +27,7 @@ from symgrad.render.kernels.loop_language import (
     bare,
     reached,
 )
+from symgrad.render.kernels.loop_moments import RowMoments
 from symgrad.render.kernels.loop_rows import CHUNK, TILE, Rows, axes_of
 from symgrad.render.kernels.loop_sums import Total
 from symgrad.render.kernels.loop_terms import LoopTerms, counter
@@ -74,17 +75,22 @@ class Nest:
         language = self.language
         self.loops.lines += [SCOPE, *self.rows.counted(language)]
         if chunked:
-            full = language.quotient(f"(rows + {CHUNK_ROWS - 1})", str(CHUNK_ROWS))
-            self.line(language.let(PLACE, {"chunks": language.least(full, str(CHUNKS))}))
+            self.line(language.let(PLACE, {"chunks": self._chunks(totals)}))
         few = [total for total in totals if total.few]
         before = len(self.loops.lines)
         self.loops.lines += self._rows(chunked, bool(few))
         start = len(self.loops.lines)
         self.loops.row = self.rows.order
-        for each in sweeps:
-            sweep = without_causes(each, self.in_row)
+        waiting = list(sweeps)
+        while waiting:
+            sweep = without_causes(waiting.pop(0), self.in_row)
             self._before(sweep.before)
-            self._sweep(sweep, [total for total in totals if total.statement in sweep.reductions])
+            moments = self._moments(sweep, waiting)
+            if moments is not None:
+                moments.write_stretches(self.loops, self.rows.middle, self._start())
+                del waiting[0]
+            else:
+                self._sweep(sweep, [total for total in totals if total.statement in sweep.reductions])
         self.loops.row = ()
         self._counters(start)
         self.line(END)
@@ -96,12 +102,25 @@ class Nest:
         self.loops.lines += [line for name in self.kept for line in language.free(f"row_{name}")]
         self.loops.lines += [*self.columns.freed(), END]
 
+    def _moments(self, sweep: Sweep, later: list[Sweep]) -> RowMoments | None:
+        """The moments that a sweep and the next compute of a row in stretches, if they compute just these."""
+        if not self.rows.middle or self.rows.tile or not later or later[0].before:
+            return None
+        return RowMoments.of(sweep, later[0], self.rows.order)
+
+    def _chunks(self, totals: list[Total]) -> str:
+        """How many chunks there are: for sums the same number whatever the threads, for what is kept one each."""
+        if not any(total.place == CHUNK for total in totals):
+            return self.language.least("rows", self.language.threads)
+        full = self.language.quotient(f"(rows + {CHUNK_ROWS - 1})", str(CHUNK_ROWS))
+        return self.language.least(full, str(CHUNKS))
+
     def _memory(self, totals: list[Total]) -> list[str]:
         """The memory for parts of sums and for what is the same in all rows, and the lines that compute this."""
         parts = {name: size for total in totals for name, size in total.scratch().items()}
         kept, length = [f"row_{name}" for name in self.kept], f"n_{self.rows.inner.axis}"
         real = [*self.columns.names, *kept, *(name for total in totals for name in total.in_real)]
-        sizes = parts | dict.fromkeys(self.columns.names, length) | dict.fromkeys(kept, f"chunks * {length}")
+        sizes = parts | dict.fromkeys(self.columns.names, length) | dict.fromkeys(kept, f"chunks * {self.rows.length}")
         return [*self.language.scratch(sizes, real=real), *self.columns.lines()]
 
     def _rows(self, chunked: bool, few: bool) -> list[str]:
@@ -131,7 +150,7 @@ class Nest:
             target = self.loops.place(statement.name, statement.indices)
             value = self.language.set(target, self.loops.exact(statement.term))
             self.line(self.language.comment(statement.formula))
-            self.loops.lines += self.rows.each(self.language, value) if self.rows.middle else [value]
+            self.loops.lines += self.rows.each(self.language, value) if self.rows.in_lanes else [value]
 
     def _sweep(self, sweep: Sweep, totals: list[Total]) -> None:
         """One sweep along a row: its loops, around what is done for an element."""
@@ -147,7 +166,7 @@ class Nest:
             self.line(self.language.loop(counter(index), "0", f"n_{index.axis}"))
         if "[start + " in "\n".join([*body, *again]):
             self.line(self.language.let(PLACE, {"start": self._start()}))
-        self.loops.lines += hoisted.lines
+        self.loops.lines += hoisted.lines([*body, *again])
         self._along(body, totals)
         self.loops.lines += again
         self.loops.lines += [END for _ in self.rows.middle]
@@ -169,7 +188,7 @@ class Nest:
     def _start(self) -> str:
         """Where a row begins in the arrays of the whole nest."""
         length = f"n_{self.rows.inner.axis}"
-        if not self.rows.tile:
+        if not self.rows.tile and not self.rows.middle:
             return f"row * {length}"
         *around, _ = self.rows.order
         place = self.loops.place("", tuple(around))[1:-1]
@@ -201,8 +220,11 @@ class Nest:
 
     def _in_row(self, statement: Statement) -> str:
         """The place in memory of what is kept for an element of a row."""
-        inner = self.rows.inner
-        return f"row_{statement.name}[chunk * n_{inner.axis} + {counter(inner)}]"
+        inner, place = self.rows.inner, f"chunk * ({self.rows.length})"
+        if not self.rows.middle:
+            return f"row_{statement.name}[chunk * n_{inner.axis} + {counter(inner)}]"
+        middle = self.loops.place("", self.rows.middle)[1:-1]
+        return f"row_{statement.name}[{place} + {middle} * n_{inner.axis} + {counter(inner)}]"
 
     def _load(self, entry: Entry, real: str) -> str:
         """A local value of this element, or one from memory."""

@@ -2,8 +2,9 @@
 
 Mostly a row is the innermost axis at one place of the others. Where sums keep the innermost axis and lose one
 around it (a softmax over the channels of an image), a row is a tile of the innermost axis at a place of the
-outer ones, and loops over the axes in the middle: what is added up lies side by side in cache. And an array of
-one axis is divided into pieces.
+outer ones, and loops over the axes in the middle: what is added up lies side by side in cache. Where sums have an
+axis that is not the outermost (batch normalization's have the channels), a row may be all that lies at one place of
+it, in several stretches of memory. And an array of one axis is divided into pieces.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ class Rows:
 
     Attributes:
         order: the nest, outermost first.
-        outer: how many of its axes give a row its place.
+        around: the axes that give a row its place.
         tile: the name of a row's length where it is a part of the innermost axis; "" where it is all of it.
     """
 
     order: tuple[Index, ...]
-    outer: int
+    around: tuple[Index, ...]
     tile: str
 
     @classmethod
@@ -45,12 +46,24 @@ class Rows:
         outer = next((n for n in range(1, len(around)) if {index.axis for index in around[:n]} == kept), 0)
         fits = all(axes_of(s) in (kept | {inner.axis},) or axes_of(s) <= kept for s in sums)
         if (keeping or inner.axis in rows) and outer and fits:
-            return cls(order, outer, TILE)
+            return cls(order, order[:outer], TILE)
         if rows and not set(rows) >= {index.axis for index in around}:
             raise UnsupportedError(
                 f"sums over {', '.join(sorted({i.axis for i in around} - set(rows)))} that are not nested"
             )
-        return cls(order, len(around), "" if around else PIECE)
+        return cls(order, tuple(around), "" if around else PIECE)
+
+    @classmethod
+    def in_stretches(cls, order: tuple[Index, ...], sums: Sequence[Statement], rows: Axes) -> Rows | None:
+        """The division into all that lies at one place of `rows`, if these are not the outermost axes of the nest.
+
+        None where a sum does not lose all the other axes, or the innermost axis is one of `rows`.
+        """
+        around = tuple(index for index in order if index.axis in rows)
+        nested = around == order[: len(around)]
+        if nested or order[-1] in around or not all(axes_of(s) <= set(rows) for s in sums):
+            return None
+        return cls(order, around, "")
 
     @property
     def inner(self) -> Index:
@@ -58,14 +71,19 @@ class Rows:
         return self.order[-1]
 
     @property
-    def around(self) -> tuple[Index, ...]:
-        """The axes that give a row its place."""
-        return self.order[: self.outer]
-
-    @property
     def middle(self) -> tuple[Index, ...]:
         """The axes over which a row loops, outside the innermost."""
-        return self.order[self.outer : -1]
+        return tuple(index for index in self.order[:-1] if index not in self.around)
+
+    @property
+    def in_lanes(self) -> bool:
+        """Whether sums may keep the innermost axis: a row then has a value at each of its places."""
+        return self.tile == TILE and bool(self.middle)
+
+    @property
+    def length(self) -> str:
+        """How many elements a row has that is not a tile."""
+        return " * ".join(f"n_{index.axis}" for index in (*self.middle, self.inner))
 
     @property
     def first(self) -> str:
@@ -80,7 +98,7 @@ class Rows:
     def axes(self) -> frozenset[str]:
         """The axes of what is kept for each row; with the innermost where a row has a value at each of its places."""
         found = {index.axis for index in self.around}
-        return frozenset(found | {self.inner.axis}) if self.middle else frozenset(found)
+        return frozenset(found | {self.inner.axis}) if self.in_lanes else frozenset(found)
 
     def counted(self, language: Language) -> list[str]:
         """The lines that say how many rows there are."""
@@ -103,7 +121,7 @@ class Rows:
         """What becomes of a sum: finished with each row, for each place of a row, in parts by rows, or by chunks."""
         axes, inner = axes_of(statement), self.inner.axis
         if inner in axes:
-            if self.middle:
+            if self.in_lanes:
                 return LANES
             if operation(statement) != "sum":
                 raise UnsupportedError(f"a {operation(statement)} along rows: {statement.formula[:80]}")

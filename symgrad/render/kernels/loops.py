@@ -24,6 +24,10 @@ from symgrad.render.kernels.loop_rows import Rows, axes_of
 from symgrad.render.kernels.loop_terms import LoopTerms, counter
 from symgrad.render.kernels.small import centred
 
+APART, STRETCH, IN_CACHE = 8, 256, 1 << 18
+"""All that lies at a place of some axes is swept several times while it is in cache if there are at least so many
+places, for threads to share; if its stretches of memory have so many elements; and if it has at most so many."""
+
 
 @dataclass
 class Loops:
@@ -102,6 +106,35 @@ class Loops:
             if rows is not None:
                 self._together(group, rows)
                 return
+        together = self._in_stretches(order, group)
+        if together is not None:
+            self.lines += [*self.language.when(together[0], together[1]), *together[2], END]
+            self.lines += self.language.when(self.language.negated(together[0]), "in the order of memory")
+        self._one_by_one(order, group)
+        self.lines += [END] if together is not None else []
+
+    def _in_stretches(self, order: tuple[Index, ...], group: Group) -> tuple[str, str, list[str]] | None:
+        """The sweeps of a group for all that lies at a place of its rows, in stretches: when, why, and the lines."""
+        sums = [s for sweep in group.sweeps for s in sweep.reductions]
+        rows = Rows.in_stretches(order, sums, group.rows) if group.rows else None
+        if rows is None:
+            return None
+        held, written = dict(self.kinds), list(self.lines)
+        try:
+            self.lines = []
+            self._together(group, rows)
+            lines = self.lines
+        except UnsupportedError:
+            return None
+        finally:
+            self.kinds, self.lines = held, written
+        count = " * ".join(f"n_{index.axis}" for index in rows.around)
+        large = [f"{count} >= {APART}", f"n_{rows.inner.axis} >= {STRETCH}", f"{rows.length} <= {IN_CACHE}"]
+        what = ", ".join(index.name for index in rows.around)
+        return self.language.both(large), f"all that lies at one {what} fits in cache", lines
+
+    def _one_by_one(self, order: tuple[Index, ...], group: Group) -> None:
+        """The sweeps of a group one after the other, each in the order of memory."""
         waiting = list(group.sweeps)
         while waiting:
             sweep = waiting.pop(0)

@@ -7,10 +7,21 @@ from collections.abc import Sequence
 
 from symgrad.errors import UnsupportedError
 from symgrad.plan.records import KernelPlan
+from symgrad.render.kernels.c_at_once import functions as at_once
 from symgrad.render.kernels.c_door import Door
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
 from symgrad.render.kernels.layout import shown
-from symgrad.render.kernels.loop_function import Argument, LoopFunction, count, loop_function, wide
+from symgrad.render.kernels.loop_function import (
+    AT_ONCE,
+    BACKWARD,
+    FORWARD,
+    Argument,
+    LoopFunction,
+    count,
+    loop_function,
+    procedures,
+    wide,
+)
 from symgrad.render.kernels.numba_language import Numba, indented
 from symgrad.render.kernels.numba_prelude import prelude
 from symgrad.render.kernels.records import CKernel, Field
@@ -28,7 +39,7 @@ class NumbaDoor(Door):
 
     language = "numba"
 
-    def _call(self, function: LoopFunction) -> list[str]:
+    def call(self, function: LoopFunction) -> list[str]:
         """The lines that call a compiled function."""
         values = [f"float({a.name})" if a.name in self.constants else a.name for a in function.arguments]
         return call_lines("_call", ["dtype", f'"{function.name}"', *values])
@@ -40,40 +51,34 @@ def numba_kernel(plan: KernelPlan) -> CKernel:
     Raises:
         UnsupportedError: the layer needs what this backend does not have.
     """
-    door, forward, backward = _door(plan)
-    code = [
-        *_function(forward),
-        "",
-        *_function(backward),
-        "",
-        'return {"forward": forward, "backward": backward}',
-    ]
+    door = _door(plan)
+    names = ", ".join(f'"{each.name}": {each.name}' for each in door.loops)
+    code = [line for each in door.loops for line in (*_function(each), "")] + [f"return {{{names}}}"]
     name = plan.layer.name + ("_" if plan.layer.name in MODULES else "")
-    functions = (wrapper(door, name), *door.functions(), *door.inner())
+    functions = (wrapper(door, name), *door.functions(), *door.inner(), *at_once(door))
     *torch_methods, compute = methods(door)
     return CKernel(
         header(plan, "numba", "the CPU, compiled by numba"), frozenset(door.used),
         tuple(prelude(code)), tuple(code), (),
-        tuple((f"_{f.name.upper()}", "".join(map(_kind, f.arguments))) for f in (forward, backward)),
+        tuple((f"_{f.name.upper()}", "".join(map(_kind, f.arguments))) for f in door.loops),
         tuple(Field(kept, door.type_of(kept), shown(kept, plan.indices(kept), plan.layer)) for kept in plan.saved),
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
         name, functions, class_of(door), tuple(torch_methods), compute, error_text(door),
+        calls=tuple(each.name for each in door.loops),
     )  # fmt: skip
 
 
-def _door(plan: KernelPlan) -> tuple[NumbaDoor, LoopFunction, LoopFunction]:
+def _door(plan: KernelPlan) -> NumbaDoor:
     if plan.layer.fits:
         raise UnsupportedError(f"layer {plan.layer.name} has computed places, which the numba backend does not do yet.")
     try:
-        forward, backward = (
-            loop_function(plan, p, n, Numba()) for p, n in ((plan.forward, "forward"), (plan.backward, "backward"))
-        )
-        _check_names(forward)
-        _check_names(backward)
+        made = {name: loop_function(plan, procedure, name, Numba()) for name, procedure in procedures(plan).items()}
+        for each in made.values():
+            _check_names(each)
     except UnsupportedError as error:
         raise UnsupportedError(f"the numba backend cannot do layer {plan.layer.name} yet: it has {error}") from None
-    return NumbaDoor(plan, forward, backward, set()), forward, backward
+    return NumbaDoor(plan, made[FORWARD], made[BACKWARD], set(), at_once=made.get(AT_ONCE))
 
 
 def _check_names(function: LoopFunction) -> None:

@@ -27,6 +27,7 @@ class Numba(Language):
     """Python for numba; `real` is the element's type."""
 
     name = "numba"
+    threads = "numba.get_num_threads()"
 
     def cast(self, kind: str, text: str) -> str:
         """`real(x)`; numbers are float64 in Python."""
@@ -93,6 +94,10 @@ class Numba(Language):
     def done(self) -> str:
         """Nothing is returned."""
         return "return"
+
+    def negated(self, condition: str) -> str:
+        """`not (c)`."""
+        return f"not ({condition})"
 
     def when(self, condition: str, why: str) -> list[str]:
         """With the reason on the line."""

@@ -140,6 +140,7 @@ class CKernel:
         once: what is said to those who differentiate twice, in pieces.
         elements: the names of the arrays that may be bfloat16 or float16 where they are read.
         variants: the macros of which each call says 0 or 1: for another layout, for axes that are absent.
+        calls: the names of the C functions.
     """
 
     header: tuple[str, ...]
@@ -158,6 +159,7 @@ class CKernel:
     once: tuple[str, ...]
     elements: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ("forward", "backward")
 
 
 @dataclass(frozen=True)
