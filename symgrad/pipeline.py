@@ -35,7 +35,7 @@ from symgrad.plan.saving import Saving
 from symgrad.prove.nearest import nearest_form
 from symgrad.prove.study import Study, statistic_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
-from symgrad.render.kernels import AHEAD, AT_ONCE, BACKENDS, FORWARD_MODE, render, render_sharded
+from symgrad.render.kernels import AHEAD, AT_ONCE, BACKENDS, FORWARD_MODE, check_backend, render, render_sharded
 from symgrad.render.kernels.records import Rendered
 from symgrad.render.verdicts import equation
 
@@ -159,7 +159,7 @@ def emit(
     files = []
     for backend in backends:
         try:
-            files.append(render(_for_backend(made, found, backend, saving), backend))
+            files.append(render(plan_for(made, found, backend, saving), backend))
         except UnsupportedError as error:
             if left_out is None:
                 raise
@@ -167,8 +167,13 @@ def emit(
     return files
 
 
-def _for_backend(made: KernelPlan, found: Study, backend: str, saving: Saving) -> KernelPlan:
-    """The plan as a backend needs it."""
+def plan_for(made: KernelPlan, found: Study, backend: str, saving: Saving = BY_COST) -> KernelPlan:
+    """The plan of a studied layer as a backend needs it: with sums ahead, gradients beside a loss, or tangents.
+
+    Raises:
+        InputError: there is no such backend.
+    """
+    check_backend(backend)
     if backend in FORWARD_MODE:
         return forward_mode(made, found, saving)
     prover = Prover(found.layer)

@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
         "between them, how much memory they move, and the least that any algorithm must move.",
     )  # fmt: skip
     command.add_argument("layer", metavar="LAYER", help="a gallery name or a path to an .sg file")
+    command.add_argument("--backend", default="c", help="as this backend computes it (default: %(default)s)")
     saving.add(command)
     command.set_defaults(run=run)
 
@@ -31,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
     layer = load(options.layer)
     progress = Progress()
     progress.say(f"deriving, proving and planning {layer.name}")
-    made = pipeline.plan(pipeline.derive(layer), saving.of(options))
+    found, chosen = pipeline.derive(layer), saving.of(options)
+    made = pipeline.plan_for(pipeline.plan(found, chosen), found, options.backend, chosen)
     progress.done()
     for line in plan_text(made, columns()):
         print(line)

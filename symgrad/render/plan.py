@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from symgrad.plan.cost import Moved, groups_of, least, moved, operations
 from symgrad.plan.records import Axes, KernelPlan, Procedure, Statement
-from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, Sweeps, all_sweeps
+from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, Sweeps, sweeps_of
 from symgrad.render.kernels.layout import shown
 
 BYTES = 4
@@ -23,16 +23,23 @@ def plan_text(plan: KernelPlan, columns: int) -> Iterator[str]:
     yield from textwrap.wrap(f"The forward pass keeps {kept or 'nothing'}.", columns)
     computed = {statement.name for statement in plan.backward.statements}
     again = [plan.names[d.name] for d in plan.layer.definitions if plan.names[d.name] in computed]
-    if again:
+    if again and plan.tangents is None:
         names = ", ".join(shown(name, plan.indices(name), plan.layer) for name in again)
         yield from textwrap.wrap(f"The backward pass computes {names} again.", columns)
-    for title, procedure, found in zip(
-        ("Forward", "Backward"), (plan.forward, plan.backward), all_sweeps(plan), strict=True
-    ):
+    for title, procedure in _procedures(plan):
+        found = sweeps_of(procedure, plan.layer)
         yield ""
         yield f"{title}: {_counted(found)}"
         yield "─" * len(f"{title}: {_counted(found)}")
         yield from _procedure(plan, procedure, found, columns)
+
+
+def _procedures(plan: KernelPlan) -> Iterator[tuple[str, Procedure]]:
+    """The parts of a plan with their titles."""
+    yield "Forward", plan.forward
+    yield ("Backward", plan.backward) if plan.tangents is None else ("Tangents", plan.tangents)
+    if plan.at_once is not None:
+        yield "Both at once, where gradients will be asked for", plan.at_once
 
 
 def _counted(found: Sweeps) -> str:

@@ -26,8 +26,9 @@ def counts(name: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize("name", gallery())
 def test_every_statement_is_computed_after_what_it_reads(name):
-    made = plan(name)
-    for procedure, found in zip((made.forward, made.backward), all_sweeps(made), strict=True):
+    made = pipeline.plan_for(plan(name), pipeline.derive(load(name)), "c")
+    procedures = [made.forward, made.backward, *((made.at_once,) if made.at_once else ())]
+    for procedure, found in ((each, sweeps_of(each, made.layer)) for each in procedures):
         known = set(procedure.reads)
         computed: set[str] = set()
         for sweep in found.sweeps:
@@ -78,6 +79,33 @@ def test_row_by_row_no_more_is_moved_than_must_be(name, forward, backward):
     ):
         assert len(groups_of(found)) == 1
         assert len(moved(made, procedure, found).every) == count == len(least(made, procedure).every)
+
+
+def test_sweeps_over_one_nest_follow_each_other():
+    """The loss, which nobody needs, is added up after the gradient, so that a row is read once for all."""
+    study = pipeline.derive(load("cross_entropy_labels"))
+    made = pipeline.plan_for(plan("cross_entropy_labels"), study, "c")
+    assert made.at_once is not None
+    found = sweeps_of(made.at_once, made.layer)
+    assert [sweep.axes for sweep in found.sweeps][1:] == [("b", "k", "v")] * 3 + [("b", "k")]
+    assert [len(group.sweeps) for group in groups_of(found)] == [1, 3, 1]
+
+
+def test_what_needs_a_sum_over_less_comes_after_it():
+    layer = from_text("input x[b, d]\na[b] = sum[d](x[b, d])\nm = sum[b](a[b]**2)\ny[b, d] = x[b, d]*m\noutput y")
+    found = sweeps_of(pipeline.plan(pipeline.derive(layer)).forward, layer)
+    assert [sweep.axes for sweep in found.sweeps] == [("b", "d"), ("b",), ("b", "d")]
+
+
+def test_the_plan_of_a_loss_shows_both_passes_at_once(capsys):
+    assert main(["plan", "mse"]) == 0
+    assert "Both at once" in capsys.readouterr().out
+    assert main(["plan", "mse", "--backend", "numpy"]) == 0
+    assert "Both at once" not in capsys.readouterr().out
+    assert main(["plan", "softmax", "--backend", "jax"]) == 0
+    assert "Tangents" in capsys.readouterr().out
+    assert main(["plan", "softmax", "--backend", "fortran"]) == 2
+    assert "triton" in capsys.readouterr().err
 
 
 def test_a_sum_over_everything_ends_a_group():

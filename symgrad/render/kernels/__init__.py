@@ -38,17 +38,21 @@ AT_ONCE = frozenset(("c", "numba"))
 """Backends that compute a loss and its gradients together."""
 
 
+def check_backend(name: str) -> None:
+    """Raise an InputError unless there is a backend of this name."""
+    if name not in BACKENDS | PARTIAL:
+        raise InputError(f"there is no backend {name!r}.", hint=f"The backends are {', '.join(BACKENDS | PARTIAL)}.")
+
+
 def render(plan: KernelPlan, backend: str) -> Rendered:
     """The file of a plan for a backend.
 
     Raises:
         InputError: there is no such backend.
     """
-    backends = BACKENDS | PARTIAL
-    if backend not in backends:
-        raise InputError(f"there is no backend {backend!r}.", hint=f"The backends are {', '.join(backends)}.")
+    check_backend(backend)
     template = f"{backend}/kernel.py.jinja"
-    made = backends[backend](plan)
+    made = (BACKENDS | PARTIAL)[backend](plan)
     if isinstance(made, Rendered):
         return made
     text = fill(template, made)
