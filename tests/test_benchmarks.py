@@ -420,10 +420,22 @@ def test_numbers_are_rounded_everywhere():
     assert kernels.rounded({"a": [1.23456789, 3], "b": "1.23456789"}) == {"a": [1.2346, 3], "b": "1.23456789"}
 
 
+def test_gradients_that_come_with_the_loss_leave_no_backward_pass_to_time(folder):
+    problem = problem_of(tiny("batch_norm_sigmoid_mse"))
+    found, _ = emitted.contestants("batch_norm_sigmoid_mse", folder)
+    runners = {each.name: each.make(problem) for each in found if each.name.startswith(("symgrad c", "symgrad torch"))}
+    if "symgrad c" not in runners:
+        pytest.skip("no C compiler: apt-get install gcc")
+    timed = worker.operations(runners)
+    assert "symgrad c through torch" in timed["step"]
+    assert "symgrad c through torch" not in timed["backward"]
+    assert {"symgrad c", "symgrad torch"} <= timed["backward"].keys()
+
+
 def test_a_cold_start_is_of_the_file_that_was_emitted(folder, monkeypatch):
-    ran = []
-    monkeypatch.setattr(cold, "results", lambda problem, runner: ran.append((problem.work.name, runner)))
+    loaded, load = [], emitted.load_file
+    monkeypatch.setattr(emitted, "load_file", lambda path: loaded.append(path) or load(path))
     assert cold.seconds("numpy", folder, "wall") > 0
-    assert [name for name, _ in ran] == [cold.WORK]
+    assert loaded == [folder / "numpy" / "batch_norm_sigmoid_mse.py"]
     with pytest.raises(FileNotFoundError):
         cold.seconds("abacus", folder, "processor")

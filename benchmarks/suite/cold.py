@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from suite.problem import Problem, problem_of
-from suite.runners import results
 from suite.works import WORKS
 
 WORK = "network small"
@@ -46,7 +45,7 @@ def first_run(which: str, folder: Path, problem: Problem) -> None:
 
         module = load_file(folder / which / f"{problem.work.layer}.py")
         runner = doors(module, problem.work.layer, which)[0][2](problem)
-    results(problem, runner)
+    runner.step()
 
 
 if __name__ == "__main__":

@@ -73,7 +73,10 @@ def load_file(path: Path) -> ModuleType:
 
 
 def array_runner(module: Any, problem: Problem) -> Runner:
-    """A forward and a backward on NumPy arrays; `out=` of the backward too, where it takes one."""
+    """A forward and a backward on NumPy arrays; `out=` of the backward too, where it takes one.
+
+    A step is the function that does both at once, where there is one.
+    """
     if problem.work.dtype == "bfloat16":
         raise CannotRunError("NumPy has no bfloat16")
     given = tuple(problem.arrays.values())
@@ -86,6 +89,8 @@ def array_runner(module: Any, problem: Problem) -> Runner:
         return module.backward(saved, *upstream)
 
     def step() -> tuple[Any, Any]:
+        if hasattr(module, "forward_backward"):
+            return module.forward_backward(*given)
         out, saved = module.forward(*given)
         return out, module.backward(saved, *upstream)
 
@@ -113,8 +118,8 @@ def doors(module: Any, layer: str, backend: str) -> list[tuple[str, str, Callabl
     elif function is not None:
         from suite.torch_rivals import compiled, torch_runner
 
-        suffix = " through torch" if arrays else ""
-        found.append((suffix, "torch", lambda problem: torch_runner(function, problem)))
+        suffix, at_once = " through torch" if arrays else "", hasattr(module, "forward_backward")
+        found.append((suffix, "torch", lambda problem: torch_runner(function, problem, at_once)))
         if backend in COMPILED_TOO:
             found.append((f"{suffix}, compiled", "torch", lambda problem: compiled(function, problem)))
     return found

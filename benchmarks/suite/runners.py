@@ -19,14 +19,15 @@ class Runner:
 
     Attributes:
         forward: computes the output, and all that `backward` takes.
-        backward: the gradients from what `forward` returned, in the order of the layer's tensors.
+        backward: the gradients from what `forward` returned, in the order of the layer's tensors; None where they
+            come with the forward pass, so that there is nothing left to time.
         step: both at once; returns output and gradients.
         read: an output or gradient as a NumPy array.
         into: like `backward`, into gradients that exist already; None where it has no such door.
     """
 
     forward: Callable[[], Any]
-    backward: Callable[[Any], Any]
+    backward: Callable[[Any], Any] | None
     step: Callable[[], tuple[Any, Any]]
     read: Callable[[Any], Any]
     into: Callable[[Any], Any] | None = None

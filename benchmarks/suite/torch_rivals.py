@@ -12,8 +12,11 @@ from suite.problem import Problem
 from suite.runners import Contestant, Runner
 
 
-def torch_runner(function: Callable[..., Any], problem: Problem) -> Runner:
-    """A differentiable torch function, with fresh gradients at every step."""
+def torch_runner(function: Callable[..., Any], problem: Problem, at_once: bool = False) -> Runner:
+    """A differentiable torch function, with fresh gradients at every step.
+
+    `at_once`: it computes the gradients of this problem in its forward pass.
+    """
     dtype = getattr(torch, problem.work.dtype)
 
     def tensor(array: Any) -> Any:
@@ -35,7 +38,7 @@ def torch_runner(function: Callable[..., Any], problem: Problem) -> Runner:
         out = function(*given)
         return out, torch.autograd.grad(out, wanted, upstream)
 
-    return Runner(forward, backward, step, lambda value: value.detach().to(torch.float64).numpy())
+    return Runner(forward, None if at_once else backward, step, lambda value: value.detach().to(torch.float64).numpy())
 
 
 def compiled(function: Callable[..., Any], problem: Problem) -> Runner:

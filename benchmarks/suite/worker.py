@@ -146,7 +146,7 @@ def operations(ready: Mapping[str, Runner]) -> dict[str, dict[str, Turn]]:
     """The turns of every operation: the step, the backward alone, and the backward into given arrays."""
     found: dict[str, dict[str, Turn]] = {
         "step": {name: _turn(runner.step) for name, runner in ready.items()},
-        "backward": {name: _turn_after(runner.forward, runner.backward) for name, runner in ready.items()},
+        "backward": {n: _turn_after(r.forward, r.backward) for n, r in ready.items() if r.backward is not None},
     }
     doors = {n: _turn_after(r.forward, r.into) for n, r in ready.items() if r.into is not None}
     return found | ({"backward into": doors} if doors else {})
