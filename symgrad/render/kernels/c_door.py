@@ -12,6 +12,7 @@ from symgrad.render.kernels.c_gradients import gradients
 from symgrad.render.kernels.c_turn import Axes
 from symgrad.render.kernels.layout import Frame, shown, tuple_text, unpacked
 from symgrad.render.kernels.loop_function import GIVEN, KEPT, LENGTH, RESULT, Argument, LoopFunction
+from symgrad.render.kernels.loop_language import Case
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.words import argument_lines, call_lines, fit, output_text, signature
@@ -28,7 +29,6 @@ class Door:
         used: the helper functions that the lines call.
         axes: of the arrays that have a second layout (c_turn.py), or None.
         elements: the names of the arrays that may hold bfloat16 or float16 (c_half.py).
-        absent: the axes for which there are loops of their own where they are absent.
         at_once: the C function of both passes of a loss together, if there is one (c_at_once.py).
     """
 
@@ -38,7 +38,6 @@ class Door:
     used: set[str]
     axes: Axes | None = None
     elements: frozenset[str] = frozenset()
-    absent: tuple[str, ...] = ()
     at_once: LoopFunction | None = None
     language: ClassVar[str] = "C"
 
@@ -46,6 +45,11 @@ class Door:
     def loops(self) -> tuple[LoopFunction, ...]:
         """All C functions."""
         return (self.forward, self.backward, *((self.at_once,) if self.at_once else ()))
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Lengths for which some function has loops of their own."""
+        return tuple({case.name: case for function in self.loops for case in function.cases}.values())
 
     def type_of(self, name: str) -> str:
         """The type of what is saved under a name, as it is annotated."""
@@ -267,8 +271,9 @@ class Door:
         """The lines that call a function of the loops."""
         values = [self._value(argument) for argument in function.arguments]
         lengths = {a.name for a in function.of(LENGTH)}
-        absent = [f"n_{axis} == 1" if f"n_{axis}" in lengths else "False" for axis in self.absent]
-        variant = tuple_text([*self.last, *absent]) if self.axes or self.absent else "()"
+        known = [set(re.findall(r"\bn_\w+", " ".join(case.conditions))) <= lengths for case in self.cases]
+        given = [" and ".join(case.conditions) if k else "False" for case, k in zip(self.cases, known, strict=True)]
+        variant = tuple_text([*self.last, *given]) if self.axes or self.cases else "()"
         return call_lines(f'_call(dtype, {variant}, "{function.name}", _{function.name.upper()}.pack', values, ")")
 
     def _value(self, argument: Argument) -> str:

@@ -61,10 +61,9 @@ def _with_second_layout(plan: KernelPlan) -> Door:
 
 def _door_for(plan: KernelPlan, axes: Axes | None) -> Door:
     made = {name: c_function(plan, procedure, name, axes) for name, procedure in procedures(plan).items()}
-    absent = tuple(axis.name for axis in plan.layer.axes if any(each.asks(axis.name) for each in made.values()))
     used = {"turned"} if axes else set[str]()
     return Door(
-        plan, made[FORWARD], made[BACKWARD], used, axes, elements(plan), absent, made.get(AT_ONCE)
+        plan, made[FORWARD], made[BACKWARD], used, axes, elements(plan), made.get(AT_ONCE)
     )  # fmt: skip
 
 
@@ -88,10 +87,10 @@ def _code(door: Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
             "#endif",
             "",
         ]
-    for axis in door.absent:
+    for case in door.cases:
         suffixes += [
-            f"#ifndef NO_{axis} /* 1 or 0 where it is known when compiling; then the other loops are left out */",
-            f"#define NO_{axis} (n_{axis} == 1)",
+            f"#ifndef {case.name} /* 1 or 0 where it is known when compiling; then the other loops are left out */",
+            f"#define {case.name} ({' && '.join(case.conditions)})",
             "#endif",
             "",
         ]
@@ -118,7 +117,7 @@ def _kernel(door: Door) -> CKernel:
         tuple(Field(what, "np.ndarray", shown(f"d_{what}", plan.layer.entry(what).indices, plan.layer))
               for what, _ in plan.backward.results),
         name, functions, class_of(door), tuple(torch_methods), compute, error_text(door), tuple(sorted(door.elements)),
-        (*(["LAST"] if door.axes else []), *(f"NO_{axis}" for axis in door.absent)), tuple(names),
+        (*(["LAST"] if door.axes else []), *(case.name for case in door.cases)), tuple(names),
     )  # fmt: skip
 
 

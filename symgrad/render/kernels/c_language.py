@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from symgrad.render.kernels.loop_language import DOUBLE, END, REAL, Language, reached
+from symgrad.render.kernels.loop_language import DOUBLE, END, REAL, Case, Language, reached
 
 
 class C(Language):
@@ -82,9 +82,9 @@ class C(Language):
         """The loops return 0, or 1 where there is no memory."""
         return "return 0;"
 
-    def absent(self, axis: str) -> str:
+    def case(self, case: Case) -> str:
         """A macro, which may be known when compiling."""
-        return f"NO_{axis}"
+        return case.name
 
     def negated(self, condition: str) -> str:
         """`!(c)`."""

@@ -43,10 +43,6 @@ class CFunction(LoopFunction):
 
     lines: tuple[str, ...]
 
-    def asks(self, axis: str) -> bool:
-        """Whether there are loops of their own for an axis that is absent (`C.absent`)."""
-        return any(re.search(rf"\b{C().absent(axis)}\b", line) for line in self.lines)
-
     def alone(self, lines: Sequence[str], functions: Iterable[str]) -> list[str]:
         """Lines that are left out where only another one of these functions is compiled."""
         others = [f"ONLY_{name.upper()}" for name in functions if name != self.name]
@@ -72,11 +68,14 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
              for n, kind in kinds_of(plan, procedure).items()}  # fmt: skip
     written = marked_procedure(procedure)
     cotangents = frozenset(map(marked, cotangents_of(plan)))
-    body = Loops(C(), plan.layer, indices, dict(kinds), cotangents).write(written)
+    writer = Loops(C(), plan.layer, indices, dict(kinds), cotangents)
+    body, cases = writer.write(written), dict(writer.cases)
     turned: list[str] = []
     if axes is not None:
         other = {n: turned_frame(found, axes) for n, found in indices.items()}
-        turned = Loops(C(), plan.layer, other, dict(kinds), cotangents).write(turned_procedure(written, axes))
+        writer = Loops(C(), plan.layer, other, dict(kinds), cotangents)
+        turned = writer.write(turned_procedure(written, axes))
+        cases |= writer.cases
     code = C().uncommented([*body, *turned])
     stored = stored_in(procedure, code, marked)
     found = Written(indices, kinds, stored, code)
@@ -85,7 +84,7 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
     loops = _loops(name, inner, body)
     if axes is not None:
         loops = ["#if LAST", *_loops(name, inner, turned), "#else", *loops, "#endif"]
-    made = LoopFunction(name, tuple(body), arguments, inner, tuple(stored))
+    made = LoopFunction(name, tuple(body), arguments, inner, tuple(stored), tuple(cases.values()))
     lines = [*loops, "", *_public(made)]
     names = final_names(C().uncommented(lines), defined())
     final = tuple(replace(a, name=unmarked([a.name], names)[0], variable=plain(a.name), what=plain(a.what))

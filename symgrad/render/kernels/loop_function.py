@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, Procedure, is_full
 from symgrad.render.kernels.layout import Frame
-from symgrad.render.kernels.loop_language import Language
+from symgrad.render.kernels.loop_language import Case, Language
 from symgrad.render.kernels.loops import Loops
 
 GIVEN, LENGTH, RESULT, KEPT = "given", "length", "result", "kept"
@@ -70,6 +70,7 @@ class LoopFunction:
         arguments: of the function that others call: what is given, the lengths of the axes, what is computed.
         inner: of the function of the loops, each with all that it writes.
         stored: the names of statements whose values are in memory.
+        cases: lengths for which there are loops of their own.
     """
 
     name: str
@@ -77,6 +78,7 @@ class LoopFunction:
     arguments: tuple[Argument, ...]
     inner: tuple[Argument, ...]
     stored: tuple[str, ...]
+    cases: tuple[Case, ...]
 
     def of(self, role: str) -> tuple[Argument, ...]:
         """The arguments of a role, in order."""
@@ -110,13 +112,14 @@ def loop_function(plan: KernelPlan, procedure: Procedure, name: str, language: L
         UnsupportedError: they need what no language has yet.
     """
     indices, kinds = indices_of(plan, procedure), kinds_of(plan, procedure)
-    body = Loops(language, plan.layer, indices, dict(kinds), cotangents_of(plan)).write(procedure)
+    loops = Loops(language, plan.layer, indices, dict(kinds), cotangents_of(plan))
+    body = loops.write(procedure)
     code = language.uncommented(body)
     stored = stored_in(procedure, code)
     arguments = arguments_of(plan, procedure, name, Written(indices, kinds, stored, code))
     inner = inner_of(arguments, Written(indices, kinds, stored, code))
     arguments = tuple(replace(a, variable=a.name) for a in arguments)
-    return LoopFunction(name, tuple(body), arguments, inner, tuple(stored))
+    return LoopFunction(name, tuple(body), arguments, inner, tuple(stored), tuple(loops.cases.values()))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 REAL, DOUBLE, PLACE = "REAL", "double", "ptrdiff_t"
 """The types: of elements, of what is computed once or added up by rows, of places and lengths."""
@@ -19,6 +20,21 @@ SCOPE, END = "{", "}"
 CHUNKS, CHUNK_ROWS = 64, 4
 """Into how many parts rows are divided at most, where each part has memory of its own, and about how many rows one has
 at least."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Lengths for which there are loops of their own.
+
+    Attributes:
+        name: of the case.
+        conditions: on the lengths, in C and in Python alike.
+        why: in words.
+    """
+
+    name: str
+    conditions: tuple[str, ...]
+    why: str
 
 
 class Language(ABC):
@@ -109,9 +125,9 @@ class Language(ABC):
     def done(self) -> str:
         """Leaves the function; all is well."""
 
-    def absent(self, axis: str) -> str:
-        """The condition that an axis stands for no dimension, or has one place."""
-        return f"n_{axis} == 1"
+    def case(self, case: Case) -> str:
+        """The condition of a case."""
+        return self.both(case.conditions)
 
     @abstractmethod
     def negated(self, condition: str) -> str:

@@ -17,7 +17,7 @@ from symgrad.plan.absent import kept, without
 from symgrad.plan.cost import Group, groups_of
 from symgrad.plan.records import Procedure, Statement
 from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, sweeps_of
-from symgrad.render.kernels.loop_language import DOUBLE, END, PLACE, REAL, Language
+from symgrad.render.kernels.loop_language import DOUBLE, END, PLACE, REAL, Case, Language
 from symgrad.render.kernels.loop_moments import RowMoments
 from symgrad.render.kernels.loop_nest import Nest
 from symgrad.render.kernels.loop_rows import Rows, axes_of
@@ -49,6 +49,8 @@ class Loops:
     kinds: dict[str, str]
     cotangents: frozenset[str]
     lines: list[str] = field(default_factory=list)
+    cases: dict[str, Case] = field(default_factory=dict)
+    """Lengths for which there are loops of their own, by name."""
     places: dict[str, int] = field(default_factory=dict)
     """The order of the statements."""
     subtracted: set[tuple[str, str]] = field(default_factory=set)
@@ -70,9 +72,9 @@ class Loops:
             if absent is not None:
                 indices = {name: kept(each, axis.name) for name, each in self.indices.items()}
                 other = Loops(self.language, self.layer, indices, dict(self.kinds), self.cotangents)
-                why = f"there is no {axis.name}, or one place of it"
-                self.lines += self.language.when(self.language.absent(axis.name), why)
-                self.lines += [*other.loops(absent), self.language.done(), END]
+                case = Case(f"NO_{axis.name}", (f"n_{axis.name} == 1",), f"there is no {axis.name}, or one place of it")
+                self.lines += [*self._when(case), *other.loops(absent), self.language.done(), END]
+                self.cases |= other.cases
         return self.loops(procedure)
 
     def loops(self, procedure: Procedure) -> list[str]:
@@ -108,13 +110,19 @@ class Loops:
                 return
         together = self._in_stretches(order, group)
         if together is not None:
-            self.lines += [*self.language.when(together[0], together[1]), *together[2], END]
-            self.lines += self.language.when(self.language.negated(together[0]), "in the order of memory")
+            case, lines = together
+            self.lines += [*self._when(case), *lines, END]
+            self.lines += self.language.when(self.language.negated(self.language.case(case)), "in the order of memory")
         self._one_by_one(order, group)
         self.lines += [END] if together is not None else []
 
-    def _in_stretches(self, order: tuple[Index, ...], group: Group) -> tuple[str, str, list[str]] | None:
-        """The sweeps of a group for all that lies at a place of its rows, in stretches: when, why, and the lines."""
+    def _when(self, case: Case) -> list[str]:
+        """Opens the block of a case."""
+        self.cases[case.name] = case
+        return self.language.when(self.language.case(case), case.why)
+
+    def _in_stretches(self, order: tuple[Index, ...], group: Group) -> tuple[Case, list[str]] | None:
+        """The sweeps of a group for all that lies at a place of its rows, in stretches: when, and the lines."""
         sums = [s for sweep in group.sweeps for s in sweep.reductions]
         rows = Rows.in_stretches(order, sums, group.rows) if group.rows else None
         if rows is None:
@@ -129,9 +137,9 @@ class Loops:
         finally:
             self.kinds, self.lines = held, written
         count = " * ".join(f"n_{index.axis}" for index in rows.around)
-        large = [f"{count} >= {APART}", f"n_{rows.inner.axis} >= {STRETCH}", f"{rows.length} <= {IN_CACHE}"]
-        what = ", ".join(index.name for index in rows.around)
-        return self.language.both(large), f"all that lies at one {what} fits in cache", lines
+        large = f"{count} >= {APART}", f"n_{rows.inner.axis} >= {STRETCH}", f"{rows.length} <= {IN_CACHE}"
+        what = [index.axis for index in (*rows.around, *rows.middle, rows.inner)]
+        return Case(f"IN_CACHE_{'_'.join(what)}", large, f"what lies at one {rows.around[0].axis} fits in cache"), lines
 
     def _one_by_one(self, order: tuple[Index, ...], group: Group) -> None:
         """The sweeps of a group one after the other, each in the order of memory."""

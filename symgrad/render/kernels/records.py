@@ -139,7 +139,7 @@ class CKernel:
         compute: what they compute gradients with.
         once: what is said to those who differentiate twice, in pieces.
         elements: the names of the arrays that may be bfloat16 or float16 where they are read.
-        variants: the macros of which each call says 0 or 1: for another layout, for axes that are absent.
+        variants: the macros of which each call says 0 or 1: for another layout, for lengths with loops of their own.
         calls: the names of the C functions.
     """
 
