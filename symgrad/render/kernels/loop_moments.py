@@ -100,7 +100,7 @@ class RowMoments:
         ]
         whole = f"{length} * parts"
         for statement, value in ((self.mean, f"average * ({whole})"), (self.squares, "squares")):
-            scaled = f"{value} * {self._coefficient(loops, statement)}"
+            scaled = f"{value} * {coefficient_of(loops, statement)}"
             loops.lines.append(language.set(loops.place(statement.name, statement.indices), scaled))
         loops.lines.append(END)
 
@@ -146,12 +146,13 @@ class RowMoments:
             language.add(loops.place(statement.name, statement.indices), part),
             END,
         ]
-        coefficient = self._coefficient(loops, statement)
+        coefficient = coefficient_of(loops, statement)
         if coefficient != "1.0":
             loops.lines += language.each("i", "0", self._size, language.scale(f"{statement.name}[i]", coefficient))
 
-    def _coefficient(self, loops: Loops, statement: Statement) -> str:
-        """What a sum is multiplied by."""
-        found = reduction(statement.term)
-        assert found is not None
-        return loops.exact(found[1])
+
+def coefficient_of(loops: Loops, statement: Statement) -> str:
+    """What a sum is multiplied by."""
+    found = reduction(statement.term)
+    assert found is not None
+    return loops.exact(found[1])

@@ -17,6 +17,7 @@ from symgrad.plan.absent import kept, without
 from symgrad.plan.cost import Group, groups_of
 from symgrad.plan.records import Procedure, Statement
 from symgrad.plan.sweeps import PLACES, PRODUCT, Sweep, sweeps_of
+from symgrad.render.kernels.loop_column_moments import ColumnMoments
 from symgrad.render.kernels.loop_language import DOUBLE, END, PLACE, REAL, Case, Language
 from symgrad.render.kernels.loop_moments import RowMoments
 from symgrad.render.kernels.loop_nest import Nest
@@ -148,7 +149,7 @@ class Loops:
             sweep = waiting.pop(0)
             for statement in sweep.before:
                 self._small(statement)
-            moments = RowMoments.of(sweep, waiting[0], order) if waiting else None
+            moments = _moments(sweep, waiting[0], order) if waiting else None
             if moments is not None:
                 del waiting[0]
                 moments.write(self)
@@ -237,3 +238,8 @@ class Loops:
             before = f"({text})" if " " in text else text
             text = f"{before} * n_{index.axis} + {self.position(index)}" if text else self.position(index)
         return f"{name}[{text or '0'}]"
+
+
+def _moments(first: Sweep, second: Sweep, order: tuple[Index, ...]) -> RowMoments | ColumnMoments | None:
+    """What two sweeps compute, if it is a mean and the square sum around it, which one sweep can do."""
+    return RowMoments.of(first, second, order) or ColumnMoments.of(first, second, order)
