@@ -95,18 +95,8 @@ class Attention(torch.autograd.Function):
         if d_y is not None:
             d_q, d_k, d_v = _gradients(d_y, q, k, v, p, dtype, wide, needs)
         if d_p is not None:
-            parts = _gradients_from_p(
-                d_p,
-                q,
-                k,
-                v,
-                p,
-                dtype,
-                wide,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
-            )
-            d_q = _plus(d_q, parts[0])
-            d_k = _plus(d_k, parts[1])
+            parts = _gradients_from_statistics(d_p, q, k, v, p, dtype, wide, ctx.needs_input_grad[:2])
+            d_q, d_k = map(_plus, (d_q, d_k), parts)
         return _cast(d_q, ctx.dtypes[0]), _cast(d_k, ctx.dtypes[1]), _cast(d_v, ctx.dtypes[2])
 
 
@@ -174,8 +164,8 @@ def _gradients(d_y, q, k, v, p, dtype, wide, needs):
     )
 
 
-def _gradients_from_p(d_p, q, k, v, p, dtype, wide, needs):
-    """The gradients of the inputs from d_p, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_p, q, k, v, p, dtype, wide, needs):
+    """The gradients of the inputs from d_p, which only derivatives of `backward` bring in."""
     need_q, need_k = needs
     *shape_b, n_n, n_d = q.shape
     n_b = math.prod(shape_b)

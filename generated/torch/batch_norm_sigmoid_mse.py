@@ -99,10 +99,9 @@ class BatchNormSigmoidMse(torch.autograd.Function):
         d_x = d_w = d_beta = None
         if d_L is not None:
             d_x, d_w, d_beta = _gradients(d_L, x, w, beta, t, eps, mu, var, dtype, wide, needs)
-        if d_mu is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
-        if d_var is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_var(d_var, x, mu, dtype))
+        if (d_mu is not None or d_var is not None) and ctx.needs_input_grad[0]:
+            d_mu, d_var = _or_zeros((d_mu, d_var), (mu, var))
+            d_x = _plus(d_x, _gradients_from_statistics(d_mu, d_var, x, mu, dtype))
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None, None
 
 
@@ -167,19 +166,7 @@ class BatchNormSigmoidMseCompiled(torch.autograd.Function):
         d_x = d_w = d_beta = None
         if d_L is not None:
             d_x, d_w, d_beta = _gradients_from_sums(
-                d_L,
-                x,
-                w,
-                beta,
-                t,
-                eps,
-                mu,
-                var,
-                unit_sum_x_minus_mu_d_y,
-                unit_d_beta,
-                dtype,
-                wide,
-                needs,
+                d_L, x, w, beta, t, eps, mu, var, unit_sum_x_minus_mu_d_y, unit_d_beta, dtype, wide, needs,
             )
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None, None
 
@@ -348,26 +335,18 @@ def _gradients_in_place(x, w, beta, t, mu, d_L, rsqrt_var, all_c, dtype, needs, 
     return sum_x_minus_mu_d_y, d_beta, d_x
 
 
-def _gradients_from_mu(d_mu, x, dtype):
-    """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_mu, d_var, x, mu, dtype):
+    """The gradients of the inputs from d_mu, d_var, which only derivatives of `backward` bring in."""
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.to(dtype).reshape(n_s, n_c, n_k)
 
     # d_x[s, c, k] = d_mu[c] / (size[s] * size[k])
-    d_x = (d_mu / (n_s * n_k)).to(dtype)[:, None].expand((n_s, n_c, n_k))
-
-    return d_x.reshape(n_s, n_c, *shape_k)
-
-
-def _gradients_from_var(d_var, x, mu, dtype):
-    """The gradients of the inputs from d_var, which only derivatives of the backward pass bring in."""
-    n_s, n_c, *shape_k = x.shape
-    n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_s, n_c, n_k)
-
-    # d_x[s, c, k] = 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
-    d_x = _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k))[:, None]
+    #     + 2 * (x[s, c, k] - mu[c]) * d_var[c] / (size[s] * size[k])
+    d_x = (
+        (d_mu / (n_s * n_k)).to(dtype)[:, None]
+        + _centre(x, mu[:, None]) * (2 * d_var / (n_s * n_k))[:, None]
+    )
 
     return d_x.reshape(n_s, n_c, *shape_k)
 
@@ -535,6 +514,11 @@ def _not_later(output, *sums):
     for total in sums:
         output = torch.where(total.isnan().any(), output, output)
     return output
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

@@ -80,9 +80,11 @@ class Bilinear(torch.autograd.Function):
         d_x = d_z = d_w = d_bias = None
         if d_y is not None:
             d_x, d_z, d_w, d_bias = _gradients(d_y, x, z, w, dtype, needs)
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_z, ctx.dtypes[1]), _cast(d_w, ctx.dtypes[2]), _cast(
-            d_bias,
-            ctx.dtypes[3],
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_z, ctx.dtypes[1]),
+            _cast(d_w, ctx.dtypes[2]),
+            _cast(d_bias, ctx.dtypes[3]),
         )
 
 

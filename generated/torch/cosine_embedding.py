@@ -94,9 +94,8 @@ class CosineEmbedding(torch.autograd.Function):
         if d_L is not None:
             d_x, d_y = _gradients(d_L, x, y, t, margin, eps, c, dtype, wide, needs)
         if d_c is not None:
-            parts = _gradients_from_c(d_c, x, y, eps, dtype, (ctx.needs_input_grad[0], ctx.needs_input_grad[1]))
-            d_x = _plus(d_x, parts[0])
-            d_y = _plus(d_y, parts[1])
+            parts = _gradients_from_statistics(d_c, x, y, eps, dtype, needs)
+            d_x, d_y = map(_plus, (d_x, d_y), parts)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None, None, None
 
 
@@ -268,8 +267,8 @@ def _gradients_in_place(x, y, eps, d_c, dtype, needs, buffers, d_x, d_y):
     return d_x, d_y
 
 
-def _gradients_from_c(d_c, x, y, eps, dtype, needs):
-    """The gradients of the inputs from d_c, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_c, x, y, eps, dtype, needs):
+    """The gradients of the inputs from d_c, which only derivatives of `backward` bring in."""
     need_x, need_y = needs
     n_b, n_d = x.shape
     x = x.to(dtype)

@@ -107,10 +107,10 @@ class CosineSimilarity(torch.autograd.Function):
         d_x = d_y = None
         if d_c is not None:
             d_x, d_y = _gradients(d_c, x, y, eps, r, s, dtype, wide, needs)
-        if d_r is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype))
-        if d_s is not None and ctx.needs_input_grad[1]:
-            d_y = _plus(d_y, _gradients_from_s(d_s, y, eps, dtype))
+        if d_r is not None or d_s is not None:
+            d_r, d_s = _or_zeros((d_r, d_s), (r, s))
+            parts = _gradients_from_statistics(d_r, d_s, x, y, eps, dtype, needs)
+            d_x, d_y = map(_plus, (d_x, d_y), parts)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None
 
 
@@ -311,50 +311,55 @@ def _gradients_in_place(x, y, eps, r, s, d_c, dtype, needs, buffers, d_x, d_y):
     return d_x, d_y
 
 
-def _gradients_from_r(d_r, x, eps, dtype):
-    """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_r, d_s, x, y, eps, dtype, needs):
+    """The gradients of the inputs from d_r, d_s, which only derivatives of `backward` bring in."""
+    need_x, need_y = needs
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.to(dtype).reshape(n_b, n_d)
-
-    # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = torch.square(x).sum(1)
-    # d_x[b, d] = where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2,
-    #     0, x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
-    #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
-    d_x = (
-        torch.where(eps**2 < sum_x_squared[:, None], x * 2, torch.where(sum_x_squared[:, None] < eps**2, 0, x))
-        * (d_r / (2 * torch.sqrt(torch.where(
-            eps**2 < sum_x_squared,
-            sum_x_squared,
-            torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
-        ))))[:, None]
-    )
-
-    return d_x.reshape(*shape_b, n_d)
-
-
-def _gradients_from_s(d_s, y, eps, dtype):
-    """The gradients of the inputs from d_s, which only derivatives of the backward pass bring in."""
-    *shape_b, n_d = y.shape
-    n_b = math.prod(shape_b)
     y = y.to(dtype).reshape(n_b, n_d)
 
-    # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = torch.square(y).sum(1)
-    # d_y[b, d] = where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2,
-    #     0, y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
-    #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
-    d_y = (
-        torch.where(eps**2 < sum_y_squared[:, None], y * 2, torch.where(sum_y_squared[:, None] < eps**2, 0, y))
-        * (d_s / (2 * torch.sqrt(torch.where(
-            eps**2 < sum_y_squared,
-            sum_y_squared,
-            torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
-        ))))[:, None]
-    )
+    if need_x:
+        # sum_x_squared[b] = sum[d](x[b, d]**2)
+        sum_x_squared = torch.square(x).sum(1)
+        # d_x[b, d] = where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2,
+        #     0, x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+        #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+        d_x = (
+            torch.where(
+                eps**2 < sum_x_squared[:, None],
+                x * 2,
+                torch.where(sum_x_squared[:, None] < eps**2, 0, x),
+            )
+            * (d_r / (2 * torch.sqrt(torch.where(
+                eps**2 < sum_x_squared,
+                sum_x_squared,
+                torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+            ))))[:, None]
+        )
+    if need_y:
+        # sum_y_squared[b] = sum[d](y[b, d]**2)
+        sum_y_squared = torch.square(y).sum(1)
+        # d_y[b, d] = where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2,
+        #     0, y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
+        #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
+        d_y = (
+            torch.where(
+                eps**2 < sum_y_squared[:, None],
+                y * 2,
+                torch.where(sum_y_squared[:, None] < eps**2, 0, y),
+            )
+            * (d_s / (2 * torch.sqrt(torch.where(
+                eps**2 < sum_y_squared,
+                sum_y_squared,
+                torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+            ))))[:, None]
+        )
 
-    return d_y.reshape(*shape_b, n_d)
+    return (
+        d_x.reshape(*shape_b, n_d) if need_x else None,
+        d_y.reshape(*shape_b, n_d) if need_y else None,
+    )
 
 
 def _check_types(**tensors):
@@ -461,6 +466,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

@@ -90,7 +90,7 @@ class CrossEntropyWeighted(torch.autograd.Function):
         if d_L is not None:
             d_x = _gradients(d_L, x, q, w, z, dtype, wide)
         if d_z is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+            d_x = _plus(d_x, _gradients_from_statistics(d_z, x, z, dtype))
         return _cast(d_x, ctx.dtypes[0]), None, None
 
 
@@ -229,8 +229,8 @@ def _gradients_in_place(x, q, w, z, d_L, all_b, dtype, buffers, d_x):
     return d_x,
 
 
-def _gradients_from_z(d_z, x, z, dtype):
-    """The gradients of the inputs from d_z, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_z, x, z, dtype):
+    """The gradients of the inputs from d_z, which only derivatives of `backward` bring in."""
     n_b, n_v, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.to(dtype).reshape(n_b, n_v, n_k)

@@ -92,10 +92,9 @@ class InstanceNorm(torch.autograd.Function):
         d_x = d_w = d_beta = None
         if d_y is not None:
             d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, needs)
-        if d_mu is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
-        if d_var is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_var(d_var, x, mu, dtype))
+        if (d_mu is not None or d_var is not None) and ctx.needs_input_grad[0]:
+            d_mu, d_var = _or_zeros((d_mu, d_var), (mu, var))
+            d_x = _plus(d_x, _gradients_from_statistics(d_mu, d_var, x, mu, dtype))
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
 
 
@@ -268,26 +267,17 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     return d_w, d_beta, d_x
 
 
-def _gradients_from_mu(d_mu, x, dtype):
-    """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_mu, d_var, x, mu, dtype):
+    """The gradients of the inputs from d_mu, d_var, which only derivatives of `backward` bring in."""
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.to(dtype).reshape(n_s, n_c, n_k)
 
-    # d_x[s, c, k] = d_mu[s, c] / size[k]
-    d_x = (d_mu / n_k).to(dtype)[:, :, None].expand((n_s, n_c, n_k))
-
-    return d_x.reshape(n_s, n_c, *shape_k)
-
-
-def _gradients_from_var(d_var, x, mu, dtype):
-    """The gradients of the inputs from d_var, which only derivatives of the backward pass bring in."""
-    n_s, n_c, *shape_k = x.shape
-    n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_s, n_c, n_k)
-
-    # d_x[s, c, k] = 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = _centre(x, mu[:, :, None]) * (2 * d_var / n_k)[:, :, None]
+    # d_x[s, c, k] = d_mu[s, c] / size[k] + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
+    d_x = (
+        (d_mu / n_k).to(dtype)[:, :, None]
+        + _centre(x, mu[:, :, None]) * (2 * d_var / n_k)[:, :, None]
+    )
 
     return d_x.reshape(n_s, n_c, *shape_k)
 
@@ -396,6 +386,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

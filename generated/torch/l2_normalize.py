@@ -86,7 +86,7 @@ class L2Normalize(torch.autograd.Function):
         if d_y is not None:
             d_x = _gradients(d_y, x, eps, r, dtype)
         if d_r is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype))
+            d_x = _plus(d_x, _gradients_from_statistics(d_r, x, eps, dtype))
         return _cast(d_x, ctx.dtypes[0]), None
 
 
@@ -243,8 +243,8 @@ def _gradients_in_place(x, eps, r, d_y, dtype, buffers, d_x):
     return d_x,
 
 
-def _gradients_from_r(d_r, x, eps, dtype):
-    """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_r, x, eps, dtype):
+    """The gradients of the inputs from d_r, which only derivatives of `backward` bring in."""
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.to(dtype).reshape(n_b, n_d)

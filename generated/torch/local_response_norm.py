@@ -91,7 +91,7 @@ class LocalResponseNorm(torch.autograd.Function):
         if d_y is not None:
             d_x = _gradients(d_y, x, alpha, beta, radius, s, dtype)
         if d_s is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_s(d_s, x, alpha, radius, dtype))
+            d_x = _plus(d_x, _gradients_from_statistics(d_s, x, alpha, radius, dtype))
         return _cast(d_x, ctx.dtypes[0]), None, None, None, None
 
 
@@ -152,8 +152,8 @@ def _gradients(d_y, x, alpha, beta, radius, s, dtype):
     return d_x.reshape(n_b, n_c, *shape_p)
 
 
-def _gradients_from_s(d_s, x, alpha, radius, dtype):
-    """The gradients of the inputs from d_s, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_s, x, alpha, radius, dtype):
+    """The gradients of the inputs from d_s, which only derivatives of `backward` bring in."""
     n_b, n_c, *shape_p = x.shape
     n_p = math.prod(shape_p)
     n_k = 2 * radius + 1

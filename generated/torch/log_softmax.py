@@ -82,7 +82,7 @@ class LogSoftmax(torch.autograd.Function):
         if d_y is not None:
             d_x = _gradients(d_y, x, z, dtype)
         if d_z is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_z(d_z, x, z, dtype))
+            d_x = _plus(d_x, _gradients_from_statistics(d_z, x, z, dtype))
         return _cast(d_x, ctx.dtypes[0])
 
 
@@ -197,8 +197,8 @@ def _gradients_in_place(x, z, d_y, dtype, buffers, d_x):
     return d_x,
 
 
-def _gradients_from_z(d_z, x, z, dtype):
-    """The gradients of the inputs from d_z, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_z, x, z, dtype):
+    """The gradients of the inputs from d_z, which only derivatives of `backward` bring in."""
     *shape_b, n_v = x.shape
     n_b = math.prod(shape_b)
     x = x.to(dtype).reshape(n_b, n_v)

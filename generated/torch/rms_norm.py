@@ -89,7 +89,7 @@ class RmsNorm(torch.autograd.Function):
         if d_y is not None:
             d_x, d_w = _gradients(d_y, x, w, eps, ms, dtype, needs)
         if d_ms is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_ms(d_ms, x, dtype))
+            d_x = _plus(d_x, _gradients_from_statistics(d_ms, x, dtype))
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), None
 
 
@@ -221,8 +221,8 @@ def _gradients_in_place(x, w, d_y, rsqrt_ms, dtype, needs, buffers, d_x):
     return d_w, d_x
 
 
-def _gradients_from_ms(d_ms, x, dtype):
-    """The gradients of the inputs from d_ms, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_ms, x, dtype):
+    """The gradients of the inputs from d_ms, which only derivatives of `backward` bring in."""
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.to(dtype).reshape(n_b, n_d)

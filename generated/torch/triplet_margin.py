@@ -104,21 +104,10 @@ class TripletMargin(torch.autograd.Function):
         d_a = d_p = d_n = None
         if d_L is not None:
             d_a, d_p, d_n = _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs)
-        if d_near is not None:
-            parts = _gradients_from_near(
-                d_near,
-                a,
-                p,
-                eps,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
-            )
-            d_a = _plus(d_a, parts[0])
-            d_p = _plus(d_p, parts[1])
-        if d_far is not None:
-            parts = _gradients_from_far(d_far, a, n, eps, dtype, (ctx.needs_input_grad[0], ctx.needs_input_grad[2]))
-            d_a = _plus(d_a, parts[0])
-            d_n = _plus(d_n, parts[1])
+        if d_near is not None or d_far is not None:
+            d_near, d_far = _or_zeros((d_near, d_far), (near, far))
+            parts = _gradients_from_statistics(d_near, d_far, a, p, n, eps, dtype, needs)
+            d_a, d_p, d_n = map(_plus, (d_a, d_p, d_n), parts)
         return _cast(d_a, ctx.dtypes[0]), _cast(d_p, ctx.dtypes[1]), _cast(d_n, ctx.dtypes[2]), None, None
 
 
@@ -311,56 +300,43 @@ def _gradients_in_place(a, p, n, eps, d_near, d_far, dtype, needs, buffers, d_a,
     return d_a, d_p, d_n
 
 
-def _gradients_from_near(d_near, a, p, eps, dtype, needs):
-    """The gradients of the inputs from d_near, which only derivatives of the backward pass bring in."""
-    need_a, need_p = needs
+def _gradients_from_statistics(d_near, d_far, a, p, n, eps, dtype, needs):
+    """The gradients of the inputs from d_near, d_far, which only derivatives of `backward` bring in."""
+    need_a, need_p, need_n = needs
     *shape_b, n_d = a.shape
     n_b = math.prod(shape_b)
     a = a.to(dtype).reshape(n_b, n_d)
     p = p.to(dtype).reshape(n_b, n_d)
+    n = n.to(dtype).reshape(n_b, n_d)
 
-    # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
-    a_minus_p = a - p + eps
-    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    sum_a_minus_p_squared = torch.square(a_minus_p).sum(1)
-    # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
-    root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    if need_a or need_p:
+        # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+        a_minus_p = a - p + eps
+        # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+        sum_a_minus_p_squared = torch.square(a_minus_p).sum(1)
+        # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+        root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    if need_a or need_n:
+        # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
+        a_minus_n = a - n + eps
+        # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+        sum_a_minus_n_squared = torch.square(a_minus_n).sum(1)
+        # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+        root_2 = 1 / torch.sqrt(sum_a_minus_n_squared)
     if need_a:
         # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-        d_a = a_minus_p * (root * d_near)[:, None]
+        #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_a = a_minus_p * (root * d_near)[:, None] + a_minus_n * (root_2 * d_far)[:, None]
     if need_p:
         # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
         d_p = a_minus_p * (-root * d_near)[:, None]
+    if need_n:
+        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_n = a_minus_n * (-root_2 * d_far)[:, None]
 
     return (
         d_a.reshape(*shape_b, n_d) if need_a else None,
         d_p.reshape(*shape_b, n_d) if need_p else None,
-    )
-
-
-def _gradients_from_far(d_far, a, n, eps, dtype, needs):
-    """The gradients of the inputs from d_far, which only derivatives of the backward pass bring in."""
-    need_a, need_n = needs
-    *shape_b, n_d = a.shape
-    n_b = math.prod(shape_b)
-    a = a.to(dtype).reshape(n_b, n_d)
-    n = n.to(dtype).reshape(n_b, n_d)
-
-    # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
-    a_minus_n = a - n + eps
-    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    sum_a_minus_n_squared = torch.square(a_minus_n).sum(1)
-    # root[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
-    root = 1 / torch.sqrt(sum_a_minus_n_squared)
-    if need_a:
-        # d_a[b, d] = (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_a = a_minus_n * (root * d_far)[:, None]
-    if need_n:
-        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_n = a_minus_n * (-root * d_far)[:, None]
-
-    return (
-        d_a.reshape(*shape_b, n_d) if need_a else None,
         d_n.reshape(*shape_b, n_d) if need_n else None,
     )
 
@@ -469,6 +445,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

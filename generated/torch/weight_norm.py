@@ -86,7 +86,7 @@ class WeightNorm(torch.autograd.Function):
         if d_w is not None:
             d_v, d_g = _gradients(d_w, v, g, r, dtype, needs)
         if d_r is not None and ctx.needs_input_grad[0]:
-            d_v = _plus(d_v, _gradients_from_r(d_r, v, dtype))
+            d_v = _plus(d_v, _gradients_from_statistics(d_r, v, dtype))
         return _cast(d_v, ctx.dtypes[0]), _cast(d_g, ctx.dtypes[1])
 
 
@@ -214,8 +214,8 @@ def _gradients_in_place(v, g, r, d_w, dtype, needs, buffers, d_v):
     return sum_v_d_w, d_v
 
 
-def _gradients_from_r(d_r, v, dtype):
-    """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_r, v, dtype):
+    """The gradients of the inputs from d_r, which only derivatives of `backward` bring in."""
     n_o, *shape_i = v.shape
     n_i = math.prod(shape_i)
     v = v.to(dtype).reshape(n_o, n_i)

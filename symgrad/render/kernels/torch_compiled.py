@@ -57,7 +57,7 @@ def _without_statistics(plan: KernelPlan, kernel: TorchKernel) -> CompiledClass:
     arguments = kernel.forward.signature
     forward = Function("forward", arguments, (), (f"return {kernel.class_name}.forward({arguments})",))
     gradients = next(function for function in kernel.gradients if function.name == "_gradients")
-    backward = backward_method(replace(plan, from_statistics=()), (gradients,))
+    backward = backward_method(replace(plan, from_statistics=None), (gradients,), set())
     about = (f"The same as `{kernel.class_name}` for `torch.compile`: differentiable once.",)
     return _class(plan, about, forward, _setup(plan), backward)
 
@@ -76,7 +76,7 @@ def _with_sums(plan: KernelPlan, used: set[str]) -> tuple[CompiledClass, tuple[F
     """The class whose forward pass has sums of the backward pass, and the functions that it calls."""
     whole = plan.whole or plan
     ahead = tuple(name for name, _ in plan.ahead)
-    own = replace(plan, statistics=(*whole.statistics, *ahead), from_statistics=())
+    own = replace(plan, statistics=(*whole.statistics, *ahead), from_statistics=None)
     (forward, *_), kinds = forward_method(own, used, in_blocks=False, is_narrow=True)
     forward = _not_later(forward, plan.names[plan.layer.outputs[0]], ahead)
     used.add("not_later")
@@ -88,7 +88,7 @@ def _with_sums(plan: KernelPlan, used: set[str]) -> tuple[CompiledClass, tuple[F
         f"The same as `{class_name(plan.layer)}` for `torch.compile`: differentiable once.", "",
         f"The sums of the backward pass are {cotangent} times what the forward pass adds up.",
     )  # fmt: skip
-    return _class(own, about, forward, _setup(own), backward_method(own, gradients)), tuple(gradients)
+    return _class(own, about, forward, _setup(own), backward_method(own, gradients, used)), tuple(gradients)
 
 
 def _not_later(forward: Function, output: str, sums: tuple[str, ...]) -> Function:

@@ -13,8 +13,8 @@ from symgrad.plan.records import FULL, KernelPlan, is_full
 
 def wide_names(plan: KernelPlan) -> frozenset[str]:
     """The names of small values that are computed in the wider type."""
-    procedures = (plan.forward, plan.backward, *(procedure for _, procedure in plan.from_statistics))
-    statements = [statement for procedure in procedures for statement in procedure.statements]
+    procedures = (plan.forward, plan.backward, plan.from_statistics)
+    statements = [statement for procedure in procedures if procedure for statement in procedure.statements]
     found = {name for statement in statements for node in walk(statement.term) for name in _taken_off(node, plan)}
     for statement in reversed(statements):
         if statement.name in found and statement.kind != FULL:
