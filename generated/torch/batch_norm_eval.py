@@ -39,7 +39,7 @@ def batch_norm_eval(x, w, beta, mu, var, *, eps=1e-5):
     _check_shape("beta[c]", beta, (n_c,))
     _check_shape("mu[c]", mu, (n_c,))
     _check_shape("var[c]", var, (n_c,))
-    return BatchNormEval.apply(x, w, beta, mu, var, eps)
+    return _apply(BatchNormEval, x, w, beta, mu, var, eps)
 
 
 class BatchNormEval(torch.autograd.Function):
@@ -187,6 +187,18 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     d_x = torch.mul(d_y, (w * rsqrt_var)[:, None], out=d_x)
 
     return sum_x_minus_mu_d_y, d_beta, d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -42,7 +42,7 @@ def batch_norm_sigmoid_mse(x, w, beta, t, *, eps=1e-5):
     _check_shape("beta[c]", beta, (n_c,))
     _check_shape("t[s, c, k...]", t, (n_s, n_c, *shape_k))
     function = BatchNormSigmoidMseCompiled if _is_compiled() else BatchNormSigmoidMse
-    L, *_ = function.apply(x, w, beta, t, eps)
+    L, *_ = _apply(function, x, w, beta, t, eps)
     return L
 
 
@@ -401,6 +401,18 @@ def _gradients_from_sums(d_L, x, w, beta, t, eps, mu, var, unit_sum_x_minus_mu_d
         d_w if need_w else None,
         d_beta if need_beta else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -36,7 +36,7 @@ def causal_attention(q, k, v):
     n_e = v.shape[-1]
     _check_shape("v[b..., m, e]", v, (*shape_b, n_n, n_e))
     function = CausalAttentionCompiled if _is_compiled() else CausalAttention
-    y, *_ = function.apply(q, k, v)
+    y, *_ = _apply(function, q, k, v)
     return y
 
 
@@ -193,6 +193,18 @@ def _gradients_from_statistics(d_p, q, k, v, p, dtype, wide, needs):
         d_q.reshape(*shape_b, n_n, n_d) if need_q else None,
         d_k.reshape(*shape_b, n_n, n_d) if need_k else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

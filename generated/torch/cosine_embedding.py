@@ -36,7 +36,7 @@ def cosine_embedding(x, y, t, *, margin=0, eps=1e-12):
     _check_shape("y[b, d]", y, (n_b, n_d))
     _check_shape("t[b]", t, (n_b,))
     function = CosineEmbeddingCompiled if _is_compiled() else CosineEmbedding
-    L, *_ = function.apply(x, y, t, margin, eps)
+    L, *_ = _apply(function, x, y, t, margin, eps)
     return L
 
 
@@ -308,6 +308,18 @@ def _gradients_from_statistics(d_c, x, y, eps, dtype, needs):
         )
 
     return (d_x if need_x else None, d_y if need_y else None)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -38,7 +38,7 @@ def cosine_similarity(x, y, *, eps=1e-8):
     *shape_b, n_d = x.shape
     _check_shape("y[b..., d]", y, (*shape_b, n_d))
     function = CosineSimilarityCompiled if _is_compiled() else CosineSimilarity
-    c, *_ = function.apply(x, y, eps)
+    c, *_ = _apply(function, x, y, eps)
     return c
 
 
@@ -360,6 +360,18 @@ def _gradients_from_statistics(d_r, d_s, x, y, eps, dtype, needs):
         d_x.reshape(*shape_b, n_d) if need_x else None,
         d_y.reshape(*shape_b, n_d) if need_y else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -34,7 +34,7 @@ def cross_entropy(x, q):
     n_b, n_v, *shape_k = x.shape
     _check_shape("q[b, v, k...]", q, (n_b, n_v, *shape_k))
     function = CrossEntropyCompiled if _is_compiled() else CrossEntropy
-    L, *_ = function.apply(x, q)
+    L, *_ = _apply(function, x, q)
     return L
 
 
@@ -228,6 +228,18 @@ def _gradients_from_statistics(d_z, x, z, dtype):
     d_x = torch.exp(_centre(x, z[:, None, :])) * d_z.to(dtype)[:, None, :]
 
     return d_x.reshape(n_b, n_v, *shape_k)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

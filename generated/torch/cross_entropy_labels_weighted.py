@@ -41,7 +41,7 @@ def cross_entropy_labels_weighted(x, t, w, *, smoothing=0.1):
     _check_shape("t[b, k...]", t, (n_b, *shape_k))
     _check_shape("w[v]", w, (n_v,))
     function = CrossEntropyLabelsWeightedCompiled if _is_compiled() else CrossEntropyLabelsWeighted
-    L, *_ = function.apply(x, t, w, smoothing)
+    L, *_ = _apply(function, x, t, w, smoothing)
     return L
 
 
@@ -268,6 +268,18 @@ def _gradients_from_statistics(d_z, x, z, dtype):
     d_x = torch.exp(_centre(x, z[:, None, :])) * d_z.to(dtype)[:, None, :]
 
     return d_x.reshape(n_b, n_v, *shape_k)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -76,7 +76,7 @@ def gru_cell(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b
     _check_shape("b_hz[j]", b_hz, (n_j,))
     _check_shape("b_hn[j]", b_hn, (n_j,))
     function = GruCellCompiled if _is_compiled() else GruCell
-    h_new, *_ = function.apply(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn)
+    h_new, *_ = _apply(function, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn)
     return h_new
 
 
@@ -465,6 +465,18 @@ def _gradients_from_statistics(d_u, d_v, d_m, d_a, x, h, w_ir, w_iz, w_in, w_hr,
         d_b_hz if need_b_hz else None,
         d_b_hn if need_b_hn else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -32,7 +32,7 @@ def kl_div(x, t):
     _check_dimensions("x[b, v...]", x, 1, more=True)
     n_b, *shape_v = x.shape
     _check_shape("t[b, v...]", t, (n_b, *shape_v))
-    return KlDiv.apply(x, t)
+    return _apply(KlDiv, x, t)
 
 
 class KlDiv(torch.autograd.Function):
@@ -148,6 +148,18 @@ def _gradients_in_place(t, d_L, all_b, dtype, buffers, d_x):
     d_x = torch.mul(t, (-d_L / all_b).to(dtype), out=d_x)
 
     return d_x,
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

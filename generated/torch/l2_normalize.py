@@ -34,7 +34,7 @@ def l2_normalize(x, *, eps=1e-12):
     _check_dimensions("x[b..., d]", x, 1, more=True)
     *shape_b, n_d = x.shape
     function = L2NormalizeCompiled if _is_compiled() else L2Normalize
-    y, *_ = function.apply(x, eps)
+    y, *_ = _apply(function, x, eps)
     return y
 
 
@@ -264,6 +264,18 @@ def _gradients_from_statistics(d_r, x, eps, dtype):
     )
 
     return d_x.reshape(*shape_b, n_d)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

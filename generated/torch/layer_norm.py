@@ -38,7 +38,7 @@ def layer_norm(x, w, beta, *, eps=1e-5):
     _check_shape("w[d]", w, (n_d,))
     _check_shape("beta[d]", beta, (n_d,))
     function = LayerNormCompiled if _is_compiled() else LayerNorm
-    y, *_ = function.apply(x, w, beta, eps)
+    y, *_ = _apply(function, x, w, beta, eps)
     return y
 
 
@@ -273,6 +273,18 @@ def _gradients_from_statistics(d_mu, d_var, x, mu, dtype):
     d_x = (d_mu / n_d).to(dtype)[:, None] + _centre(x, mu[:, None]) * (2 * d_var / n_d)[:, None]
 
     return d_x.reshape(*shape_b, n_d)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

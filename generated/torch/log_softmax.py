@@ -32,7 +32,7 @@ def log_softmax(x):
     _check_dimensions("x[b..., v]", x, 1, more=True)
     *shape_b, n_v = x.shape
     function = LogSoftmaxCompiled if _is_compiled() else LogSoftmax
-    y, *_ = function.apply(x)
+    y, *_ = _apply(function, x)
     return y
 
 
@@ -207,6 +207,18 @@ def _gradients_from_statistics(d_z, x, z, dtype):
     d_x = torch.exp(_centre(x, z[:, None])) * d_z.to(dtype)[:, None]
 
     return d_x.reshape(*shape_b, n_v)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

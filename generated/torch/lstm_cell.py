@@ -94,7 +94,8 @@ def lstm_cell(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_i
     _check_shape("b_hg[j]", b_hg, (n_j,))
     _check_shape("b_ho[j]", b_ho, (n_j,))
     function = LstmCellCompiled if _is_compiled() else LstmCell
-    h_new, c_new, *_ = function.apply(
+    h_new, c_new, *_ = _apply(
+        function,
         x,
         h,
         c,
@@ -599,6 +600,18 @@ def _gradients_from_statistics(d_ai, d_af, d_ag, d_ao, x, h, w_ii, w_if, w_ig, w
         d_b_hg if need_b_hg else None,
         d_b_ho if need_b_ho else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -54,7 +54,7 @@ def mlp_classifier(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     _check_shape("b2[v]", b2, (n_v,))
     _check_shape("q[b, v]", q, (n_b, n_v))
     function = MlpClassifierCompiled if _is_compiled() else MlpClassifier
-    L, *_ = function.apply(x, w1, b1, g, beta, w2, b2, q, eps)
+    L, *_ = _apply(function, x, w1, b1, g, beta, w2, b2, q, eps)
     return L
 
 
@@ -383,6 +383,18 @@ def _gradients_from_statistics(d_u, d_z, d_mu, d_var, d_L_z, x, w1, g, beta, w2,
         d_w2 if need_w2 else None,
         d_b2 if need_b2 else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

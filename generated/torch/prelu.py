@@ -32,7 +32,7 @@ def prelu(x, w):
     _check_dimensions("x[s, c, k...]", x, 2, more=True)
     n_s, n_c, *shape_k = x.shape
     _check_shape("w[c]", w, (n_c,))
-    return Prelu.apply(x, w)
+    return _apply(Prelu, x, w)
 
 
 class Prelu(torch.autograd.Function):
@@ -155,6 +155,18 @@ def _gradients_in_place(x, w, d_y, dtype, needs, buffers):
     d_x *= d_y
 
     return d_w, d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

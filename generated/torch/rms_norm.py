@@ -35,7 +35,7 @@ def rms_norm(x, w, *, eps=1e-6):
     *shape_b, n_d = x.shape
     _check_shape("w[d]", w, (n_d,))
     function = RmsNormCompiled if _is_compiled() else RmsNorm
-    y, *_ = function.apply(x, w, eps)
+    y, *_ = _apply(function, x, w, eps)
     return y
 
 
@@ -231,6 +231,18 @@ def _gradients_from_statistics(d_ms, x, dtype):
     d_x = x * (2 * d_ms / n_d)[:, None]
 
     return d_x.reshape(*shape_b, n_d)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

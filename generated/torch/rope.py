@@ -35,7 +35,7 @@ def rope(x, y, angle):
     *shape_b, n_n, n_i = x.shape
     _check_shape("y[b..., n, i]", y, (*shape_b, n_n, n_i))
     _check_shape("angle[n, i]", angle, (n_n, n_i))
-    return Rope.apply(x, y, angle)
+    return _apply(Rope, x, y, angle)
 
 
 class Rope(torch.autograd.Function):
@@ -173,6 +173,18 @@ def _gradients_in_place(angle, d_u, d_v, dtype, needs, buffers, d_x, d_y):
     d_y += cos_angle_d_v
 
     return d_x, d_y
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

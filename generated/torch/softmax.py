@@ -30,7 +30,7 @@ def softmax(x):
     _check_types(x=x)
     _check_dimensions("x[b..., v]", x, 1, more=True)
     *shape_b, n_v = x.shape
-    return Softmax.apply(x)
+    return _apply(Softmax, x)
 
 
 class Softmax(torch.autograd.Function):
@@ -158,6 +158,18 @@ def _gradients_in_place(y, d_y, dtype, wide, buffers, d_x):
     d_x *= y
 
     return d_x,
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -66,7 +66,7 @@ def transformer_block(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e
     _check_shape("w_up[f, d]", w_up, (n_f, n_d))
     _check_shape("w_down[d, f]", w_down, (n_d, n_f))
     function = TransformerBlockCompiled if _is_compiled() else TransformerBlock
-    y, *_ = function.apply(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps)
+    y, *_ = _apply(function, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps)
     return y
 
 
@@ -547,6 +547,18 @@ def _gradients_from_statistics(d_q, d_k, d_v, d_o, d_u, d_gate, d_up, d_ms, d_p,
         d_w_gate if need_w_gate else None,
         d_w_up if need_w_up else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

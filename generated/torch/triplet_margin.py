@@ -40,7 +40,7 @@ def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
     _check_shape("p[b..., d]", p, (*shape_b, n_d))
     _check_shape("n[b..., d]", n, (*shape_b, n_d))
     function = TripletMarginCompiled if _is_compiled() else TripletMargin
-    L, *_ = function.apply(a, p, n, margin, eps)
+    L, *_ = _apply(function, a, p, n, margin, eps)
     return L
 
 
@@ -339,6 +339,18 @@ def _gradients_from_statistics(d_near, d_far, a, p, n, eps, dtype, needs):
         d_p.reshape(*shape_b, n_d) if need_p else None,
         d_n.reshape(*shape_b, n_d) if need_n else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -34,7 +34,7 @@ def weight_norm(v, g):
     n_o, *shape_i = v.shape
     _check_shape("g[o]", g, (n_o,))
     function = WeightNormCompiled if _is_compiled() else WeightNorm
-    w, *_ = function.apply(v, g)
+    w, *_ = _apply(function, v, g)
     return w
 
 
@@ -226,6 +226,18 @@ def _gradients_from_statistics(d_r, v, dtype):
     d_v = v * (d_r / torch.sqrt(sum_v_squared))[:, None]
 
     return d_v.reshape(n_o, *shape_i)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -7,6 +7,7 @@ the forward pass, up to the scalar that comes in (plan/ahead.py), are added up t
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from symgrad.plan.records import KernelPlan
@@ -32,8 +33,9 @@ def torch_file(plan: KernelPlan) -> TorchKernel:
         return kernel
     used = {*kernel.helpers, "compiled"}
     compiled, more = _with_sums(plan, used) if plan.ahead else (_without_statistics(plan, kernel), ())
-    lines = tuple(line.replace(f"{kernel.class_name}.apply(", "function.apply(") for line in kernel.wrapper.lines)
-    place = next(n for n, line in enumerate(lines) if "function.apply(" in line)
+    text = re.sub(rf"\b_apply\((\s*){kernel.class_name},", r"_apply(\1function,", "\n".join(kernel.wrapper.lines))
+    lines = text.split("\n")
+    place = next(n for n, line in enumerate(lines) if "_apply(" in line)
     choice = f"function = {compiled.name} if _is_compiled() else {kernel.class_name}"
     wrapper = replace(kernel.wrapper, lines=fit([*lines[:place], choice, *lines[place:]]))
     return replace(

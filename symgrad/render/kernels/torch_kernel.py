@@ -83,7 +83,7 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
         lines += [line for line in shapes.unpack(name, indices, check=True) if not re.match(r"n_\w+ = math", line)]
     lines += [*whole_lines(plan, used), *shapes.lengths(check=True)]
     outputs = _outputs(plan)
-    apply = f"{class_name(plan.layer)}.apply({', '.join([*(n for n, _ in tensors), *plan.constants])})"
+    apply = f"_apply({', '.join([class_name(plan.layer), *(n for n, _ in tensors), *plan.constants])})"
     if plan.statistics:
         lines += [f"{', '.join(outputs)}, *_ = {apply}", f"return {', '.join(outputs)}"]
     else:
