@@ -88,9 +88,9 @@ class MlpClassifier(torch.autograd.Function):
         # u[b, h] = sum[i](x[b, i] * w1[h, i]) + b1[h]
         u = sum_x_w1 + b1
         # mu[b] = mean[h](u[b, h])
-        mu = u.mean(1).to(wide)
+        mu = u.mean(1)
         # u_minus_mu[b, h] = u[b, h] - mu[b]
-        u_minus_mu = _centre(u, mu[:, None])
+        u_minus_mu = u - mu[:, None]
         # var[b] = mean[h]((u[b, h] - mu[b])**2)
         var = torch.square(u_minus_mu).mean(1)
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
@@ -212,7 +212,7 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
         # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
         rsqrt_var = 1 / torch.sqrt(var + eps)
         # u_minus_mu[b, h] = u[b, h] - mu[b]
-        u_minus_mu = _centre(u, mu[:, None])
+        u_minus_mu = u - mu[:, None]
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
         n = u_minus_mu * g * rsqrt_var[:, None] + beta
         # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
@@ -311,7 +311,7 @@ def _gradients_from_statistics(d_u, d_z, d_mu, d_var, d_L_z, x, w1, g, beta, w2,
         # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
         rsqrt_var = 1 / torch.sqrt(var + eps)
         # u_minus_mu[b, h] = u[b, h] - mu[b]
-        u_minus_mu = _centre(u, mu[:, None])
+        u_minus_mu = u - mu[:, None]
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
         n = u_minus_mu * g * rsqrt_var[:, None] + beta
         # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
@@ -347,7 +347,7 @@ def _gradients_from_statistics(d_u, d_z, d_mu, d_var, d_L_z, x, w1, g, beta, w2,
         d_u_total = (
             d_u
             + d_n * g * rsqrt_var[:, None]
-            + (d_mu_total / n_h).to(dtype)[:, None]
+            + (d_mu_total / n_h)[:, None]
             + u_minus_mu * (2 * d_var_total / n_h)[:, None]
         )
     if need_b1:

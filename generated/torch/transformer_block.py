@@ -169,12 +169,12 @@ class TransformerBlock(torch.autograd.Function):
         x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, q, k, v, o, u, gate, up, ms, p, m_ms = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:10]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_g1 = d_wq = d_wk = d_wv = d_wo = d_g2 = d_w_gate = d_w_up = d_w_down = None
         if d_y is not None:
             d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up, d_w_down = _gradients(
                 d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms,
-                dtype, wide, needs,
+                dtype, needs,
             )
         if any(given is not None for given in (d_ms, d_q, d_k, d_v, d_p, d_o, d_u, d_m_ms, d_gate, d_up)):
             d_ms, d_q, d_k, d_v, d_p, d_o, d_u, d_m_ms, d_gate, d_up = _or_zeros(
@@ -183,7 +183,7 @@ class TransformerBlock(torch.autograd.Function):
             )
             parts = _gradients_from_statistics(
                 d_q, d_k, d_v, d_o, d_u, d_gate, d_up, d_ms, d_p, d_m_ms, x, g1, wq, wk, wv, wo, g2, w_gate,
-                w_up, eps, q, k, v, o, u, ms, p, m_ms, dtype, wide, ctx.needs_input_grad[:9],
+                w_up, eps, q, k, v, o, u, ms, p, m_ms, dtype, ctx.needs_input_grad[:9],
             )
             d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up = map(
                 _plus,
@@ -227,12 +227,12 @@ class TransformerBlockCompiled(torch.autograd.Function):
         x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, q, k, v, o, u, gate, up, ms, p, m_ms = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:10]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_g1 = d_wq = d_wk = d_wv = d_wo = d_g2 = d_w_gate = d_w_up = d_w_down = None
         if d_y is not None:
             d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up, d_w_down = _gradients(
                 d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms,
-                dtype, wide, needs,
+                dtype, needs,
             )
         return (
             _cast(d_x, ctx.dtypes[0]),
@@ -249,7 +249,7 @@ class TransformerBlockCompiled(torch.autograd.Function):
         )
 
 
-def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms, dtype, wide, needs):
+def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms, dtype, needs):
     """The gradients of the inputs from d_y[b, n, d]."""
     need_x, need_g1, need_wq, need_wk, need_wv, need_wo, need_g2, need_w_gate, need_w_up, need_w_down = needs
     n_b, n_n, n_d = x.shape
@@ -317,9 +317,9 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
+        sum_p_d_p = (p * d_p).sum(3).mT
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-        d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
+        d_o_s = p * (d_p - (sum_p_d_p.permute(0, 2, 1))[:, :, :, None])
     if need_x or need_g1 or need_wq:
         # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
         d_q = d_o_s @ k / math.sqrt(n_e)
@@ -399,7 +399,7 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
     )
 
 
-def _gradients_from_statistics(d_q, d_k, d_v, d_o, d_u, d_gate, d_up, d_ms, d_p, d_m_ms, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, eps, q, k, v, o, u, ms, p, m_ms, dtype, wide, needs):
+def _gradients_from_statistics(d_q, d_k, d_v, d_o, d_u, d_gate, d_up, d_ms, d_p, d_m_ms, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, eps, q, k, v, o, u, ms, p, m_ms, dtype, needs):
     """The gradients of the inputs from the statistics' cotangents, which only derivatives of `backward` bring in."""
     need_x, need_g1, need_wq, need_wk, need_wv, need_wo, need_g2, need_w_gate, need_w_up = needs
     n_b, n_n, n_d = x.shape
@@ -462,10 +462,10 @@ def _gradients_from_statistics(d_q, d_k, d_v, d_o, d_u, d_gate, d_up, d_ms, d_p,
         # d_p_total[b, h, n, k] = d_p[b, h, n, k] + sum[e](v[b, h, k, e] * d_o_total[b, h, n, e])
         d_p_total = d_p + sum_v_d_o_total.permute(0, 3, 2, 1)
         # sum_p_d_p_total[b, n, h] = sum[k](p[b, h, n, k] * d_p_total[b, h, n, k])
-        sum_p_d_p_total = (p * d_p_total).sum(3).mT.to(wide)
+        sum_p_d_p_total = (p * d_p_total).sum(3).mT
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p_total[b, h, n, i] - sum[k](p[b, h, n, k] *
         #     d_p_total[b, h, n, k]))
-        d_o_s = p * _centre(d_p_total, sum_p_d_p_total.permute(0, 2, 1)[:, :, :, None])
+        d_o_s = p * (d_p_total - (sum_p_d_p_total.permute(0, 2, 1))[:, :, :, None])
     if need_x or need_g1 or need_wq:
         # sum_k_d_s[b, n, h, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i])
         sum_k_d_s = torch.einsum("bhie,bhni->bnhe", k, d_o_s)
@@ -619,12 +619,3 @@ def _plus(total, part):
     if total is None or part is None:
         return part if total is None else total
     return total + part
-
-
-def _centre(tensor, mean, out=None):
-    """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
-    if mean.dtype == tensor.dtype:
-        return torch.sub(tensor, mean, out=out)
-    high = mean.to(tensor.dtype)
-    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
-    return near - rest if out is None else near.sub_(rest)
