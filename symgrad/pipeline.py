@@ -29,11 +29,12 @@ from symgrad.notation.lines import Statement
 from symgrad.plan.ahead import sums_ahead
 from symgrad.plan.at_once import with_gradients
 from symgrad.plan.forward_mode import with_tangents
-from symgrad.plan.planner import BY_COST, kept_definitions, make_plan
+from symgrad.plan.from_statistics import statistics_of, with_statistics
+from symgrad.plan.planner import BY_COST, make_plan
 from symgrad.plan.records import Adjoint, KernelPlan
 from symgrad.plan.saving import Saving
 from symgrad.prove.nearest import nearest_form
-from symgrad.prove.study import Study, statistic_gradients, study
+from symgrad.prove.study import Study, statistics_gradients, study
 from symgrad.prove.verdict import REFUTED, Proof, Prover
 from symgrad.render.kernels import AHEAD, AT_ONCE, BACKENDS, FORWARD_MODE, check_backend, render, render_sharded
 from symgrad.render.kernels.records import Rendered
@@ -125,15 +126,15 @@ def plan(found: Study, saving: Saving = BY_COST) -> KernelPlan:
     unproved = [f.name for f in found.found if f.jacobian is not None and not f.proved]
     if unproved:
         raise SymgradError(f"the gradients of {', '.join(unproved)} in {found.layer.name} are not proved.")
-    statistics = {
-        d.name: _adjoints(statistic_gradients(found.layer, d.name)) for d in kept_definitions(found.layer, saving)
-    }
     prover = Prover(found.layer)
 
     def equal(left: Term, right: Term, _: Layer) -> bool:
         return prover.equal(left, right)
 
-    return make_plan(found.layer, _adjoints(found.gradients), equal, statistics, saving)
+    made = make_plan(found.layer, _adjoints(found.gradients), equal, saving)
+    if not made.statistics:
+        return made
+    return with_statistics(made, _adjoints(statistics_gradients(found.layer, statistics_of(made))), equal)
 
 
 def _adjoints(gradients: Sequence[Gradient]) -> list[Adjoint]:

@@ -38,7 +38,7 @@ def attention(q, k, v):
     n_e = v.shape[-1]
     _check_shape("v[b..., m, e]", v, (*shape_b, n_m, n_e))
     function = AttentionCompiled if _is_compiled() else Attention
-    y, *_ = function.apply(q, k, v)
+    y, *_ = _apply(function, q, k, v)
     return y
 
 
@@ -90,23 +90,13 @@ class Attention(torch.autograd.Function):
     def backward(ctx, d_y, d_p):
         q, k, v, p = ctx.saved_tensors
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(q.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(q.device, *ctx.dtypes)
         d_q = d_k = d_v = None
         if d_y is not None:
-            d_q, d_k, d_v = _gradients(d_y, q, k, v, p, dtype, wide, needs)
+            d_q, d_k, d_v = _gradients(d_y, q, k, v, p, dtype, needs)
         if d_p is not None:
-            parts = _gradients_from_p(
-                d_p,
-                q,
-                k,
-                v,
-                p,
-                dtype,
-                wide,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
-            )
-            d_q = _plus(d_q, parts[0])
-            d_k = _plus(d_k, parts[1])
+            parts = _gradients_from_statistics(d_p, q, k, v, p, dtype, ctx.needs_input_grad[:2])
+            d_q, d_k = map(_plus, (d_q, d_k), parts)
         return _cast(d_q, ctx.dtypes[0]), _cast(d_k, ctx.dtypes[1]), _cast(d_v, ctx.dtypes[2])
 
 
@@ -130,14 +120,14 @@ class AttentionCompiled(torch.autograd.Function):
     def backward(ctx, d_y, *_):
         q, k, v, p = ctx.saved_tensors
         needs = ctx.needs_input_grad[:3]
-        dtype, wide = _compute_dtypes(q.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(q.device, *ctx.dtypes)
         d_q = d_k = d_v = None
         if d_y is not None:
-            d_q, d_k, d_v = _gradients(d_y, q, k, v, p, dtype, wide, needs)
+            d_q, d_k, d_v = _gradients(d_y, q, k, v, p, dtype, needs)
         return _cast(d_q, ctx.dtypes[0]), _cast(d_k, ctx.dtypes[1]), _cast(d_v, ctx.dtypes[2])
 
 
-def _gradients(d_y, q, k, v, p, dtype, wide, needs):
+def _gradients(d_y, q, k, v, p, dtype, needs):
     """The gradients of the inputs from d_y[b..., n, e]."""
     need_q, need_k, need_v = needs
     *shape_b, n_n, n_d = q.shape
@@ -154,9 +144,9 @@ def _gradients(d_y, q, k, v, p, dtype, wide, needs):
         # d_p[b, n, m] = sum[e](v[b, m, e] * d_y[b, n, e])
         d_p = d_y @ v.mT
         # sum_p_d_p[b, n] = sum[m](p[b, n, m] * d_p[b, n, m])
-        sum_p_d_p = (p * d_p).sum(2).to(wide)
+        sum_p_d_p = (p * d_p).sum(2)
         # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[m](p[b, n, m] * d_p[b, n, m]))
-        d_s = p * _centre(d_p, sum_p_d_p[:, :, None])
+        d_s = p * (d_p - sum_p_d_p[:, :, None])
     if need_q:
         # d_q[b, n, d] = sum[m](k[b, m, d] * d_s[b, n, m]) / sqrt(size[d])
         d_q = d_s @ k / math.sqrt(n_d)
@@ -174,8 +164,8 @@ def _gradients(d_y, q, k, v, p, dtype, wide, needs):
     )
 
 
-def _gradients_from_p(d_p, q, k, v, p, dtype, wide, needs):
-    """The gradients of the inputs from d_p, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_p, q, k, v, p, dtype, needs):
+    """The gradients of the inputs from d_p, which only derivatives of `backward` bring in."""
     need_q, need_k = needs
     *shape_b, n_n, n_d = q.shape
     n_b = math.prod(shape_b)
@@ -188,9 +178,9 @@ def _gradients_from_p(d_p, q, k, v, p, dtype, wide, needs):
     d_p = d_p.to(dtype).reshape(n_b, n_n, n_m)
 
     # sum_p_d_p[b, n] = sum[m](p[b, n, m] * d_p[b, n, m])
-    sum_p_d_p = (p * d_p).sum(2).to(wide)
+    sum_p_d_p = (p * d_p).sum(2)
     # d_s[b, n, m] = p[b, n, m] * (d_p[b, n, m] - sum[m](p[b, n, m] * d_p[b, n, m]))
-    d_s = p * _centre(d_p, sum_p_d_p[:, :, None])
+    d_s = p * (d_p - sum_p_d_p[:, :, None])
     if need_q:
         # d_q[b, n, d] = sum[m](k[b, m, d] * d_s[b, n, m]) / sqrt(size[d])
         d_q = d_s @ k / math.sqrt(n_d)
@@ -202,6 +192,18 @@ def _gradients_from_p(d_p, q, k, v, p, dtype, wide, needs):
         d_q.reshape(*shape_b, n_n, n_d) if need_q else None,
         d_k.reshape(*shape_b, n_m, n_d) if need_k else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -257,12 +259,3 @@ def _plus(total, part):
     if total is None or part is None:
         return part if total is None else total
     return total + part
-
-
-def _centre(tensor, mean, out=None):
-    """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
-    if mean.dtype == tensor.dtype:
-        return torch.sub(tensor, mean, out=out)
-    high = mean.to(tensor.dtype)
-    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
-    return near - rest if out is None else near.sub_(rest)

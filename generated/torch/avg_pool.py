@@ -32,7 +32,7 @@ def avg_pool(x, *, window=2, stride=2):
     n_l = window
     n_i = _positions(n_h - n_k, stride)
     n_j = _positions(n_w - n_l, stride)
-    return AvgPool.apply(x, window, stride)
+    return _apply(AvgPool, x, window, stride)
 
 
 class AvgPool(torch.autograd.Function):
@@ -103,6 +103,18 @@ def _gradients(d_y, x, window, stride, dtype):
     d_x = added * (1 / (n_k * n_l))
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

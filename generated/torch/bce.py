@@ -28,7 +28,7 @@ def bce(p, t):
     _check_types(p=p, t=t)
     _check_dimensions("p[i...]", p, 0, more=True)
     _check_shape("t[i...]", t, p.shape)
-    return Bce.apply(p, t)
+    return _apply(Bce, p, t)
 
 
 class Bce(torch.autograd.Function):
@@ -130,6 +130,18 @@ def _gradients(d_L, p, t, dtype, wide):
     )
 
     return d_p
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -37,7 +37,7 @@ def bilinear(x, z, w, bias):
     n_o = w.shape[0]
     _check_shape("w[o, i, j]", w, (n_o, n_i, n_j))
     _check_shape("bias[o]", bias, (n_o,))
-    return Bilinear.apply(x, z, w, bias)
+    return _apply(Bilinear, x, z, w, bias)
 
 
 class Bilinear(torch.autograd.Function):
@@ -80,9 +80,11 @@ class Bilinear(torch.autograd.Function):
         d_x = d_z = d_w = d_bias = None
         if d_y is not None:
             d_x, d_z, d_w, d_bias = _gradients(d_y, x, z, w, dtype, needs)
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_z, ctx.dtypes[1]), _cast(d_w, ctx.dtypes[2]), _cast(
-            d_bias,
-            ctx.dtypes[3],
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_z, ctx.dtypes[1]),
+            _cast(d_w, ctx.dtypes[2]),
+            _cast(d_bias, ctx.dtypes[3]),
         )
 
 
@@ -121,6 +123,18 @@ def _gradients(d_y, x, z, w, dtype, needs):
         d_w if need_w else None,
         d_bias if need_bias else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -36,7 +36,7 @@ def conv1d(x, weight, bias, *, stride=1, padding=0):
     _check_shape("bias[o]", bias, (n_o,))
     _check_whole(stride=stride, padding=padding)
     n_i = _positions(n_h + 2 * padding - n_k, stride)
-    return Conv1d.apply(x, weight, bias, stride, padding)
+    return _apply(Conv1d, x, weight, bias, stride, padding)
 
 
 class Conv1d(torch.autograd.Function):
@@ -127,6 +127,18 @@ def _gradients(d_y, x, weight, stride, padding, dtype, needs):
         d_weight if need_weight else None,
         d_bias if need_bias else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -24,6 +24,8 @@ import torch
 # How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
 
+torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps what is freed for what comes next
+
 
 def cosine_similarity(x, y, *, eps=1e-8):
     """Compute c[b...]; differentiable, to any order.
@@ -38,7 +40,7 @@ def cosine_similarity(x, y, *, eps=1e-8):
     *shape_b, n_d = x.shape
     _check_shape("y[b..., d]", y, (*shape_b, n_d))
     function = CosineSimilarityCompiled if _is_compiled() else CosineSimilarity
-    c, *_ = function.apply(x, y, eps)
+    c, *_ = _apply(function, x, y, eps)
     return c
 
 
@@ -107,10 +109,10 @@ class CosineSimilarity(torch.autograd.Function):
         d_x = d_y = None
         if d_c is not None:
             d_x, d_y = _gradients(d_c, x, y, eps, r, s, dtype, wide, needs)
-        if d_r is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_r(d_r, x, eps, dtype))
-        if d_s is not None and ctx.needs_input_grad[1]:
-            d_y = _plus(d_y, _gradients_from_s(d_s, y, eps, dtype))
+        if d_r is not None or d_s is not None:
+            d_r, d_s = _or_zeros((d_r, d_s), (r, s))
+            parts = _gradients_from_statistics(d_r, d_s, x, y, eps, dtype, needs)
+            d_x, d_y = map(_plus, (d_x, d_y), parts)
         return _cast(d_x, ctx.dtypes[0]), _cast(d_y, ctx.dtypes[1]), None
 
 
@@ -311,50 +313,67 @@ def _gradients_in_place(x, y, eps, r, s, d_c, dtype, needs, buffers, d_x, d_y):
     return d_x, d_y
 
 
-def _gradients_from_r(d_r, x, eps, dtype):
-    """The gradients of the inputs from d_r, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_r, d_s, x, y, eps, dtype, needs):
+    """The gradients of the inputs from d_r, d_s, which only derivatives of `backward` bring in."""
+    need_x, need_y = needs
     *shape_b, n_d = x.shape
     n_b = math.prod(shape_b)
     x = x.to(dtype).reshape(n_b, n_d)
-
-    # sum_x_squared[b] = sum[d](x[b, d]**2)
-    sum_x_squared = torch.square(x).sum(1)
-    # d_x[b, d] = where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2,
-    #     0, x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
-    #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
-    d_x = (
-        torch.where(eps**2 < sum_x_squared[:, None], x * 2, torch.where(sum_x_squared[:, None] < eps**2, 0, x))
-        * (d_r / (2 * torch.sqrt(torch.where(
-            eps**2 < sum_x_squared,
-            sum_x_squared,
-            torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
-        ))))[:, None]
-    )
-
-    return d_x.reshape(*shape_b, n_d)
-
-
-def _gradients_from_s(d_s, y, eps, dtype):
-    """The gradients of the inputs from d_s, which only derivatives of the backward pass bring in."""
-    *shape_b, n_d = y.shape
-    n_b = math.prod(shape_b)
     y = y.to(dtype).reshape(n_b, n_d)
 
-    # sum_y_squared[b] = sum[d](y[b, d]**2)
-    sum_y_squared = torch.square(y).sum(1)
-    # d_y[b, d] = where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2,
-    #     0, y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
-    #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
-    d_y = (
-        torch.where(eps**2 < sum_y_squared[:, None], y * 2, torch.where(sum_y_squared[:, None] < eps**2, 0, y))
-        * (d_s / (2 * torch.sqrt(torch.where(
-            eps**2 < sum_y_squared,
-            sum_y_squared,
-            torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
-        ))))[:, None]
+    if need_x:
+        # sum_x_squared[b] = sum[d](x[b, d]**2)
+        sum_x_squared = torch.square(x).sum(1)
+        # d_x[b, d] = where(eps**2 < sum[i](x[b, i]**2), 2 * x[b, d], where(sum[i](x[b, i]**2) < eps**2,
+        #     0, x[b, d])) * d_r[b] / (2 * sqrt(where(eps**2 < sum[i](x[b, i]**2), sum[i](x[b, i]**2),
+        #     where(sum[i](x[b, i]**2) < eps**2, eps**2, (sum[i](x[b, i]**2) + eps**2) / 2))))
+        d_x = (
+            torch.where(
+                eps**2 < sum_x_squared[:, None],
+                x * 2,
+                torch.where(sum_x_squared[:, None] < eps**2, 0, x),
+            )
+            * (d_r / (2 * torch.sqrt(torch.where(
+                eps**2 < sum_x_squared,
+                sum_x_squared,
+                torch.where(sum_x_squared < eps**2, eps**2, (sum_x_squared + eps**2) / 2),
+            ))))[:, None]
+        )
+    if need_y:
+        # sum_y_squared[b] = sum[d](y[b, d]**2)
+        sum_y_squared = torch.square(y).sum(1)
+        # d_y[b, d] = where(eps**2 < sum[i](y[b, i]**2), 2 * y[b, d], where(sum[i](y[b, i]**2) < eps**2,
+        #     0, y[b, d])) * d_s[b] / (2 * sqrt(where(eps**2 < sum[i](y[b, i]**2), sum[i](y[b, i]**2),
+        #     where(sum[i](y[b, i]**2) < eps**2, eps**2, (sum[i](y[b, i]**2) + eps**2) / 2))))
+        d_y = (
+            torch.where(
+                eps**2 < sum_y_squared[:, None],
+                y * 2,
+                torch.where(sum_y_squared[:, None] < eps**2, 0, y),
+            )
+            * (d_s / (2 * torch.sqrt(torch.where(
+                eps**2 < sum_y_squared,
+                sum_y_squared,
+                torch.where(sum_y_squared < eps**2, eps**2, (sum_y_squared + eps**2) / 2),
+            ))))[:, None]
+        )
+
+    return (
+        d_x.reshape(*shape_b, n_d) if need_x else None,
+        d_y.reshape(*shape_b, n_d) if need_y else None,
     )
 
-    return d_y.reshape(*shape_b, n_d)
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -382,15 +401,17 @@ def _check_shape(what, tensor, shape):
 def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
-    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
+    The results are joined along a dimension each, or added up (None). Where numbers are all that is wanted,
+    `in_place` (unless it is None) computes them, with some results written into tensors as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     step = _step(tensors, length, [axis for axis in cut if axis is not None])
-    if step >= length:
+    if step is None or (step >= length and in_place is None):
         return compute(*arguments)
-    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    if step >= length:
+        made = [torch.empty_like(tensor, dtype=dtype) for tensor in like if tensor is not None]
+        return in_place(*arguments, [], *made)
     made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
     whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
     buffers = []
@@ -421,9 +442,9 @@ def _buffers(buffers, count, like):
 
 
 def _step(tensors, length, axes):
-    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    """How much of a dimension a block has: all of it where nothing is gained; None where a loop would be in the way."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
-        return length
+        return None
     block = BLOCK * torch.get_num_threads()
     step = max(1, length * block // max(tensor.numel() for tensor in tensors))
     spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
@@ -461,6 +482,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

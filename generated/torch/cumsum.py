@@ -27,7 +27,7 @@ def cumsum(x):
     _check_types(x=x)
     _check_dimensions("x[b..., i]", x, 1, more=True)
     *shape_b, n_i = x.shape
-    return Cumsum.apply(x)
+    return _apply(Cumsum, x)
 
 
 class Cumsum(torch.autograd.Function):
@@ -75,6 +75,18 @@ def _gradients(d_y, dtype):
     )[:, None] <= torch.arange(n_i, device=d_y.device)).to(dtype).T
 
     return d_x.reshape(*shape_b, n_i)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -31,7 +31,7 @@ def embedding(weight, t):
     n_v, n_d = weight.shape
     _check_dimensions("t[b...]", t, 0, more=True)
     (*shape_b,) = t.shape
-    return Embedding.apply(weight, t)
+    return _apply(Embedding, weight, t)
 
 
 class Embedding(torch.autograd.Function):
@@ -84,6 +84,18 @@ def _gradients(d_y, weight, t, dtype):
     d_weight = _added(d_y, 0, t, n_v)
 
     return d_weight
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

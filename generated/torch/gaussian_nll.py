@@ -30,7 +30,7 @@ def gaussian_nll(mu, var, t, *, eps=1e-6):
     _check_dimensions("mu[i...]", mu, 0, more=True)
     _check_shape("var[i...]", var, mu.shape)
     _check_shape("t[i...]", t, mu.shape)
-    return GaussianNll.apply(mu, var, t, eps)
+    return _apply(GaussianNll, mu, var, t, eps)
 
 
 class GaussianNll(torch.autograd.Function):
@@ -96,6 +96,18 @@ def _gradients(d_L, mu, var, t, eps, dtype, wide, needs):
         d_var = (-((var < eps).to(dtype) != 0).to(dtype) + 1) * d_v
 
     return (d_mu if need_mu else None, d_var if need_var else None)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -27,7 +27,7 @@ def geglu(g, x):
     """
     _check_types(g=g, x=x)
     _check_shape("x[i...]", x, g.shape)
-    return Geglu.apply(g, x)
+    return _apply(Geglu, g, x)
 
 
 class Geglu(torch.autograd.Function):
@@ -92,6 +92,18 @@ def _gradients(d_y, g, x, dtype, needs):
         d_x = g * (1 + erf_g_rsqrt_two) * d_y / 2
 
     return (d_g if need_g else None, d_x if need_x else None)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -25,7 +25,7 @@ def glu(x, g):
     """
     _check_types(x=x, g=g)
     _check_shape("g[i...]", g, x.shape)
-    return Glu.apply(x, g)
+    return _apply(Glu, x, g)
 
 
 class Glu(torch.autograd.Function):
@@ -80,6 +80,18 @@ def _gradients(d_y, x, g, dtype, needs):
         d_g = x * sigmoid_g * (1 - sigmoid_g) * d_y
 
     return (d_x if need_x else None, d_g if need_g else None)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -76,7 +76,7 @@ def gru_cell(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b
     _check_shape("b_hz[j]", b_hz, (n_j,))
     _check_shape("b_hn[j]", b_hn, (n_j,))
     function = GruCellCompiled if _is_compiled() else GruCell
-    h_new, *_ = function.apply(x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn)
+    h_new, *_ = _apply(function, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, b_ir, b_iz, b_in, b_hr, b_hz, b_hn)
     return h_new
 
 
@@ -157,119 +157,43 @@ class GruCell(torch.autograd.Function):
         d_x = d_h = d_w_ir = d_w_iz = d_w_in = d_w_hr = d_w_hz = d_w_hn = d_b_ir = d_b_iz = d_b_in = d_b_hr = d_b_hz = d_b_hn = None
         if d_h_new is not None:
             d_x, d_h, d_w_ir, d_w_iz, d_w_in, d_w_hr, d_w_hz, d_w_hn, d_b_ir, d_b_iz, d_b_in, d_b_hr, d_b_hz, d_b_hn = _gradients(
-                d_h_new,
-                x,
-                h,
-                w_ir,
-                w_iz,
-                w_in,
-                w_hr,
-                w_hz,
-                w_hn,
-                u,
-                v,
-                m,
-                a,
-                dtype,
-                needs,
+                d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dtype, needs,
             )
-        if d_u is not None:
-            parts = _gradients_from_u(
-                d_u,
-                x,
-                h,
-                w_ir,
-                w_hr,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[5],
-                    ctx.needs_input_grad[8],
-                    ctx.needs_input_grad[11],
-                ),
+        if d_u is not None or d_v is not None or d_m is not None or d_a is not None:
+            d_u, d_v, d_m, d_a = _or_zeros((d_u, d_v, d_m, d_a), (u, v, m, a))
+            parts = _gradients_from_statistics(
+                d_u, d_v, d_m, d_a, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, m, dtype, needs,
             )
             d_x = _plus(d_x, parts[0])
             d_h = _plus(d_h, parts[1])
             d_w_ir = _plus(d_w_ir, parts[2])
-            d_w_hr = _plus(d_w_hr, parts[3])
-            d_b_ir = _plus(d_b_ir, parts[4])
-            d_b_hr = _plus(d_b_hr, parts[5])
-        if d_v is not None:
-            parts = _gradients_from_v(
-                d_v,
-                x,
-                h,
-                w_iz,
-                w_hz,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[6],
-                    ctx.needs_input_grad[9],
-                    ctx.needs_input_grad[12],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_h = _plus(d_h, parts[1])
-            d_w_iz = _plus(d_w_iz, parts[2])
-            d_w_hz = _plus(d_w_hz, parts[3])
-            d_b_iz = _plus(d_b_iz, parts[4])
-            d_b_hz = _plus(d_b_hz, parts[5])
-        if d_m is not None:
-            parts = _gradients_from_m(
-                d_m,
-                x,
-                h,
-                w_hn,
-                dtype,
-                (ctx.needs_input_grad[1], ctx.needs_input_grad[7], ctx.needs_input_grad[13]),
-            )
-            d_h = _plus(d_h, parts[0])
-            d_w_hn = _plus(d_w_hn, parts[1])
-            d_b_hn = _plus(d_b_hn, parts[2])
-        if d_a is not None:
-            parts = _gradients_from_a(
-                d_a,
-                x,
-                h,
-                w_ir,
-                w_in,
-                w_hr,
-                w_hn,
-                u,
-                m,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[5],
-                    ctx.needs_input_grad[7],
-                    ctx.needs_input_grad[8],
-                    ctx.needs_input_grad[10],
-                    ctx.needs_input_grad[11],
-                    ctx.needs_input_grad[13],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_h = _plus(d_h, parts[1])
-            d_w_ir = _plus(d_w_ir, parts[2])
-            d_w_in = _plus(d_w_in, parts[3])
-            d_w_hr = _plus(d_w_hr, parts[4])
-            d_w_hn = _plus(d_w_hn, parts[5])
-            d_b_ir = _plus(d_b_ir, parts[6])
-            d_b_in = _plus(d_b_in, parts[7])
-            d_b_hr = _plus(d_b_hr, parts[8])
-            d_b_hn = _plus(d_b_hn, parts[9])
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_w_ir, ctx.dtypes[2]), _cast(d_w_iz, ctx.dtypes[3]), _cast(d_w_in, ctx.dtypes[4]), _cast(d_w_hr, ctx.dtypes[5]), _cast(d_w_hz, ctx.dtypes[6]), _cast(d_w_hn, ctx.dtypes[7]), _cast(d_b_ir, ctx.dtypes[8]), _cast(d_b_iz, ctx.dtypes[9]), _cast(
-            d_b_in,
-            ctx.dtypes[10],
-        ), _cast(d_b_hr, ctx.dtypes[11]), _cast(d_b_hz, ctx.dtypes[12]), _cast(d_b_hn, ctx.dtypes[13])
+            d_w_iz = _plus(d_w_iz, parts[3])
+            d_w_in = _plus(d_w_in, parts[4])
+            d_w_hr = _plus(d_w_hr, parts[5])
+            d_w_hz = _plus(d_w_hz, parts[6])
+            d_w_hn = _plus(d_w_hn, parts[7])
+            d_b_ir = _plus(d_b_ir, parts[8])
+            d_b_iz = _plus(d_b_iz, parts[9])
+            d_b_in = _plus(d_b_in, parts[10])
+            d_b_hr = _plus(d_b_hr, parts[11])
+            d_b_hz = _plus(d_b_hz, parts[12])
+            d_b_hn = _plus(d_b_hn, parts[13])
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_h, ctx.dtypes[1]),
+            _cast(d_w_ir, ctx.dtypes[2]),
+            _cast(d_w_iz, ctx.dtypes[3]),
+            _cast(d_w_in, ctx.dtypes[4]),
+            _cast(d_w_hr, ctx.dtypes[5]),
+            _cast(d_w_hz, ctx.dtypes[6]),
+            _cast(d_w_hn, ctx.dtypes[7]),
+            _cast(d_b_ir, ctx.dtypes[8]),
+            _cast(d_b_iz, ctx.dtypes[9]),
+            _cast(d_b_in, ctx.dtypes[10]),
+            _cast(d_b_hr, ctx.dtypes[11]),
+            _cast(d_b_hz, ctx.dtypes[12]),
+            _cast(d_b_hn, ctx.dtypes[13]),
+        )
 
 
 class GruCellCompiled(torch.autograd.Function):
@@ -296,26 +220,24 @@ class GruCellCompiled(torch.autograd.Function):
         d_x = d_h = d_w_ir = d_w_iz = d_w_in = d_w_hr = d_w_hz = d_w_hn = d_b_ir = d_b_iz = d_b_in = d_b_hr = d_b_hz = d_b_hn = None
         if d_h_new is not None:
             d_x, d_h, d_w_ir, d_w_iz, d_w_in, d_w_hr, d_w_hz, d_w_hn, d_b_ir, d_b_iz, d_b_in, d_b_hr, d_b_hz, d_b_hn = _gradients(
-                d_h_new,
-                x,
-                h,
-                w_ir,
-                w_iz,
-                w_in,
-                w_hr,
-                w_hz,
-                w_hn,
-                u,
-                v,
-                m,
-                a,
-                dtype,
-                needs,
+                d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dtype, needs,
             )
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_w_ir, ctx.dtypes[2]), _cast(d_w_iz, ctx.dtypes[3]), _cast(d_w_in, ctx.dtypes[4]), _cast(d_w_hr, ctx.dtypes[5]), _cast(d_w_hz, ctx.dtypes[6]), _cast(d_w_hn, ctx.dtypes[7]), _cast(d_b_ir, ctx.dtypes[8]), _cast(d_b_iz, ctx.dtypes[9]), _cast(
-            d_b_in,
-            ctx.dtypes[10],
-        ), _cast(d_b_hr, ctx.dtypes[11]), _cast(d_b_hz, ctx.dtypes[12]), _cast(d_b_hn, ctx.dtypes[13])
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_h, ctx.dtypes[1]),
+            _cast(d_w_ir, ctx.dtypes[2]),
+            _cast(d_w_iz, ctx.dtypes[3]),
+            _cast(d_w_in, ctx.dtypes[4]),
+            _cast(d_w_hr, ctx.dtypes[5]),
+            _cast(d_w_hz, ctx.dtypes[6]),
+            _cast(d_w_hn, ctx.dtypes[7]),
+            _cast(d_b_ir, ctx.dtypes[8]),
+            _cast(d_b_iz, ctx.dtypes[9]),
+            _cast(d_b_in, ctx.dtypes[10]),
+            _cast(d_b_hr, ctx.dtypes[11]),
+            _cast(d_b_hz, ctx.dtypes[12]),
+            _cast(d_b_hn, ctx.dtypes[13]),
+        )
 
 
 def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dtype, needs):
@@ -439,122 +361,24 @@ def _gradients(d_h_new, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, v, m, a, dt
     )
 
 
-def _gradients_from_u(d_u, x, h, w_ir, w_hr, dtype, needs):
-    """The gradients of the inputs from d_u, which only derivatives of the backward pass bring in."""
-    need_x, need_h, need_w_ir, need_w_hr, need_b_ir, need_b_hr = needs
+def _gradients_from_statistics(d_u, d_v, d_m, d_a, x, h, w_ir, w_iz, w_in, w_hr, w_hz, w_hn, u, m, dtype, needs):
+    """The gradients of the inputs from d_u, d_v, d_m, d_a, which only derivatives of `backward` bring in."""
+    need_x, need_h, need_w_ir, need_w_iz, need_w_in, need_w_hr, need_w_hz, need_w_hn, need_b_ir, need_b_iz, need_b_in, need_b_hr, need_b_hz, need_b_hn = needs
     n_b, n_i = x.shape
     n_j = h.shape[1]
     x = x.to(dtype)
     h = h.to(dtype)
     w_ir = w_ir.to(dtype)
-    w_hr = w_hr.to(dtype)
-    d_u = d_u.to(dtype)
-
-    if need_b_ir or need_b_hr:
-        # d_b_ir[j] = sum[b](d_u[b, j])
-        d_b_ir = d_u.sum(0)
-    if need_b_hr:
-        # d_b_hr[j] = sum[b](d_u[b, j])
-        d_b_hr = d_b_ir
-    if need_x:
-        # d_x[b, i] = sum[j](w_ir[j, i] * d_u[b, j])
-        d_x = d_u @ w_ir
-    if need_h:
-        # d_h[b, j] = sum[k](w_hr[k, j] * d_u[b, k])
-        d_h = d_u @ w_hr
-    if need_w_ir:
-        # d_w_ir[j, i] = sum[b](x[b, i] * d_u[b, j])
-        d_w_ir = d_u.T @ x
-    if need_w_hr:
-        # d_w_hr[j, k] = sum[b](h[b, k] * d_u[b, j])
-        d_w_hr = d_u.T @ h
-
-    return (
-        d_x if need_x else None,
-        d_h if need_h else None,
-        d_w_ir if need_w_ir else None,
-        d_w_hr if need_w_hr else None,
-        d_b_ir if need_b_ir else None,
-        d_b_hr if need_b_hr else None,
-    )
-
-
-def _gradients_from_v(d_v, x, h, w_iz, w_hz, dtype, needs):
-    """The gradients of the inputs from d_v, which only derivatives of the backward pass bring in."""
-    need_x, need_h, need_w_iz, need_w_hz, need_b_iz, need_b_hz = needs
-    n_b, n_i = x.shape
-    n_j = h.shape[1]
-    x = x.to(dtype)
-    h = h.to(dtype)
     w_iz = w_iz.to(dtype)
-    w_hz = w_hz.to(dtype)
-    d_v = d_v.to(dtype)
-
-    if need_b_iz or need_b_hz:
-        # d_b_iz[j] = sum[b](d_v[b, j])
-        d_b_iz = d_v.sum(0)
-    if need_b_hz:
-        # d_b_hz[j] = sum[b](d_v[b, j])
-        d_b_hz = d_b_iz
-    if need_x:
-        # d_x[b, i] = sum[j](w_iz[j, i] * d_v[b, j])
-        d_x = d_v @ w_iz
-    if need_h:
-        # d_h[b, j] = sum[k](w_hz[k, j] * d_v[b, k])
-        d_h = d_v @ w_hz
-    if need_w_iz:
-        # d_w_iz[j, i] = sum[b](x[b, i] * d_v[b, j])
-        d_w_iz = d_v.T @ x
-    if need_w_hz:
-        # d_w_hz[j, k] = sum[b](h[b, k] * d_v[b, j])
-        d_w_hz = d_v.T @ h
-
-    return (
-        d_x if need_x else None,
-        d_h if need_h else None,
-        d_w_iz if need_w_iz else None,
-        d_w_hz if need_w_hz else None,
-        d_b_iz if need_b_iz else None,
-        d_b_hz if need_b_hz else None,
-    )
-
-
-def _gradients_from_m(d_m, x, h, w_hn, dtype, needs):
-    """The gradients of the inputs from d_m, which only derivatives of the backward pass bring in."""
-    need_h, need_w_hn, need_b_hn = needs
-    n_b, n_i = x.shape
-    n_j = h.shape[1]
-    x = x.to(dtype)
-    h = h.to(dtype)
-    w_hn = w_hn.to(dtype)
-    d_m = d_m.to(dtype)
-
-    if need_b_hn:
-        # d_b_hn[j] = sum[b](d_m[b, j])
-        d_b_hn = d_m.sum(0)
-    if need_h:
-        # d_h[b, j] = sum[k](w_hn[k, j] * d_m[b, k])
-        d_h = d_m @ w_hn
-    if need_w_hn:
-        # d_w_hn[j, k] = sum[b](h[b, k] * d_m[b, j])
-        d_w_hn = d_m.T @ h
-
-    return (d_h if need_h else None, d_w_hn if need_w_hn else None, d_b_hn if need_b_hn else None)
-
-
-def _gradients_from_a(d_a, x, h, w_ir, w_in, w_hr, w_hn, u, m, dtype, needs):
-    """The gradients of the inputs from d_a, which only derivatives of the backward pass bring in."""
-    need_x, need_h, need_w_ir, need_w_in, need_w_hr, need_w_hn, need_b_ir, need_b_in, need_b_hr, need_b_hn = needs
-    n_b, n_i = x.shape
-    n_j = h.shape[1]
-    x = x.to(dtype)
-    h = h.to(dtype)
-    w_ir = w_ir.to(dtype)
     w_in = w_in.to(dtype)
     w_hr = w_hr.to(dtype)
+    w_hz = w_hz.to(dtype)
     w_hn = w_hn.to(dtype)
     u = u.to(dtype)
     m = m.to(dtype)
+    d_u = d_u.to(dtype)
+    d_v = d_v.to(dtype)
+    d_m = d_m.to(dtype)
     d_a = d_a.to(dtype)
 
     if need_x or need_h or need_w_ir or need_w_hr or need_w_hn or need_b_ir or need_b_hr or need_b_hn:
@@ -563,62 +387,96 @@ def _gradients_from_a(d_a, x, h, w_ir, w_in, w_hr, w_hn, u, m, dtype, needs):
     if need_x or need_h or need_w_ir or need_w_hr or need_b_ir or need_b_hr:
         # d_r[b, j] = m[b, j] * d_a[b, j]
         d_r = m * d_a
-        # d_u[b, j] = sigmoid(u[b, j]) * (1 - sigmoid(u[b, j])) * d_r[b, j]
-        d_u = r * (1 - r) * d_r
+        # d_u_total[b, j] = d_u[b, j] + sigmoid(u[b, j]) * (1 - sigmoid(u[b, j])) * d_r[b, j]
+        d_u_total = d_u + r * (1 - r) * d_r
     if need_b_ir or need_b_hr:
-        # d_b_ir[j] = sum[b](d_u[b, j])
-        d_b_ir = d_u.sum(0)
+        # d_b_ir[j] = sum[b](d_u_total[b, j])
+        d_b_ir = d_u_total.sum(0)
+    if need_b_iz or need_b_hz:
+        # d_b_iz[j] = sum[b](d_v[b, j])
+        d_b_iz = d_v.sum(0)
     if need_b_in:
         # d_b_in[j] = sum[b](d_a[b, j])
         d_b_in = d_a.sum(0)
     if need_b_hr:
-        # d_b_hr[j] = sum[b](d_u[b, j])
+        # d_b_hr[j] = sum[b](d_u_total[b, j])
         d_b_hr = d_b_ir
+    if need_b_hz:
+        # d_b_hz[j] = sum[b](d_v[b, j])
+        d_b_hz = d_b_iz
     if need_h or need_w_hn or need_b_hn:
-        # d_m[b, j] = r[b, j] * d_a[b, j]
-        d_m = r * d_a
+        # d_m_total[b, j] = d_m[b, j] + r[b, j] * d_a[b, j]
+        d_m_total = d_m + r * d_a
     if need_b_hn:
-        # d_b_hn[j] = sum[b](d_m[b, j])
-        d_b_hn = d_m.sum(0)
+        # d_b_hn[j] = sum[b](d_m_total[b, j])
+        d_b_hn = d_m_total.sum(0)
     if need_x:
+        # sum_w_ir_d_u_total[b, i] = sum[j](w_ir[j, i] * d_u_total[b, j])
+        sum_w_ir_d_u_total = d_u_total @ w_ir
+        # sum_w_iz_d_v[b, i] = sum[j](w_iz[j, i] * d_v[b, j])
+        sum_w_iz_d_v = d_v @ w_iz
         # sum_w_in_d_a[b, i] = sum[j](w_in[j, i] * d_a[b, j])
         sum_w_in_d_a = d_a @ w_in
-        # sum_w_ir_d_u[b, i] = sum[j](w_ir[j, i] * d_u[b, j])
-        sum_w_ir_d_u = d_u @ w_ir
-        # d_x[b, i] = sum[j](w_in[j, i] * d_a[b, j]) + sum[j](w_ir[j, i] * d_u[b, j])
-        d_x = sum_w_in_d_a + sum_w_ir_d_u
+        # d_x[b, i] = sum[j](w_ir[j, i] * d_u_total[b, j]) + sum[j](w_iz[j, i] * d_v[b, j])
+        #     + sum[j](w_in[j, i] * d_a[b, j])
+        d_x = sum_w_ir_d_u_total + sum_w_iz_d_v + sum_w_in_d_a
     if need_h:
-        # sum_w_hr_d_u[b, j] = sum[k](w_hr[k, j] * d_u[b, k])
-        sum_w_hr_d_u = d_u @ w_hr
-        # sum_w_hn_d_m[b, j] = sum[k](w_hn[k, j] * d_m[b, k])
-        sum_w_hn_d_m = d_m @ w_hn
-        # d_h[b, j] = sum[k](w_hr[k, j] * d_u[b, k]) + sum[k](w_hn[k, j] * d_m[b, k])
-        d_h = sum_w_hr_d_u + sum_w_hn_d_m
+        # sum_w_hr_d_u_total[b, j] = sum[k](w_hr[k, j] * d_u_total[b, k])
+        sum_w_hr_d_u_total = d_u_total @ w_hr
+        # sum_w_hz_d_v[b, j] = sum[k](w_hz[k, j] * d_v[b, k])
+        sum_w_hz_d_v = d_v @ w_hz
+        # sum_w_hn_d_m_total[b, j] = sum[k](w_hn[k, j] * d_m_total[b, k])
+        sum_w_hn_d_m_total = d_m_total @ w_hn
+        # d_h[b, j] = sum[k](w_hr[k, j] * d_u_total[b, k]) + sum[k](w_hz[k, j] * d_v[b, k])
+        #     + sum[k](w_hn[k, j] * d_m_total[b, k])
+        d_h = sum_w_hr_d_u_total + sum_w_hz_d_v + sum_w_hn_d_m_total
     if need_w_ir:
-        # d_w_ir[j, i] = sum[b](x[b, i] * d_u[b, j])
-        d_w_ir = d_u.T @ x
+        # d_w_ir[j, i] = sum[b](x[b, i] * d_u_total[b, j])
+        d_w_ir = d_u_total.T @ x
+    if need_w_iz:
+        # d_w_iz[j, i] = sum[b](x[b, i] * d_v[b, j])
+        d_w_iz = d_v.T @ x
     if need_w_in:
         # d_w_in[j, i] = sum[b](x[b, i] * d_a[b, j])
         d_w_in = d_a.T @ x
     if need_w_hr:
-        # d_w_hr[j, k] = sum[b](h[b, k] * d_u[b, j])
-        d_w_hr = d_u.T @ h
+        # d_w_hr[j, k] = sum[b](h[b, k] * d_u_total[b, j])
+        d_w_hr = d_u_total.T @ h
+    if need_w_hz:
+        # d_w_hz[j, k] = sum[b](h[b, k] * d_v[b, j])
+        d_w_hz = d_v.T @ h
     if need_w_hn:
-        # d_w_hn[j, k] = sum[b](h[b, k] * d_m[b, j])
-        d_w_hn = d_m.T @ h
+        # d_w_hn[j, k] = sum[b](h[b, k] * d_m_total[b, j])
+        d_w_hn = d_m_total.T @ h
 
     return (
         d_x if need_x else None,
         d_h if need_h else None,
         d_w_ir if need_w_ir else None,
+        d_w_iz if need_w_iz else None,
         d_w_in if need_w_in else None,
         d_w_hr if need_w_hr else None,
+        d_w_hz if need_w_hz else None,
         d_w_hn if need_w_hn else None,
         d_b_ir if need_b_ir else None,
+        d_b_iz if need_b_iz else None,
         d_b_in if need_b_in else None,
         d_b_hr if need_b_hr else None,
+        d_b_hz if need_b_hz else None,
         d_b_hn if need_b_hn else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -667,6 +525,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

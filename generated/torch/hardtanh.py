@@ -25,7 +25,7 @@ def hardtanh(x, *, low=-1, high=1):
         high: a constant.
     """
     _check_types(x=x)
-    return Hardtanh.apply(x, low, high)
+    return _apply(Hardtanh, x, low, high)
 
 
 class Hardtanh(torch.autograd.Function):
@@ -74,6 +74,18 @@ def _gradients(d_y, x, low, high, dtype):
     d_x = torch.where(x <= low, 0, -((high <= x).to(dtype) != 0).to(dtype) + 1) * d_y
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

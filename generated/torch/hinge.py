@@ -28,7 +28,7 @@ def hinge(x, t, *, margin=1):
     _check_types(x=x, t=t)
     _check_dimensions("x[i...]", x, 0, more=True)
     _check_shape("t[i...]", t, x.shape)
-    return Hinge.apply(x, t, margin)
+    return _apply(Hinge, x, t, margin)
 
 
 class Hinge(torch.autograd.Function):
@@ -84,6 +84,18 @@ def _gradients(d_L, x, t, margin, dtype, wide):
     d_x = -t * d_h
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

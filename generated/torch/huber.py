@@ -28,7 +28,7 @@ def huber(z, t, *, delta=1):
     _check_types(z=z, t=t)
     _check_dimensions("z[i...]", z, 0, more=True)
     _check_shape("t[i...]", t, z.shape)
-    return Huber.apply(z, t, delta)
+    return _apply(Huber, z, t, delta)
 
 
 class Huber(torch.autograd.Function):
@@ -91,6 +91,18 @@ def _gradients(d_L, z, t, delta, dtype, wide):
     d_z = d_e.clone()
 
     return d_z
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -22,6 +22,8 @@ import torch
 # How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
 
+torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps what is freed for what comes next
+
 
 def instance_norm(x, w, beta, *, eps=1e-5):
     """Compute y[s, c, k...]; differentiable, to any order.
@@ -38,7 +40,7 @@ def instance_norm(x, w, beta, *, eps=1e-5):
     _check_shape("w[c]", w, (n_c,))
     _check_shape("beta[c]", beta, (n_c,))
     function = InstanceNormCompiled if _is_compiled() else InstanceNorm
-    y, *_ = function.apply(x, w, beta, eps)
+    y, *_ = _apply(function, x, w, beta, eps)
     return y
 
 
@@ -92,10 +94,9 @@ class InstanceNorm(torch.autograd.Function):
         d_x = d_w = d_beta = None
         if d_y is not None:
             d_x, d_w, d_beta = _gradients(d_y, x, w, eps, mu, var, dtype, needs)
-        if d_mu is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_mu(d_mu, x, dtype))
-        if d_var is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_var(d_var, x, mu, dtype))
+        if (d_mu is not None or d_var is not None) and ctx.needs_input_grad[0]:
+            d_mu, d_var = _or_zeros((d_mu, d_var), (mu, var))
+            d_x = _plus(d_x, _gradients_from_statistics(d_mu, d_var, x, mu, dtype))
         return _cast(d_x, ctx.dtypes[0]), _cast(d_w, ctx.dtypes[1]), _cast(d_beta, ctx.dtypes[2]), None
 
 
@@ -268,28 +269,31 @@ def _gradients_in_place(x, w, mu, d_y, rsqrt_var, dtype, needs, buffers, d_x):
     return d_w, d_beta, d_x
 
 
-def _gradients_from_mu(d_mu, x, dtype):
-    """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_mu, d_var, x, mu, dtype):
+    """The gradients of the inputs from d_mu, d_var, which only derivatives of `backward` bring in."""
     n_s, n_c, *shape_k = x.shape
     n_k = math.prod(shape_k)
     x = x.to(dtype).reshape(n_s, n_c, n_k)
 
-    # d_x[s, c, k] = d_mu[s, c] / size[k]
-    d_x = (d_mu / n_k).to(dtype)[:, :, None].expand((n_s, n_c, n_k))
+    # d_x[s, c, k] = d_mu[s, c] / size[k] + 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
+    d_x = (
+        (d_mu / n_k).to(dtype)[:, :, None]
+        + _centre(x, mu[:, :, None]) * (2 * d_var / n_k)[:, :, None]
+    )
 
     return d_x.reshape(n_s, n_c, *shape_k)
 
 
-def _gradients_from_var(d_var, x, mu, dtype):
-    """The gradients of the inputs from d_var, which only derivatives of the backward pass bring in."""
-    n_s, n_c, *shape_k = x.shape
-    n_k = math.prod(shape_k)
-    x = x.to(dtype).reshape(n_s, n_c, n_k)
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
 
-    # d_x[s, c, k] = 2 * (x[s, c, k] - mu[s, c]) * d_var[s, c] / size[k]
-    d_x = _centre(x, mu[:, :, None]) * (2 * d_var / n_k)[:, :, None]
 
-    return d_x.reshape(n_s, n_c, *shape_k)
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -317,15 +321,17 @@ def _check_shape(what, tensor, shape):
 def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
-    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
+    The results are joined along a dimension each, or added up (None). Where numbers are all that is wanted,
+    `in_place` (unless it is None) computes them, with some results written into tensors as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     step = _step(tensors, length, [axis for axis in cut if axis is not None])
-    if step >= length:
+    if step is None or (step >= length and in_place is None):
         return compute(*arguments)
-    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    if step >= length:
+        made = [torch.empty_like(tensor, dtype=dtype) for tensor in like if tensor is not None]
+        return in_place(*arguments, [], *made)
     made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
     whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
     buffers = []
@@ -356,9 +362,9 @@ def _buffers(buffers, count, like):
 
 
 def _step(tensors, length, axes):
-    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    """How much of a dimension a block has: all of it where nothing is gained; None where a loop would be in the way."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
-        return length
+        return None
     block = BLOCK * torch.get_num_threads()
     step = max(1, length * block // max(tensor.numel() for tensor in tensors))
     spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
@@ -396,6 +402,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

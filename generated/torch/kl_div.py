@@ -20,6 +20,8 @@ import torch
 # How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
 
+torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps what is freed for what comes next
+
 
 def kl_div(x, t):
     """Compute L; differentiable, to any order.
@@ -32,7 +34,7 @@ def kl_div(x, t):
     _check_dimensions("x[b, v...]", x, 1, more=True)
     n_b, *shape_v = x.shape
     _check_shape("t[b, v...]", t, (n_b, *shape_v))
-    return KlDiv.apply(x, t)
+    return _apply(KlDiv, x, t)
 
 
 class KlDiv(torch.autograd.Function):
@@ -150,6 +152,18 @@ def _gradients_in_place(t, d_L, all_b, dtype, buffers, d_x):
     return d_x,
 
 
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
+
+
 def _check_types(**tensors):
     """Raise unless all arguments are tensors of real floating-point numbers."""
     for name, tensor in tensors.items():
@@ -175,15 +189,17 @@ def _check_shape(what, tensor, shape):
 def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
-    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
+    The results are joined along a dimension each, or added up (None). Where numbers are all that is wanted,
+    `in_place` (unless it is None) computes them, with some results written into tensors as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     step = _step(tensors, length, [axis for axis in cut if axis is not None])
-    if step >= length:
+    if step is None or (step >= length and in_place is None):
         return compute(*arguments)
-    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    if step >= length:
+        made = [torch.empty_like(tensor, dtype=dtype) for tensor in like if tensor is not None]
+        return in_place(*arguments, [], *made)
     made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
     whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
     buffers = []
@@ -214,9 +230,9 @@ def _buffers(buffers, count, like):
 
 
 def _step(tensors, length, axes):
-    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    """How much of a dimension a block has: all of it where nothing is gained; None where a loop would be in the way."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
-        return length
+        return None
     block = BLOCK * torch.get_num_threads()
     step = max(1, length * block // max(tensor.numel() for tensor in tensors))
     spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))

@@ -24,7 +24,7 @@ def leaky_relu(x, *, slope=0.01):
         slope: a constant.
     """
     _check_types(x=x)
-    return LeakyRelu.apply(x, slope)
+    return _apply(LeakyRelu, x, slope)
 
 
 class LeakyRelu(torch.autograd.Function):
@@ -71,6 +71,18 @@ def _gradients(d_y, x, slope, dtype):
     d_x = ((0 < x).to(dtype) + (1 - (0 < x).to(dtype)) * slope) * d_y
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -33,7 +33,7 @@ def linear(x, w, bias):
     n_o = w.shape[0]
     _check_shape("w[o, i]", w, (n_o, n_i))
     _check_shape("bias[o]", bias, (n_o,))
-    return Linear.apply(x, w, bias)
+    return _apply(Linear, x, w, bias)
 
 
 class Linear(torch.autograd.Function):
@@ -102,6 +102,18 @@ def _gradients(d_y, x, w, dtype, needs):
         d_w if need_w else None,
         d_bias if need_bias else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

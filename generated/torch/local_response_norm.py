@@ -35,7 +35,7 @@ def local_response_norm(x, *, alpha=1e-4, beta=0.75, bias=1, radius=2):
     _check_whole(radius=radius)
     n_k = 2 * radius + 1
     function = LocalResponseNormCompiled if _is_compiled() else LocalResponseNorm
-    y, *_ = function.apply(x, alpha, beta, bias, radius)
+    y, *_ = _apply(function, x, alpha, beta, bias, radius)
     return y
 
 
@@ -91,7 +91,7 @@ class LocalResponseNorm(torch.autograd.Function):
         if d_y is not None:
             d_x = _gradients(d_y, x, alpha, beta, radius, s, dtype)
         if d_s is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_s(d_s, x, alpha, radius, dtype))
+            d_x = _plus(d_x, _gradients_from_statistics(d_s, x, alpha, radius, dtype))
         return _cast(d_x, ctx.dtypes[0]), None, None, None, None
 
 
@@ -152,8 +152,8 @@ def _gradients(d_y, x, alpha, beta, radius, s, dtype):
     return d_x.reshape(n_b, n_c, *shape_p)
 
 
-def _gradients_from_s(d_s, x, alpha, radius, dtype):
-    """The gradients of the inputs from d_s, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_s, x, alpha, radius, dtype):
+    """The gradients of the inputs from d_s, which only derivatives of `backward` bring in."""
     n_b, n_c, *shape_p = x.shape
     n_p = math.prod(shape_p)
     n_k = 2 * radius + 1
@@ -170,6 +170,18 @@ def _gradients_from_s(d_s, x, alpha, radius, dtype):
     d_x = x * (2 * alpha / n_k) * added
 
     return d_x.reshape(n_b, n_c, *shape_p)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

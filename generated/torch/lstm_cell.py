@@ -94,7 +94,8 @@ def lstm_cell(x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, b_ii, b_i
     _check_shape("b_hg[j]", b_hg, (n_j,))
     _check_shape("b_ho[j]", b_ho, (n_j,))
     function = LstmCellCompiled if _is_compiled() else LstmCell
-    h_new, c_new, *_ = function.apply(
+    h_new, c_new, *_ = _apply(
+        function,
         x,
         h,
         c,
@@ -229,137 +230,54 @@ class LstmCell(torch.autograd.Function):
         d_x = d_h = d_c = d_w_ii = d_w_if = d_w_ig = d_w_io = d_w_hi = d_w_hf = d_w_hg = d_w_ho = d_b_ii = d_b_if = d_b_ig = d_b_io = d_b_hi = d_b_hf = d_b_hg = d_b_ho = None
         if d_h_new is not None or d_c_new is not None:
             d_x, d_h, d_c, d_w_ii, d_w_if, d_w_ig, d_w_io, d_w_hi, d_w_hf, d_w_hg, d_w_ho, d_b_ii, d_b_if, d_b_ig, d_b_io, d_b_hi, d_b_hf, d_b_hg, d_b_ho = _gradients(
-                d_h_new,
-                d_c_new,
-                x,
-                h,
-                c,
-                w_ii,
-                w_if,
-                w_ig,
-                w_io,
-                w_hi,
-                w_hf,
-                w_hg,
-                w_ho,
-                ai,
-                af,
-                ag,
-                ao,
-                dtype,
-                needs,
+                d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao,
+                dtype, needs,
             )
-        if d_ai is not None:
-            parts = _gradients_from_ai(
-                d_ai,
-                x,
-                h,
-                w_ii,
-                w_hi,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[7],
-                    ctx.needs_input_grad[11],
-                    ctx.needs_input_grad[15],
-                ),
+        if d_ai is not None or d_af is not None or d_ag is not None or d_ao is not None:
+            d_ai, d_af, d_ag, d_ao = _or_zeros((d_ai, d_af, d_ag, d_ao), (ai, af, ag, ao))
+            parts = _gradients_from_statistics(
+                d_ai, d_af, d_ag, d_ao, x, h, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, dtype,
+                (*ctx.needs_input_grad[:2], *ctx.needs_input_grad[3:19]),
             )
             d_x = _plus(d_x, parts[0])
             d_h = _plus(d_h, parts[1])
             d_w_ii = _plus(d_w_ii, parts[2])
-            d_w_hi = _plus(d_w_hi, parts[3])
-            d_b_ii = _plus(d_b_ii, parts[4])
-            d_b_hi = _plus(d_b_hi, parts[5])
-        if d_af is not None:
-            parts = _gradients_from_af(
-                d_af,
-                x,
-                h,
-                w_if,
-                w_hf,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[8],
-                    ctx.needs_input_grad[12],
-                    ctx.needs_input_grad[16],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_h = _plus(d_h, parts[1])
-            d_w_if = _plus(d_w_if, parts[2])
-            d_w_hf = _plus(d_w_hf, parts[3])
-            d_b_if = _plus(d_b_if, parts[4])
-            d_b_hf = _plus(d_b_hf, parts[5])
-        if d_ag is not None:
-            parts = _gradients_from_ag(
-                d_ag,
-                x,
-                h,
-                w_ig,
-                w_hg,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[5],
-                    ctx.needs_input_grad[9],
-                    ctx.needs_input_grad[13],
-                    ctx.needs_input_grad[17],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_h = _plus(d_h, parts[1])
-            d_w_ig = _plus(d_w_ig, parts[2])
-            d_w_hg = _plus(d_w_hg, parts[3])
-            d_b_ig = _plus(d_b_ig, parts[4])
-            d_b_hg = _plus(d_b_hg, parts[5])
-        if d_ao is not None:
-            parts = _gradients_from_ao(
-                d_ao,
-                x,
-                h,
-                w_io,
-                w_ho,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[6],
-                    ctx.needs_input_grad[10],
-                    ctx.needs_input_grad[14],
-                    ctx.needs_input_grad[18],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_h = _plus(d_h, parts[1])
-            d_w_io = _plus(d_w_io, parts[2])
-            d_w_ho = _plus(d_w_ho, parts[3])
-            d_b_io = _plus(d_b_io, parts[4])
-            d_b_ho = _plus(d_b_ho, parts[5])
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_c, ctx.dtypes[2]), _cast(d_w_ii, ctx.dtypes[3]), _cast(d_w_if, ctx.dtypes[4]), _cast(d_w_ig, ctx.dtypes[5]), _cast(d_w_io, ctx.dtypes[6]), _cast(d_w_hi, ctx.dtypes[7]), _cast(d_w_hf, ctx.dtypes[8]), _cast(d_w_hg, ctx.dtypes[9]), _cast(
-            d_w_ho,
-            ctx.dtypes[10],
-        ), _cast(
-            d_b_ii,
-            ctx.dtypes[11],
-        ), _cast(
-            d_b_if,
-            ctx.dtypes[12],
-        ), _cast(
-            d_b_ig,
-            ctx.dtypes[13],
-        ), _cast(
-            d_b_io,
-            ctx.dtypes[14],
-        ), _cast(
-            d_b_hi,
-            ctx.dtypes[15],
-        ), _cast(d_b_hf, ctx.dtypes[16]), _cast(d_b_hg, ctx.dtypes[17]), _cast(d_b_ho, ctx.dtypes[18])
+            d_w_if = _plus(d_w_if, parts[3])
+            d_w_ig = _plus(d_w_ig, parts[4])
+            d_w_io = _plus(d_w_io, parts[5])
+            d_w_hi = _plus(d_w_hi, parts[6])
+            d_w_hf = _plus(d_w_hf, parts[7])
+            d_w_hg = _plus(d_w_hg, parts[8])
+            d_w_ho = _plus(d_w_ho, parts[9])
+            d_b_ii = _plus(d_b_ii, parts[10])
+            d_b_if = _plus(d_b_if, parts[11])
+            d_b_ig = _plus(d_b_ig, parts[12])
+            d_b_io = _plus(d_b_io, parts[13])
+            d_b_hi = _plus(d_b_hi, parts[14])
+            d_b_hf = _plus(d_b_hf, parts[15])
+            d_b_hg = _plus(d_b_hg, parts[16])
+            d_b_ho = _plus(d_b_ho, parts[17])
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_h, ctx.dtypes[1]),
+            _cast(d_c, ctx.dtypes[2]),
+            _cast(d_w_ii, ctx.dtypes[3]),
+            _cast(d_w_if, ctx.dtypes[4]),
+            _cast(d_w_ig, ctx.dtypes[5]),
+            _cast(d_w_io, ctx.dtypes[6]),
+            _cast(d_w_hi, ctx.dtypes[7]),
+            _cast(d_w_hf, ctx.dtypes[8]),
+            _cast(d_w_hg, ctx.dtypes[9]),
+            _cast(d_w_ho, ctx.dtypes[10]),
+            _cast(d_b_ii, ctx.dtypes[11]),
+            _cast(d_b_if, ctx.dtypes[12]),
+            _cast(d_b_ig, ctx.dtypes[13]),
+            _cast(d_b_io, ctx.dtypes[14]),
+            _cast(d_b_hi, ctx.dtypes[15]),
+            _cast(d_b_hf, ctx.dtypes[16]),
+            _cast(d_b_hg, ctx.dtypes[17]),
+            _cast(d_b_ho, ctx.dtypes[18]),
+        )
 
 
 class LstmCellCompiled(torch.autograd.Function):
@@ -385,45 +303,30 @@ class LstmCellCompiled(torch.autograd.Function):
         d_x = d_h = d_c = d_w_ii = d_w_if = d_w_ig = d_w_io = d_w_hi = d_w_hf = d_w_hg = d_w_ho = d_b_ii = d_b_if = d_b_ig = d_b_io = d_b_hi = d_b_hf = d_b_hg = d_b_ho = None
         if d_h_new is not None or d_c_new is not None:
             d_x, d_h, d_c, d_w_ii, d_w_if, d_w_ig, d_w_io, d_w_hi, d_w_hf, d_w_hg, d_w_ho, d_b_ii, d_b_if, d_b_ig, d_b_io, d_b_hi, d_b_hf, d_b_hg, d_b_ho = _gradients(
-                d_h_new,
-                d_c_new,
-                x,
-                h,
-                c,
-                w_ii,
-                w_if,
-                w_ig,
-                w_io,
-                w_hi,
-                w_hf,
-                w_hg,
-                w_ho,
-                ai,
-                af,
-                ag,
-                ao,
-                dtype,
-                needs,
+                d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao,
+                dtype, needs,
             )
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_h, ctx.dtypes[1]), _cast(d_c, ctx.dtypes[2]), _cast(d_w_ii, ctx.dtypes[3]), _cast(d_w_if, ctx.dtypes[4]), _cast(d_w_ig, ctx.dtypes[5]), _cast(d_w_io, ctx.dtypes[6]), _cast(d_w_hi, ctx.dtypes[7]), _cast(d_w_hf, ctx.dtypes[8]), _cast(d_w_hg, ctx.dtypes[9]), _cast(
-            d_w_ho,
-            ctx.dtypes[10],
-        ), _cast(
-            d_b_ii,
-            ctx.dtypes[11],
-        ), _cast(
-            d_b_if,
-            ctx.dtypes[12],
-        ), _cast(
-            d_b_ig,
-            ctx.dtypes[13],
-        ), _cast(
-            d_b_io,
-            ctx.dtypes[14],
-        ), _cast(
-            d_b_hi,
-            ctx.dtypes[15],
-        ), _cast(d_b_hf, ctx.dtypes[16]), _cast(d_b_hg, ctx.dtypes[17]), _cast(d_b_ho, ctx.dtypes[18])
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_h, ctx.dtypes[1]),
+            _cast(d_c, ctx.dtypes[2]),
+            _cast(d_w_ii, ctx.dtypes[3]),
+            _cast(d_w_if, ctx.dtypes[4]),
+            _cast(d_w_ig, ctx.dtypes[5]),
+            _cast(d_w_io, ctx.dtypes[6]),
+            _cast(d_w_hi, ctx.dtypes[7]),
+            _cast(d_w_hf, ctx.dtypes[8]),
+            _cast(d_w_hg, ctx.dtypes[9]),
+            _cast(d_w_ho, ctx.dtypes[10]),
+            _cast(d_b_ii, ctx.dtypes[11]),
+            _cast(d_b_if, ctx.dtypes[12]),
+            _cast(d_b_ig, ctx.dtypes[13]),
+            _cast(d_b_io, ctx.dtypes[14]),
+            _cast(d_b_hi, ctx.dtypes[15]),
+            _cast(d_b_hf, ctx.dtypes[16]),
+            _cast(d_b_hg, ctx.dtypes[17]),
+            _cast(d_b_ho, ctx.dtypes[18]),
+        )
 
 
 def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, ai, af, ag, ao, dtype, needs):
@@ -584,152 +487,95 @@ def _gradients(d_h_new, d_c_new, x, h, c, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_
     )
 
 
-def _gradients_from_ai(d_ai, x, h, w_ii, w_hi, dtype, needs):
-    """The gradients of the inputs from d_ai, which only derivatives of the backward pass bring in."""
-    need_x, need_h, need_w_ii, need_w_hi, need_b_ii, need_b_hi = needs
+def _gradients_from_statistics(d_ai, d_af, d_ag, d_ao, x, h, w_ii, w_if, w_ig, w_io, w_hi, w_hf, w_hg, w_ho, dtype, needs):
+    """The gradients of the inputs from d_ai, d_af, d_ag, d_ao, which only derivatives of `backward` bring in."""
+    need_x, need_h, need_w_ii, need_w_if, need_w_ig, need_w_io, need_w_hi, need_w_hf, need_w_hg, need_w_ho, need_b_ii, need_b_if, need_b_ig, need_b_io, need_b_hi, need_b_hf, need_b_hg, need_b_ho = needs
     n_b, n_i = x.shape
     n_j = h.shape[1]
     x = x.to(dtype)
     h = h.to(dtype)
     w_ii = w_ii.to(dtype)
+    w_if = w_if.to(dtype)
+    w_ig = w_ig.to(dtype)
+    w_io = w_io.to(dtype)
     w_hi = w_hi.to(dtype)
+    w_hf = w_hf.to(dtype)
+    w_hg = w_hg.to(dtype)
+    w_ho = w_ho.to(dtype)
     d_ai = d_ai.to(dtype)
+    d_af = d_af.to(dtype)
+    d_ag = d_ag.to(dtype)
+    d_ao = d_ao.to(dtype)
 
     if need_b_ii or need_b_hi:
         # d_b_ii[j] = sum[b](d_ai[b, j])
         d_b_ii = d_ai.sum(0)
-    if need_b_hi:
-        # d_b_hi[j] = sum[b](d_ai[b, j])
-        d_b_hi = d_b_ii
-    if need_x:
-        # d_x[b, i] = sum[j](w_ii[j, i] * d_ai[b, j])
-        d_x = d_ai @ w_ii
-    if need_h:
-        # d_h[b, j] = sum[k](w_hi[k, j] * d_ai[b, k])
-        d_h = d_ai @ w_hi
-    if need_w_ii:
-        # d_w_ii[j, i] = sum[b](x[b, i] * d_ai[b, j])
-        d_w_ii = d_ai.T @ x
-    if need_w_hi:
-        # d_w_hi[j, k] = sum[b](h[b, k] * d_ai[b, j])
-        d_w_hi = d_ai.T @ h
-
-    return (
-        d_x if need_x else None,
-        d_h if need_h else None,
-        d_w_ii if need_w_ii else None,
-        d_w_hi if need_w_hi else None,
-        d_b_ii if need_b_ii else None,
-        d_b_hi if need_b_hi else None,
-    )
-
-
-def _gradients_from_af(d_af, x, h, w_if, w_hf, dtype, needs):
-    """The gradients of the inputs from d_af, which only derivatives of the backward pass bring in."""
-    need_x, need_h, need_w_if, need_w_hf, need_b_if, need_b_hf = needs
-    n_b, n_i = x.shape
-    n_j = h.shape[1]
-    x = x.to(dtype)
-    h = h.to(dtype)
-    w_if = w_if.to(dtype)
-    w_hf = w_hf.to(dtype)
-    d_af = d_af.to(dtype)
-
     if need_b_if or need_b_hf:
         # d_b_if[j] = sum[b](d_af[b, j])
         d_b_if = d_af.sum(0)
-    if need_b_hf:
-        # d_b_hf[j] = sum[b](d_af[b, j])
-        d_b_hf = d_b_if
-    if need_x:
-        # d_x[b, i] = sum[j](w_if[j, i] * d_af[b, j])
-        d_x = d_af @ w_if
-    if need_h:
-        # d_h[b, j] = sum[k](w_hf[k, j] * d_af[b, k])
-        d_h = d_af @ w_hf
-    if need_w_if:
-        # d_w_if[j, i] = sum[b](x[b, i] * d_af[b, j])
-        d_w_if = d_af.T @ x
-    if need_w_hf:
-        # d_w_hf[j, k] = sum[b](h[b, k] * d_af[b, j])
-        d_w_hf = d_af.T @ h
-
-    return (
-        d_x if need_x else None,
-        d_h if need_h else None,
-        d_w_if if need_w_if else None,
-        d_w_hf if need_w_hf else None,
-        d_b_if if need_b_if else None,
-        d_b_hf if need_b_hf else None,
-    )
-
-
-def _gradients_from_ag(d_ag, x, h, w_ig, w_hg, dtype, needs):
-    """The gradients of the inputs from d_ag, which only derivatives of the backward pass bring in."""
-    need_x, need_h, need_w_ig, need_w_hg, need_b_ig, need_b_hg = needs
-    n_b, n_i = x.shape
-    n_j = h.shape[1]
-    x = x.to(dtype)
-    h = h.to(dtype)
-    w_ig = w_ig.to(dtype)
-    w_hg = w_hg.to(dtype)
-    d_ag = d_ag.to(dtype)
-
     if need_b_ig or need_b_hg:
         # d_b_ig[j] = sum[b](d_ag[b, j])
         d_b_ig = d_ag.sum(0)
-    if need_b_hg:
-        # d_b_hg[j] = sum[b](d_ag[b, j])
-        d_b_hg = d_b_ig
-    if need_x:
-        # d_x[b, i] = sum[j](w_ig[j, i] * d_ag[b, j])
-        d_x = d_ag @ w_ig
-    if need_h:
-        # d_h[b, j] = sum[k](w_hg[k, j] * d_ag[b, k])
-        d_h = d_ag @ w_hg
-    if need_w_ig:
-        # d_w_ig[j, i] = sum[b](x[b, i] * d_ag[b, j])
-        d_w_ig = d_ag.T @ x
-    if need_w_hg:
-        # d_w_hg[j, k] = sum[b](h[b, k] * d_ag[b, j])
-        d_w_hg = d_ag.T @ h
-
-    return (
-        d_x if need_x else None,
-        d_h if need_h else None,
-        d_w_ig if need_w_ig else None,
-        d_w_hg if need_w_hg else None,
-        d_b_ig if need_b_ig else None,
-        d_b_hg if need_b_hg else None,
-    )
-
-
-def _gradients_from_ao(d_ao, x, h, w_io, w_ho, dtype, needs):
-    """The gradients of the inputs from d_ao, which only derivatives of the backward pass bring in."""
-    need_x, need_h, need_w_io, need_w_ho, need_b_io, need_b_ho = needs
-    n_b, n_i = x.shape
-    n_j = h.shape[1]
-    x = x.to(dtype)
-    h = h.to(dtype)
-    w_io = w_io.to(dtype)
-    w_ho = w_ho.to(dtype)
-    d_ao = d_ao.to(dtype)
-
     if need_b_io or need_b_ho:
         # d_b_io[j] = sum[b](d_ao[b, j])
         d_b_io = d_ao.sum(0)
+    if need_b_hi:
+        # d_b_hi[j] = sum[b](d_ai[b, j])
+        d_b_hi = d_b_ii
+    if need_b_hf:
+        # d_b_hf[j] = sum[b](d_af[b, j])
+        d_b_hf = d_b_if
+    if need_b_hg:
+        # d_b_hg[j] = sum[b](d_ag[b, j])
+        d_b_hg = d_b_ig
     if need_b_ho:
         # d_b_ho[j] = sum[b](d_ao[b, j])
         d_b_ho = d_b_io
     if need_x:
-        # d_x[b, i] = sum[j](w_io[j, i] * d_ao[b, j])
-        d_x = d_ao @ w_io
+        # sum_w_ii_d_ai[b, i] = sum[j](w_ii[j, i] * d_ai[b, j])
+        sum_w_ii_d_ai = d_ai @ w_ii
+        # sum_w_if_d_af[b, i] = sum[j](w_if[j, i] * d_af[b, j])
+        sum_w_if_d_af = d_af @ w_if
+        # sum_w_ig_d_ag[b, i] = sum[j](w_ig[j, i] * d_ag[b, j])
+        sum_w_ig_d_ag = d_ag @ w_ig
+        # sum_w_io_d_ao[b, i] = sum[j](w_io[j, i] * d_ao[b, j])
+        sum_w_io_d_ao = d_ao @ w_io
+        # d_x[b, i] = sum[j](w_ii[j, i] * d_ai[b, j]) + sum[j](w_if[j, i] * d_af[b, j])
+        #     + sum[j](w_ig[j, i] * d_ag[b, j]) + sum[j](w_io[j, i] * d_ao[b, j])
+        d_x = sum_w_ii_d_ai + sum_w_if_d_af + sum_w_ig_d_ag + sum_w_io_d_ao
     if need_h:
-        # d_h[b, j] = sum[k](w_ho[k, j] * d_ao[b, k])
-        d_h = d_ao @ w_ho
+        # sum_w_hi_d_ai[b, j] = sum[k](w_hi[k, j] * d_ai[b, k])
+        sum_w_hi_d_ai = d_ai @ w_hi
+        # sum_w_hf_d_af[b, j] = sum[k](w_hf[k, j] * d_af[b, k])
+        sum_w_hf_d_af = d_af @ w_hf
+        # sum_w_hg_d_ag[b, j] = sum[k](w_hg[k, j] * d_ag[b, k])
+        sum_w_hg_d_ag = d_ag @ w_hg
+        # sum_w_ho_d_ao[b, j] = sum[k](w_ho[k, j] * d_ao[b, k])
+        sum_w_ho_d_ao = d_ao @ w_ho
+        # d_h[b, j] = sum[k](w_hi[k, j] * d_ai[b, k]) + sum[k](w_hf[k, j] * d_af[b, k])
+        #     + sum[k](w_hg[k, j] * d_ag[b, k]) + sum[k](w_ho[k, j] * d_ao[b, k])
+        d_h = sum_w_hi_d_ai + sum_w_hf_d_af + sum_w_hg_d_ag + sum_w_ho_d_ao
+    if need_w_ii:
+        # d_w_ii[j, i] = sum[b](x[b, i] * d_ai[b, j])
+        d_w_ii = d_ai.T @ x
+    if need_w_if:
+        # d_w_if[j, i] = sum[b](x[b, i] * d_af[b, j])
+        d_w_if = d_af.T @ x
+    if need_w_ig:
+        # d_w_ig[j, i] = sum[b](x[b, i] * d_ag[b, j])
+        d_w_ig = d_ag.T @ x
     if need_w_io:
         # d_w_io[j, i] = sum[b](x[b, i] * d_ao[b, j])
         d_w_io = d_ao.T @ x
+    if need_w_hi:
+        # d_w_hi[j, k] = sum[b](h[b, k] * d_ai[b, j])
+        d_w_hi = d_ai.T @ h
+    if need_w_hf:
+        # d_w_hf[j, k] = sum[b](h[b, k] * d_af[b, j])
+        d_w_hf = d_af.T @ h
+    if need_w_hg:
+        # d_w_hg[j, k] = sum[b](h[b, k] * d_ag[b, j])
+        d_w_hg = d_ag.T @ h
     if need_w_ho:
         # d_w_ho[j, k] = sum[b](h[b, k] * d_ao[b, j])
         d_w_ho = d_ao.T @ h
@@ -737,11 +583,35 @@ def _gradients_from_ao(d_ao, x, h, w_io, w_ho, dtype, needs):
     return (
         d_x if need_x else None,
         d_h if need_h else None,
+        d_w_ii if need_w_ii else None,
+        d_w_if if need_w_if else None,
+        d_w_ig if need_w_ig else None,
         d_w_io if need_w_io else None,
+        d_w_hi if need_w_hi else None,
+        d_w_hf if need_w_hf else None,
+        d_w_hg if need_w_hg else None,
         d_w_ho if need_w_ho else None,
+        d_b_ii if need_b_ii else None,
+        d_b_if if need_b_if else None,
+        d_b_ig if need_b_ig else None,
         d_b_io if need_b_io else None,
+        d_b_hi if need_b_hi else None,
+        d_b_hf if need_b_hf else None,
+        d_b_hg if need_b_hg else None,
         d_b_ho if need_b_ho else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -790,6 +660,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

@@ -32,7 +32,7 @@ def max_pool(x, *, window=2, stride=2):
     n_l = window
     n_i = _positions(n_h - n_k, stride)
     n_j = _positions(n_w - n_l, stride)
-    return MaxPool.apply(x, window, stride)
+    return _apply(MaxPool, x, window, stride)
 
 
 class MaxPool(torch.autograd.Function):
@@ -114,6 +114,18 @@ def _gradients(d_y, x, window, stride, dtype):
     d_x = _added(_added(d_x_at, 2, at_h, n_h), 3, at_w, n_w)
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

@@ -54,7 +54,7 @@ def mlp_classifier(x, w1, b1, g, beta, w2, b2, q, *, eps=1e-5):
     _check_shape("b2[v]", b2, (n_v,))
     _check_shape("q[b, v]", q, (n_b, n_v))
     function = MlpClassifierCompiled if _is_compiled() else MlpClassifier
-    L, *_ = function.apply(x, w1, b1, g, beta, w2, b2, q, eps)
+    L, *_ = _apply(function, x, w1, b1, g, beta, w2, b2, q, eps)
     return L
 
 
@@ -88,9 +88,9 @@ class MlpClassifier(torch.autograd.Function):
         # u[b, h] = sum[i](x[b, i] * w1[h, i]) + b1[h]
         u = sum_x_w1 + b1
         # mu[b] = mean[h](u[b, h])
-        mu = u.mean(1).to(wide)
+        mu = u.mean(1)
         # u_minus_mu[b, h] = u[b, h] - mu[b]
-        u_minus_mu = _centre(u, mu[:, None])
+        u_minus_mu = u - mu[:, None]
         # var[b] = mean[h]((u[b, h] - mu[b])**2)
         var = torch.square(u_minus_mu).mean(1)
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
@@ -130,127 +130,25 @@ class MlpClassifier(torch.autograd.Function):
         d_x = d_w1 = d_b1 = d_g = d_beta = d_w2 = d_b2 = None
         if d_L is not None:
             d_x, d_w1, d_b1, d_g, d_beta, d_w2, d_b2 = _gradients(
-                d_L,
-                x,
-                w1,
-                g,
-                beta,
-                w2,
-                q,
-                eps,
-                u,
-                z,
-                mu,
-                var,
-                L_z,
-                dtype,
-                wide,
-                needs,
+                d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide, needs,
             )
-        if d_u is not None:
-            parts = _gradients_from_u(
-                d_u,
-                x,
-                w1,
-                w2,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
+        if any(given is not None for given in (d_u, d_mu, d_var, d_z, d_L_z)):
+            d_u, d_mu, d_var, d_z, d_L_z = _or_zeros((d_u, d_mu, d_var, d_z, d_L_z), (u, mu, var, z, L_z))
+            parts = _gradients_from_statistics(
+                d_u, d_z, d_mu, d_var, d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtype, needs,
             )
-            d_x = _plus(d_x, parts[0])
-            d_w1 = _plus(d_w1, parts[1])
-            d_b1 = _plus(d_b1, parts[2])
-        if d_mu is not None:
-            parts = _gradients_from_mu(
-                d_mu,
-                x,
-                w1,
-                w2,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_w1 = _plus(d_w1, parts[1])
-            d_b1 = _plus(d_b1, parts[2])
-        if d_var is not None:
-            parts = _gradients_from_var(
-                d_var,
-                x,
-                w1,
-                w2,
-                u,
-                mu,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_w1 = _plus(d_w1, parts[1])
-            d_b1 = _plus(d_b1, parts[2])
-        if d_z is not None:
-            parts = _gradients_from_z(
-                d_z,
-                x,
-                w1,
-                g,
-                beta,
-                w2,
-                eps,
-                u,
-                mu,
-                var,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[5],
-                    ctx.needs_input_grad[6],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_w1 = _plus(d_w1, parts[1])
-            d_b1 = _plus(d_b1, parts[2])
-            d_g = _plus(d_g, parts[3])
-            d_beta = _plus(d_beta, parts[4])
-            d_w2 = _plus(d_w2, parts[5])
-            d_b2 = _plus(d_b2, parts[6])
-        if d_L_z is not None:
-            parts = _gradients_from_L_z(
-                d_L_z,
-                x,
-                w1,
-                g,
-                beta,
-                w2,
-                eps,
-                u,
-                z,
-                mu,
-                var,
-                L_z,
-                dtype,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[5],
-                    ctx.needs_input_grad[6],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_w1 = _plus(d_w1, parts[1])
-            d_b1 = _plus(d_b1, parts[2])
-            d_g = _plus(d_g, parts[3])
-            d_beta = _plus(d_beta, parts[4])
-            d_w2 = _plus(d_w2, parts[5])
-            d_b2 = _plus(d_b2, parts[6])
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_w1, ctx.dtypes[1]), _cast(d_b1, ctx.dtypes[2]), _cast(d_g, ctx.dtypes[3]), _cast(
-            d_beta,
-            ctx.dtypes[4],
-        ), _cast(d_w2, ctx.dtypes[5]), _cast(d_b2, ctx.dtypes[6]), None, None
+            d_x, d_w1, d_b1, d_g, d_beta, d_w2, d_b2 = map(_plus, (d_x, d_w1, d_b1, d_g, d_beta, d_w2, d_b2), parts)
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_w1, ctx.dtypes[1]),
+            _cast(d_b1, ctx.dtypes[2]),
+            _cast(d_g, ctx.dtypes[3]),
+            _cast(d_beta, ctx.dtypes[4]),
+            _cast(d_w2, ctx.dtypes[5]),
+            _cast(d_b2, ctx.dtypes[6]),
+            None,
+            None,
+        )
 
 
 class MlpClassifierCompiled(torch.autograd.Function):
@@ -279,27 +177,19 @@ class MlpClassifierCompiled(torch.autograd.Function):
         d_x = d_w1 = d_b1 = d_g = d_beta = d_w2 = d_b2 = None
         if d_L is not None:
             d_x, d_w1, d_b1, d_g, d_beta, d_w2, d_b2 = _gradients(
-                d_L,
-                x,
-                w1,
-                g,
-                beta,
-                w2,
-                q,
-                eps,
-                u,
-                z,
-                mu,
-                var,
-                L_z,
-                dtype,
-                wide,
-                needs,
+                d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide, needs,
             )
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_w1, ctx.dtypes[1]), _cast(d_b1, ctx.dtypes[2]), _cast(d_g, ctx.dtypes[3]), _cast(
-            d_beta,
-            ctx.dtypes[4],
-        ), _cast(d_w2, ctx.dtypes[5]), _cast(d_b2, ctx.dtypes[6]), None, None
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_w1, ctx.dtypes[1]),
+            _cast(d_b1, ctx.dtypes[2]),
+            _cast(d_g, ctx.dtypes[3]),
+            _cast(d_beta, ctx.dtypes[4]),
+            _cast(d_w2, ctx.dtypes[5]),
+            _cast(d_b2, ctx.dtypes[6]),
+            None,
+            None,
+        )
 
 
 def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide, needs):
@@ -322,7 +212,7 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
         # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
         rsqrt_var = 1 / torch.sqrt(var + eps)
         # u_minus_mu[b, h] = u[b, h] - mu[b]
-        u_minus_mu = _centre(u, mu[:, None])
+        u_minus_mu = u - mu[:, None]
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
         n = u_minus_mu * g * rsqrt_var[:, None] + beta
         # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
@@ -401,171 +291,8 @@ def _gradients(d_L, x, w1, g, beta, w2, q, eps, u, z, mu, var, L_z, dtype, wide,
     )
 
 
-def _gradients_from_u(d_u, x, w1, w2, dtype, needs):
-    """The gradients of the inputs from d_u, which only derivatives of the backward pass bring in."""
-    need_x, need_w1, need_b1 = needs
-    n_b, n_i = x.shape
-    n_h = w1.shape[0]
-    n_v = w2.shape[0]
-    x = x.to(dtype)
-    w1 = w1.to(dtype)
-    w2 = w2.to(dtype)
-    d_u = d_u.to(dtype)
-
-    if need_b1:
-        # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0)
-    if need_x:
-        # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
-        d_x = d_u @ w1
-    if need_w1:
-        # d_w1[h, i] = sum[b](x[b, i] * d_u[b, h])
-        d_w1 = d_u.T @ x
-
-    return (d_x if need_x else None, d_w1 if need_w1 else None, d_b1 if need_b1 else None)
-
-
-def _gradients_from_mu(d_mu, x, w1, w2, dtype, needs):
-    """The gradients of the inputs from d_mu, which only derivatives of the backward pass bring in."""
-    need_x, need_w1, need_b1 = needs
-    n_b, n_i = x.shape
-    n_h = w1.shape[0]
-    n_v = w2.shape[0]
-    x = x.to(dtype)
-    w1 = w1.to(dtype)
-    w2 = w2.to(dtype)
-
-    # d_u[b, h] = d_mu[b] / size[h]
-    d_u = (d_mu / n_h).to(dtype)[:, None].expand((n_b, n_h))
-    if need_b1:
-        # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0)
-    if need_x:
-        # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
-        d_x = d_u @ w1
-    if need_w1:
-        # d_w1[h, i] = sum[b](x[b, i] * d_u[b, h])
-        d_w1 = d_u.T @ x
-
-    return (d_x if need_x else None, d_w1 if need_w1 else None, d_b1 if need_b1 else None)
-
-
-def _gradients_from_var(d_var, x, w1, w2, u, mu, dtype, needs):
-    """The gradients of the inputs from d_var, which only derivatives of the backward pass bring in."""
-    need_x, need_w1, need_b1 = needs
-    n_b, n_i = x.shape
-    n_h = w1.shape[0]
-    n_v = w2.shape[0]
-    x = x.to(dtype)
-    w1 = w1.to(dtype)
-    w2 = w2.to(dtype)
-    u = u.to(dtype)
-
-    # d_u[b, h] = 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
-    d_u = _centre(u, mu[:, None]) * (2 * d_var / n_h)[:, None]
-    if need_b1:
-        # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0)
-    if need_x:
-        # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
-        d_x = d_u @ w1
-    if need_w1:
-        # d_w1[h, i] = sum[b](x[b, i] * d_u[b, h])
-        d_w1 = d_u.T @ x
-
-    return (d_x if need_x else None, d_w1 if need_w1 else None, d_b1 if need_b1 else None)
-
-
-def _gradients_from_z(d_z, x, w1, g, beta, w2, eps, u, mu, var, dtype, needs):
-    """The gradients of the inputs from d_z, which only derivatives of the backward pass bring in."""
-    need_x, need_w1, need_b1, need_g, need_beta, need_w2, need_b2 = needs
-    n_b, n_i = x.shape
-    n_h = w1.shape[0]
-    n_v = w2.shape[0]
-    x = x.to(dtype)
-    w1 = w1.to(dtype)
-    g = g.to(dtype)
-    beta = beta.to(dtype)
-    w2 = w2.to(dtype)
-    u = u.to(dtype)
-    d_z = d_z.to(dtype)
-
-    if need_x or need_w1 or need_b1 or need_g or need_beta or need_w2:
-        # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
-        rsqrt_var = 1 / torch.sqrt(var + eps)
-        # u_minus_mu[b, h] = u[b, h] - mu[b]
-        u_minus_mu = _centre(u, mu[:, None])
-        # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
-        n = u_minus_mu * g * rsqrt_var[:, None] + beta
-        # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
-        erf_n_rsqrt_two = torch.erf(n * (1 / math.sqrt(2)))
-    if need_x or need_w1 or need_b1 or need_g or need_beta:
-        # d_a[b, h] = sum[v](w2[v, h] * d_z[b, v])
-        d_a = d_z @ w2
-        # d_n[b, h] = (1 + erf(n[b, h] / sqrt(2)) + 2 * n[b, h] * exp(-n[b, h]**2 / 2) / (sqrt(pi) *
-        #     sqrt(2))) * d_a[b, h] / 2
-        d_n = (
-            (
-                1
-                + erf_n_rsqrt_two
-                + n * (2 / (math.sqrt(math.pi) * math.sqrt(2))) * torch.exp(-torch.square(n) / 2)
-            )
-            * d_a
-            / 2
-        )
-    if need_x or need_w1 or need_b1:
-        # sum_g_d_n[b] = sum[h](g[h] * d_n[b, h])
-        sum_g_d_n = (d_n * g).sum(1)
-        # d_mu[b] = -sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
-        d_mu = -rsqrt_var * sum_g_d_n
-        # sum_g_u_minus_mu_d_n[b] = sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h])
-        sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1)
-        # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
-        d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
-        # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
-        #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
-        d_u = (
-            d_n * g * rsqrt_var[:, None]
-            + (d_mu / n_h)[:, None]
-            + u_minus_mu * (2 * d_var / n_h)[:, None]
-        )
-    if need_b1:
-        # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0)
-    if need_g:
-        # d_g[h] = sum[b]((u[b, h] - mu[b]) * d_n[b, h] / sqrt(var[b] + eps))
-        d_g = (u_minus_mu * rsqrt_var[:, None] * d_n).sum(0)
-    if need_beta:
-        # d_beta[h] = sum[b](d_n[b, h])
-        d_beta = d_n.sum(0)
-    if need_b2:
-        # d_b2[v] = sum[b](d_z[b, v])
-        d_b2 = d_z.sum(0)
-    if need_x:
-        # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
-        d_x = d_u @ w1
-    if need_w1:
-        # d_w1[h, i] = sum[b](x[b, i] * d_u[b, h])
-        d_w1 = d_u.T @ x
-    if need_w2:
-        # a[b, h] = n[b, h] * (1 + erf(n[b, h] / sqrt(2))) / 2
-        a = n * (1 + erf_n_rsqrt_two) / 2
-        # d_w2[v, h] = sum[b](a[b, h] * d_z[b, v])
-        d_w2 = d_z.T @ a
-
-    return (
-        d_x if need_x else None,
-        d_w1 if need_w1 else None,
-        d_b1 if need_b1 else None,
-        d_g if need_g else None,
-        d_beta if need_beta else None,
-        d_w2 if need_w2 else None,
-        d_b2 if need_b2 else None,
-    )
-
-
-def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtype, needs):
-    """The gradients of the inputs from d_L_z, which only derivatives of the backward pass bring in."""
+def _gradients_from_statistics(d_u, d_z, d_mu, d_var, d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtype, needs):
+    """The gradients of the inputs from the statistics' cotangents, which only derivatives of `backward` bring in."""
     need_x, need_w1, need_b1, need_g, need_beta, need_w2, need_b2 = needs
     n_b, n_i = x.shape
     n_h = w1.shape[0]
@@ -577,21 +304,23 @@ def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtyp
     w2 = w2.to(dtype)
     u = u.to(dtype)
     z = z.to(dtype)
+    d_u = d_u.to(dtype)
+    d_z = d_z.to(dtype)
 
     if need_x or need_w1 or need_b1 or need_g or need_beta or need_w2:
         # rsqrt_var[b] = 1 / sqrt(var[b] + eps)
         rsqrt_var = 1 / torch.sqrt(var + eps)
         # u_minus_mu[b, h] = u[b, h] - mu[b]
-        u_minus_mu = _centre(u, mu[:, None])
+        u_minus_mu = u - mu[:, None]
         # n[b, h] = g[h] * (u[b, h] - mu[b]) / sqrt(var[b] + eps) + beta[h]
         n = u_minus_mu * g * rsqrt_var[:, None] + beta
         # erf_n_rsqrt_two[b, h] = erf(n[b, h] / sqrt(2))
         erf_n_rsqrt_two = torch.erf(n * (1 / math.sqrt(2)))
-    # d_z[b, v] = exp(z[b, v]) * d_L_z[b] / sum[i](exp(z[b, i]))
-    d_z = torch.exp(_centre(z, L_z[:, None])) * d_L_z.to(dtype)[:, None]
+    # d_z_total[b, v] = d_z[b, v] + exp(z[b, v]) * d_L_z[b] / sum[i](exp(z[b, i]))
+    d_z_total = d_z + torch.exp(_centre(z, L_z[:, None])) * d_L_z.to(dtype)[:, None]
     if need_x or need_w1 or need_b1 or need_g or need_beta:
-        # d_a[b, h] = sum[v](w2[v, h] * d_z[b, v])
-        d_a = d_z @ w2
+        # d_a[b, h] = sum[v](w2[v, h] * d_z_total[b, v])
+        d_a = d_z_total @ w2
         # d_n[b, h] = (1 + erf(n[b, h] / sqrt(2)) + 2 * n[b, h] * exp(-n[b, h]**2 / 2) / (sqrt(pi) *
         #     sqrt(2))) * d_a[b, h] / 2
         d_n = (
@@ -606,22 +335,24 @@ def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtyp
     if need_x or need_w1 or need_b1:
         # sum_g_d_n[b] = sum[h](g[h] * d_n[b, h])
         sum_g_d_n = (d_n * g).sum(1)
-        # d_mu[b] = -sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
-        d_mu = -rsqrt_var * sum_g_d_n
+        # d_mu_total[b] = d_mu[b] - sum[h](g[h] * d_n[b, h]) / sqrt(var[b] + eps)
+        d_mu_total = d_mu - rsqrt_var * sum_g_d_n
         # sum_g_u_minus_mu_d_n[b] = sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h])
         sum_g_u_minus_mu_d_n = (u_minus_mu * g * d_n).sum(1)
-        # d_var[b] = -sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
-        d_var = -rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
-        # d_u[b, h] = g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu[b] / size[h]
-        #     + 2 * (u[b, h] - mu[b]) * d_var[b] / size[h]
-        d_u = (
-            d_n * g * rsqrt_var[:, None]
-            + (d_mu / n_h)[:, None]
-            + u_minus_mu * (2 * d_var / n_h)[:, None]
+        # d_var_total[b] = d_var[b]
+        #     - sum[h](g[h] * (u[b, h] - mu[b]) * d_n[b, h]) / (2 * (var[b] + eps)**(3/2))
+        d_var_total = d_var - rsqrt_var**3 * sum_g_u_minus_mu_d_n / 2
+        # d_u_total[b, h] = d_u[b, h] + g[h] * d_n[b, h] / sqrt(var[b] + eps) + d_mu_total[b] / size[h]
+        #     + 2 * (u[b, h] - mu[b]) * d_var_total[b] / size[h]
+        d_u_total = (
+            d_u
+            + d_n * g * rsqrt_var[:, None]
+            + (d_mu_total / n_h)[:, None]
+            + u_minus_mu * (2 * d_var_total / n_h)[:, None]
         )
     if need_b1:
-        # d_b1[h] = sum[b](d_u[b, h])
-        d_b1 = d_u.sum(0)
+        # d_b1[h] = sum[b](d_u_total[b, h])
+        d_b1 = d_u_total.sum(0)
     if need_g:
         # d_g[h] = sum[b]((u[b, h] - mu[b]) * d_n[b, h] / sqrt(var[b] + eps))
         d_g = (u_minus_mu * rsqrt_var[:, None] * d_n).sum(0)
@@ -629,19 +360,19 @@ def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtyp
         # d_beta[h] = sum[b](d_n[b, h])
         d_beta = d_n.sum(0)
     if need_b2:
-        # d_b2[v] = sum[b](d_z[b, v])
-        d_b2 = d_z.sum(0)
+        # d_b2[v] = sum[b](d_z_total[b, v])
+        d_b2 = d_z_total.sum(0)
     if need_x:
-        # d_x[b, i] = sum[h](w1[h, i] * d_u[b, h])
-        d_x = d_u @ w1
+        # d_x[b, i] = sum[h](w1[h, i] * d_u_total[b, h])
+        d_x = d_u_total @ w1
     if need_w1:
-        # d_w1[h, i] = sum[b](x[b, i] * d_u[b, h])
-        d_w1 = d_u.T @ x
+        # d_w1[h, i] = sum[b](x[b, i] * d_u_total[b, h])
+        d_w1 = d_u_total.T @ x
     if need_w2:
         # a[b, h] = n[b, h] * (1 + erf(n[b, h] / sqrt(2))) / 2
         a = n * (1 + erf_n_rsqrt_two) / 2
-        # d_w2[v, h] = sum[b](a[b, h] * d_z[b, v])
-        d_w2 = d_z.T @ a
+        # d_w2[v, h] = sum[b](a[b, h] * d_z_total[b, v])
+        d_w2 = d_z_total.T @ a
 
     return (
         d_x if need_x else None,
@@ -652,6 +383,18 @@ def _gradients_from_L_z(d_L_z, x, w1, g, beta, w2, eps, u, z, mu, var, L_z, dtyp
         d_w2 if need_w2 else None,
         d_b2 if need_b2 else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -700,6 +443,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

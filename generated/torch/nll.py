@@ -30,7 +30,7 @@ def nll(x, t):
     _check_dimensions("x[b, v, k...]", x, 2, more=True)
     n_b, n_v, *shape_k = x.shape
     _check_shape("t[b, k...]", t, (n_b, *shape_k))
-    return Nll.apply(x, t)
+    return _apply(Nll, x, t)
 
 
 class Nll(torch.autograd.Function):
@@ -86,6 +86,18 @@ def _gradients(d_L, x, t, dtype, wide):
     )[:, None] == t[:, None, :]).to(dtype) * (-d_L / (n_b * n_k)).to(dtype)).expand((n_b, n_v, n_k))
 
     return d_x.reshape(n_b, n_v, *shape_k)
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

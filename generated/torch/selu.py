@@ -25,7 +25,7 @@ def selu(x, *, alpha=1.6732632423543772848170429916717, scale=1.0507009873554804
         scale: a constant.
     """
     _check_types(x=x)
-    return Selu.apply(x, alpha, scale)
+    return _apply(Selu, x, alpha, scale)
 
 
 class Selu(torch.autograd.Function):
@@ -74,6 +74,18 @@ def _gradients(d_y, x, alpha, scale, dtype):
     d_x = torch.where(0 < x, 1, torch.exp(torch.where(0 < x, 1, x)) * alpha) * scale * d_y
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

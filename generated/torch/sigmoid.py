@@ -23,7 +23,7 @@ def sigmoid(y):
         y[i...]: input.
     """
     _check_types(y=y)
-    return Sigmoid.apply(y)
+    return _apply(Sigmoid, y)
 
 
 class Sigmoid(torch.autograd.Function):
@@ -69,6 +69,18 @@ def _gradients(d_z, z, dtype):
     d_y = z * (1 - z) * d_z
 
     return d_y
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

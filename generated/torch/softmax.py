@@ -20,6 +20,8 @@ import torch
 # How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
 
+torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps what is freed for what comes next
+
 
 def softmax(x):
     """Compute y[b..., v]; differentiable, to any order.
@@ -30,7 +32,7 @@ def softmax(x):
     _check_types(x=x)
     _check_dimensions("x[b..., v]", x, 1, more=True)
     *shape_b, n_v = x.shape
-    return Softmax.apply(x)
+    return _apply(Softmax, x)
 
 
 class Softmax(torch.autograd.Function):
@@ -70,10 +72,10 @@ class Softmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx, d_y):
         (y,) = ctx.saved_tensors
-        dtype, wide = _compute_dtypes(y.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(y.device, *ctx.dtypes)
         d_x = None
         if d_y is not None:
-            d_x = _gradients(d_y, y, dtype, wide)
+            d_x = _gradients(d_y, y, dtype)
         return _cast(d_x, ctx.dtypes[0])
 
 
@@ -97,20 +99,13 @@ def _forward_in_place(x, dtype, buffers, y):
     """The same as `_forward_block`, into buffers and tensors that are there."""
     x = x.to(dtype)
 
-    # max_x[b] = max[v](x[b, v])
-    max_x = x.amax(1)
-    # exp_x[b, v] = exp(x[b, v] - max_x[b])
-    x_minus_max_x = torch.sub(x, max_x[:, None], out=y)
-    exp_x = torch.exp(x_minus_max_x, out=x_minus_max_x)
-    # sum_exp_x[b] = sum[v](exp(x[b, v] - max_x[b]))
-    sum_exp_x = exp_x.sum(1)
     # y[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))
-    y = torch.mul(exp_x, (1 / sum_exp_x)[:, None], out=exp_x)
+    y = torch.softmax(x, 1, out=y)
 
     return y,
 
 
-def _gradients(d_y, y, dtype, wide):
+def _gradients(d_y, y, dtype):
     """The gradients of the inputs from d_y[b..., v]."""
     *shape_b, n_v = y.shape
     n_b = math.prod(shape_b)
@@ -120,8 +115,8 @@ def _gradients(d_y, y, dtype, wide):
     # a block of b after the other
     (d_x,) = _in_blocks(
         _gradients_block,
-        (y, d_y, dtype, wide),
-        cut=(0, 0, None, None),
+        (y, d_y, dtype),
+        cut=(0, 0, None),
         join=(0,),
         in_place=_gradients_in_place,
         like=(y,),
@@ -131,33 +126,40 @@ def _gradients(d_y, y, dtype, wide):
     return d_x.reshape(*shape_b, n_v)
 
 
-def _gradients_block(y, d_y, dtype, wide):
+def _gradients_block(y, d_y, dtype):
     """Compute d_x of a block of b."""
     y = y.to(dtype)
     d_y = d_y.to(dtype)
 
     # sum_y_d_y[b] = sum[v](y[b, v] * d_y[b, v])
-    sum_y_d_y = (y * d_y).sum(1).to(wide)
+    sum_y_d_y = (y * d_y).sum(1)
     # d_x[b, v] = y[b, v] * (d_y[b, v] - sum[v](y[b, v] * d_y[b, v]))
-    d_x = y * _centre(d_y, sum_y_d_y[:, None])
+    d_x = y * (d_y - sum_y_d_y[:, None])
 
     return (d_x,)
 
 
-def _gradients_in_place(y, d_y, dtype, wide, buffers, d_x):
+def _gradients_in_place(y, d_y, dtype, buffers, d_x):
     """The same as `_gradients_block`, into buffers and tensors that are there."""
     y = y.to(dtype)
     d_y = d_y.to(dtype)
-    (buffer_1,) = _buffers(buffers, 1, y)
 
-    # sum_y_d_y[b] = sum[v](y[b, v] * d_y[b, v])
-    y_d_y = torch.mul(y, d_y, out=buffer_1)
-    sum_y_d_y = y_d_y.sum(1).to(wide)
     # d_x[b, v] = y[b, v] * (d_y[b, v] - sum[v](y[b, v] * d_y[b, v]))
-    d_x = _centre(d_y, sum_y_d_y[:, None], out=d_x)
-    d_x *= y
+    d_x = torch._softmax_backward_data(d_y, y, 1, dtype, grad_input=d_x)
 
     return d_x,
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -179,15 +181,17 @@ def _check_dimensions(what, tensor, least, more=False):
 def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
-    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
+    The results are joined along a dimension each, or added up (None). Where numbers are all that is wanted,
+    `in_place` (unless it is None) computes them, with some results written into tensors as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     step = _step(tensors, length, [axis for axis in cut if axis is not None])
-    if step >= length:
+    if step is None or (step >= length and in_place is None):
         return compute(*arguments)
-    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    if step >= length:
+        made = [torch.empty_like(tensor, dtype=dtype) for tensor in like if tensor is not None]
+        return in_place(*arguments, [], *made)
     made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
     whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
     buffers = []
@@ -218,9 +222,9 @@ def _buffers(buffers, count, like):
 
 
 def _step(tensors, length, axes):
-    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    """How much of a dimension a block has: all of it where nothing is gained; None where a loop would be in the way."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
-        return length
+        return None
     block = BLOCK * torch.get_num_threads()
     step = max(1, length * block // max(tensor.numel() for tensor in tensors))
     spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
@@ -251,12 +255,3 @@ def _compute_dtypes(device, *given):
 def _cast(gradient, dtype):
     """A gradient in its input's dtype; None where nobody asked for it."""
     return None if gradient is None else gradient.to(dtype)
-
-
-def _centre(tensor, mean, out=None):
-    """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
-    if mean.dtype == tensor.dtype:
-        return torch.sub(tensor, mean, out=out)
-    high = mean.to(tensor.dtype)
-    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
-    return near - rest if out is None else near.sub_(rest)

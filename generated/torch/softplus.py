@@ -24,7 +24,7 @@ def softplus(x, *, beta=1):
         beta: a constant.
     """
     _check_types(x=x)
-    return Softplus.apply(x, beta)
+    return _apply(Softplus, x, beta)
 
 
 class Softplus(torch.autograd.Function):
@@ -71,6 +71,18 @@ def _gradients(d_y, x, beta, dtype):
     d_x = torch.sigmoid(x * beta) * d_y
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

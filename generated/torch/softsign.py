@@ -23,7 +23,7 @@ def softsign(x):
         x[i...]: input.
     """
     _check_types(x=x)
-    return Softsign.apply(x)
+    return _apply(Softsign, x)
 
 
 class Softsign(torch.autograd.Function):
@@ -70,6 +70,18 @@ def _gradients(d_y, x, dtype):
     d_x = (1 + abs_x - x * torch.sign(x)) * d_y / (1 + abs_x)**2
 
     return d_x
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):

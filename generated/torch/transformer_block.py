@@ -66,7 +66,7 @@ def transformer_block(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, *, eps=1e
     _check_shape("w_up[f, d]", w_up, (n_f, n_d))
     _check_shape("w_down[d, f]", w_down, (n_d, n_f))
     function = TransformerBlockCompiled if _is_compiled() else TransformerBlock
-    y, *_ = function.apply(x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps)
+    y, *_ = _apply(function, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps)
     return y
 
 
@@ -169,294 +169,40 @@ class TransformerBlock(torch.autograd.Function):
         x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, q, k, v, o, u, gate, up, ms, p, m_ms = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:10]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_g1 = d_wq = d_wk = d_wv = d_wo = d_g2 = d_w_gate = d_w_up = d_w_down = None
         if d_y is not None:
             d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up, d_w_down = _gradients(
-                d_y,
-                x,
-                g1,
-                wq,
-                wk,
-                wv,
-                wo,
-                g2,
-                w_gate,
-                w_up,
-                w_down,
-                eps,
-                q,
-                k,
-                v,
-                o,
-                u,
-                gate,
-                up,
-                ms,
-                p,
-                m_ms,
-                dtype,
-                wide,
-                needs,
+                d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms,
+                dtype, needs,
             )
-        if d_ms is not None and ctx.needs_input_grad[0]:
-            d_x = _plus(d_x, _gradients_from_ms(d_ms, x, wq, dtype))
-        if d_q is not None:
-            parts = _gradients_from_q(
-                d_q,
-                x,
-                g1,
-                wq,
-                w_gate,
-                eps,
-                ms,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[2]),
+        if any(given is not None for given in (d_ms, d_q, d_k, d_v, d_p, d_o, d_u, d_m_ms, d_gate, d_up)):
+            d_ms, d_q, d_k, d_v, d_p, d_o, d_u, d_m_ms, d_gate, d_up = _or_zeros(
+                (d_ms, d_q, d_k, d_v, d_p, d_o, d_u, d_m_ms, d_gate, d_up),
+                (ms, q, k, v, p, o, u, m_ms, gate, up),
             )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wq = _plus(d_wq, parts[2])
-        if d_k is not None:
-            parts = _gradients_from_k(
-                d_k,
-                x,
-                g1,
-                wk,
-                w_gate,
-                eps,
-                ms,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[3]),
+            parts = _gradients_from_statistics(
+                d_q, d_k, d_v, d_o, d_u, d_gate, d_up, d_ms, d_p, d_m_ms, x, g1, wq, wk, wv, wo, g2, w_gate,
+                w_up, eps, q, k, v, o, u, ms, p, m_ms, dtype, ctx.needs_input_grad[:9],
             )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wk = _plus(d_wk, parts[2])
-        if d_v is not None:
-            parts = _gradients_from_v(
-                d_v,
-                x,
-                g1,
-                wv,
-                w_gate,
-                eps,
-                ms,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.needs_input_grad[4]),
+            d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up = map(
+                _plus,
+                (d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up),
+                parts,
             )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wv = _plus(d_wv, parts[2])
-        if d_p is not None:
-            parts = _gradients_from_p(
-                d_p,
-                x,
-                g1,
-                wq,
-                wk,
-                w_gate,
-                eps,
-                q,
-                k,
-                ms,
-                p,
-                dtype,
-                wide,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wq = _plus(d_wq, parts[2])
-            d_wk = _plus(d_wk, parts[3])
-        if d_o is not None:
-            parts = _gradients_from_o(
-                d_o,
-                x,
-                g1,
-                wq,
-                wk,
-                wv,
-                w_gate,
-                eps,
-                q,
-                k,
-                v,
-                ms,
-                p,
-                dtype,
-                wide,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[4],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wq = _plus(d_wq, parts[2])
-            d_wk = _plus(d_wk, parts[3])
-            d_wv = _plus(d_wv, parts[4])
-        if d_u is not None:
-            parts = _gradients_from_u(
-                d_u,
-                x,
-                g1,
-                wq,
-                wk,
-                wv,
-                wo,
-                w_gate,
-                eps,
-                q,
-                k,
-                v,
-                o,
-                ms,
-                p,
-                dtype,
-                wide,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[5],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wq = _plus(d_wq, parts[2])
-            d_wk = _plus(d_wk, parts[3])
-            d_wv = _plus(d_wv, parts[4])
-            d_wo = _plus(d_wo, parts[5])
-        if d_m_ms is not None:
-            parts = _gradients_from_m_ms(
-                d_m_ms,
-                x,
-                g1,
-                wq,
-                wk,
-                wv,
-                wo,
-                w_gate,
-                eps,
-                q,
-                k,
-                v,
-                o,
-                u,
-                ms,
-                p,
-                dtype,
-                wide,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[5],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wq = _plus(d_wq, parts[2])
-            d_wk = _plus(d_wk, parts[3])
-            d_wv = _plus(d_wv, parts[4])
-            d_wo = _plus(d_wo, parts[5])
-        if d_gate is not None:
-            parts = _gradients_from_gate(
-                d_gate,
-                x,
-                g1,
-                wq,
-                wk,
-                wv,
-                wo,
-                g2,
-                w_gate,
-                eps,
-                q,
-                k,
-                v,
-                o,
-                u,
-                ms,
-                p,
-                m_ms,
-                dtype,
-                wide,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[5],
-                    ctx.needs_input_grad[6],
-                    ctx.needs_input_grad[7],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wq = _plus(d_wq, parts[2])
-            d_wk = _plus(d_wk, parts[3])
-            d_wv = _plus(d_wv, parts[4])
-            d_wo = _plus(d_wo, parts[5])
-            d_g2 = _plus(d_g2, parts[6])
-            d_w_gate = _plus(d_w_gate, parts[7])
-        if d_up is not None:
-            parts = _gradients_from_up(
-                d_up,
-                x,
-                g1,
-                wq,
-                wk,
-                wv,
-                wo,
-                g2,
-                w_up,
-                eps,
-                q,
-                k,
-                v,
-                o,
-                u,
-                ms,
-                p,
-                m_ms,
-                dtype,
-                wide,
-                (
-                    ctx.needs_input_grad[0],
-                    ctx.needs_input_grad[1],
-                    ctx.needs_input_grad[2],
-                    ctx.needs_input_grad[3],
-                    ctx.needs_input_grad[4],
-                    ctx.needs_input_grad[5],
-                    ctx.needs_input_grad[6],
-                    ctx.needs_input_grad[8],
-                ),
-            )
-            d_x = _plus(d_x, parts[0])
-            d_g1 = _plus(d_g1, parts[1])
-            d_wq = _plus(d_wq, parts[2])
-            d_wk = _plus(d_wk, parts[3])
-            d_wv = _plus(d_wv, parts[4])
-            d_wo = _plus(d_wo, parts[5])
-            d_g2 = _plus(d_g2, parts[6])
-            d_w_up = _plus(d_w_up, parts[7])
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_g1, ctx.dtypes[1]), _cast(d_wq, ctx.dtypes[2]), _cast(d_wk, ctx.dtypes[3]), _cast(d_wv, ctx.dtypes[4]), _cast(d_wo, ctx.dtypes[5]), _cast(d_g2, ctx.dtypes[6]), _cast(
-            d_w_gate,
-            ctx.dtypes[7],
-        ), _cast(d_w_up, ctx.dtypes[8]), _cast(d_w_down, ctx.dtypes[9]), None
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_g1, ctx.dtypes[1]),
+            _cast(d_wq, ctx.dtypes[2]),
+            _cast(d_wk, ctx.dtypes[3]),
+            _cast(d_wv, ctx.dtypes[4]),
+            _cast(d_wo, ctx.dtypes[5]),
+            _cast(d_g2, ctx.dtypes[6]),
+            _cast(d_w_gate, ctx.dtypes[7]),
+            _cast(d_w_up, ctx.dtypes[8]),
+            _cast(d_w_down, ctx.dtypes[9]),
+            None,
+        )
 
 
 class TransformerBlockCompiled(torch.autograd.Function):
@@ -481,43 +227,29 @@ class TransformerBlockCompiled(torch.autograd.Function):
         x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, q, k, v, o, u, gate, up, ms, p, m_ms = ctx.saved_tensors
         eps = ctx.eps
         needs = ctx.needs_input_grad[:10]
-        dtype, wide = _compute_dtypes(x.device, *ctx.dtypes)
+        dtype, _ = _compute_dtypes(x.device, *ctx.dtypes)
         d_x = d_g1 = d_wq = d_wk = d_wv = d_wo = d_g2 = d_w_gate = d_w_up = d_w_down = None
         if d_y is not None:
             d_x, d_g1, d_wq, d_wk, d_wv, d_wo, d_g2, d_w_gate, d_w_up, d_w_down = _gradients(
-                d_y,
-                x,
-                g1,
-                wq,
-                wk,
-                wv,
-                wo,
-                g2,
-                w_gate,
-                w_up,
-                w_down,
-                eps,
-                q,
-                k,
-                v,
-                o,
-                u,
-                gate,
-                up,
-                ms,
-                p,
-                m_ms,
-                dtype,
-                wide,
-                needs,
+                d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms,
+                dtype, needs,
             )
-        return _cast(d_x, ctx.dtypes[0]), _cast(d_g1, ctx.dtypes[1]), _cast(d_wq, ctx.dtypes[2]), _cast(d_wk, ctx.dtypes[3]), _cast(d_wv, ctx.dtypes[4]), _cast(d_wo, ctx.dtypes[5]), _cast(d_g2, ctx.dtypes[6]), _cast(
-            d_w_gate,
-            ctx.dtypes[7],
-        ), _cast(d_w_up, ctx.dtypes[8]), _cast(d_w_down, ctx.dtypes[9]), None
+        return (
+            _cast(d_x, ctx.dtypes[0]),
+            _cast(d_g1, ctx.dtypes[1]),
+            _cast(d_wq, ctx.dtypes[2]),
+            _cast(d_wk, ctx.dtypes[3]),
+            _cast(d_wv, ctx.dtypes[4]),
+            _cast(d_wo, ctx.dtypes[5]),
+            _cast(d_g2, ctx.dtypes[6]),
+            _cast(d_w_gate, ctx.dtypes[7]),
+            _cast(d_w_up, ctx.dtypes[8]),
+            _cast(d_w_down, ctx.dtypes[9]),
+            None,
+        )
 
 
-def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms, dtype, wide, needs):
+def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, v, o, u, gate, up, ms, p, m_ms, dtype, needs):
     """The gradients of the inputs from d_y[b, n, d]."""
     need_x, need_g1, need_wq, need_wk, need_wv, need_wo, need_g2, need_w_gate, need_w_up, need_w_down = needs
     n_b, n_n, n_d = x.shape
@@ -585,9 +317,9 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
         # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
         d_p = d_o @ v.mT
         # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
+        sum_p_d_p = (p * d_p).sum(3).mT
         # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-        d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
+        d_o_s = p * (d_p - (sum_p_d_p.permute(0, 2, 1))[:, :, :, None])
     if need_x or need_g1 or need_wq:
         # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
         d_q = d_o_s @ k / math.sqrt(n_e)
@@ -667,471 +399,9 @@ def _gradients(d_y, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, w_down, eps, q, k, 
     )
 
 
-def _gradients_from_ms(d_ms, x, wq, dtype):
-    """The gradients of the inputs from d_ms, which only derivatives of the backward pass bring in."""
-    n_b, n_n, n_d = x.shape
-    n_h = wq.shape[0]
-    n_e = wq.shape[1]
-    x = x.to(dtype)
-    wq = wq.to(dtype)
-
-    # d_x[b, n, d] = 2 * x[b, n, d] * d_ms[b, n] / size[d]
-    d_x = x * (2 * d_ms / n_d)[:, :, None]
-
-    return d_x
-
-
-def _gradients_from_q(d_q, x, g1, wq, w_gate, eps, ms, dtype, needs):
-    """The gradients of the inputs from d_q, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wq = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wq.shape[0]
-    n_e = wq.shape[1]
-    n_f = w_gate.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wq = wq.to(dtype)
-    w_gate = w_gate.to(dtype)
-    d_q = d_q.to(dtype)
-
-    # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-    rsqrt_ms = 1 / torch.sqrt(ms + eps)
-    if need_x or need_g1:
-        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        d_a = torch.einsum("hed,bhne->bnd", wq, d_q)
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wq:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
-        d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
-
-    return (d_x if need_x else None, d_g1 if need_g1 else None, d_wq if need_wq else None)
-
-
-def _gradients_from_k(d_k, x, g1, wk, w_gate, eps, ms, dtype, needs):
-    """The gradients of the inputs from d_k, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wk = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wk.shape[0]
-    n_e = wk.shape[1]
-    n_f = w_gate.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wk = wk.to(dtype)
-    w_gate = w_gate.to(dtype)
-    d_k = d_k.to(dtype)
-
-    # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-    rsqrt_ms = 1 / torch.sqrt(ms + eps)
-    if need_x or need_g1:
-        # d_a[b, n, d] = sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        d_a = torch.einsum("hed,bhne->bnd", wk, d_k)
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wk:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
-        d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
-
-    return (d_x if need_x else None, d_g1 if need_g1 else None, d_wk if need_wk else None)
-
-
-def _gradients_from_v(d_v, x, g1, wv, w_gate, eps, ms, dtype, needs):
-    """The gradients of the inputs from d_v, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wv = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wv.shape[0]
-    n_e = wv.shape[1]
-    n_f = w_gate.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wv = wv.to(dtype)
-    w_gate = w_gate.to(dtype)
-    d_v = d_v.to(dtype)
-
-    # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-    rsqrt_ms = 1 / torch.sqrt(ms + eps)
-    if need_x or need_g1:
-        # d_a[b, n, d] = sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        d_a = torch.einsum("hed,bhne->bnd", wv, d_v)
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wv:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-        # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v[b, h, n, e])
-        d_wv = torch.einsum("bnd,bhne->hed", a, d_v)
-
-    return (d_x if need_x else None, d_g1 if need_g1 else None, d_wv if need_wv else None)
-
-
-def _gradients_from_p(d_p, x, g1, wq, wk, w_gate, eps, q, k, ms, p, dtype, wide, needs):
-    """The gradients of the inputs from d_p, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wq, need_wk = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wq.shape[0]
-    n_e = wq.shape[1]
-    n_f = w_gate.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wq = wq.to(dtype)
-    wk = wk.to(dtype)
-    w_gate = w_gate.to(dtype)
-    q = q.to(dtype)
-    k = k.to(dtype)
-    p = p.to(dtype)
-    d_p = d_p.to(dtype)
-
-    # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-    rsqrt_ms = 1 / torch.sqrt(ms + eps)
-    # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-    sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
-    # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-    d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
-    if need_x or need_g1 or need_wq:
-        # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
-        d_q = d_o_s @ k / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wq_d_q[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        sum_wq_d_q = torch.einsum("hed,bhne->bnd", wq, d_q)
-    if need_x or need_g1 or need_wk:
-        # d_k[b, h, n, e] = sum[i](q[b, h, i, e] * d_o_s[b, h, i, n]) / sqrt(size[e])
-        d_k = d_o_s.mT @ q / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wk_d_k[b, n, d] = sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        sum_wk_d_k = torch.einsum("hed,bhne->bnd", wk, d_k)
-        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        #     + sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        d_a = sum_wq_d_q + sum_wk_d_k
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wq or need_wk:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-    if need_wq:
-        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
-        d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
-    if need_wk:
-        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
-        d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
-
-    return (
-        d_x if need_x else None,
-        d_g1 if need_g1 else None,
-        d_wq if need_wq else None,
-        d_wk if need_wk else None,
-    )
-
-
-def _gradients_from_o(d_o, x, g1, wq, wk, wv, w_gate, eps, q, k, v, ms, p, dtype, wide, needs):
-    """The gradients of the inputs from d_o, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wq, need_wk, need_wv = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wq.shape[0]
-    n_e = wq.shape[1]
-    n_f = w_gate.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wq = wq.to(dtype)
-    wk = wk.to(dtype)
-    wv = wv.to(dtype)
-    w_gate = w_gate.to(dtype)
-    q = q.to(dtype)
-    k = k.to(dtype)
-    v = v.to(dtype)
-    p = p.to(dtype)
-    d_o = d_o.to(dtype)
-
-    # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-    rsqrt_ms = 1 / torch.sqrt(ms + eps)
-    if need_x or need_g1 or need_wq or need_wk:
-        # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
-        d_p = d_o @ v.mT
-        # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
-        # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-        d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
-    if need_x or need_g1 or need_wq:
-        # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
-        d_q = d_o_s @ k / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wq_d_q[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        sum_wq_d_q = torch.einsum("hed,bhne->bnd", wq, d_q)
-    if need_x or need_g1 or need_wk:
-        # d_k[b, h, n, e] = sum[i](q[b, h, i, e] * d_o_s[b, h, i, n]) / sqrt(size[e])
-        d_k = d_o_s.mT @ q / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wk_d_k[b, n, d] = sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        sum_wk_d_k = torch.einsum("hed,bhne->bnd", wk, d_k)
-    if need_x or need_g1 or need_wv:
-        # d_v[b, h, n, e] = sum[i](p[b, h, i, n] * d_o[b, h, i, e])
-        d_v = p.mT @ d_o
-    if need_x or need_g1:
-        # sum_wv_d_v[b, n, d] = sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        sum_wv_d_v = torch.einsum("hed,bhne->bnd", wv, d_v)
-        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        #     + sum[h, e](wk[h, e, d] * d_k[b, h, n, e]) + sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps)
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wq or need_wk or need_wv:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-    if need_wq:
-        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
-        d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
-    if need_wk:
-        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
-        d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
-    if need_wv:
-        # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v[b, h, n, e])
-        d_wv = torch.einsum("bnd,bhne->hed", a, d_v)
-
-    return (
-        d_x if need_x else None,
-        d_g1 if need_g1 else None,
-        d_wq if need_wq else None,
-        d_wk if need_wk else None,
-        d_wv if need_wv else None,
-    )
-
-
-def _gradients_from_u(d_u, x, g1, wq, wk, wv, wo, w_gate, eps, q, k, v, o, ms, p, dtype, wide, needs):
-    """The gradients of the inputs from d_u, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wq, need_wk, need_wv, need_wo = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wq.shape[0]
-    n_e = wq.shape[1]
-    n_f = w_gate.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wq = wq.to(dtype)
-    wk = wk.to(dtype)
-    wv = wv.to(dtype)
-    wo = wo.to(dtype)
-    w_gate = w_gate.to(dtype)
-    q = q.to(dtype)
-    k = k.to(dtype)
-    v = v.to(dtype)
-    o = o.to(dtype)
-    p = p.to(dtype)
-    d_u = d_u.to(dtype)
-
-    if need_x or need_g1 or need_wq or need_wk or need_wv:
-        # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-        rsqrt_ms = 1 / torch.sqrt(ms + eps)
-        # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
-        d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
-    if need_x or need_g1 or need_wq or need_wk:
-        # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
-        d_p = d_o @ v.mT
-        # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
-        # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-        d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
-    if need_x or need_g1 or need_wq:
-        # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
-        d_q = d_o_s @ k / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wq_d_q[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        sum_wq_d_q = torch.einsum("hed,bhne->bnd", wq, d_q)
-    if need_x or need_g1 or need_wk:
-        # d_k[b, h, n, e] = sum[i](q[b, h, i, e] * d_o_s[b, h, i, n]) / sqrt(size[e])
-        d_k = d_o_s.mT @ q / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wk_d_k[b, n, d] = sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        sum_wk_d_k = torch.einsum("hed,bhne->bnd", wk, d_k)
-    if need_x or need_g1 or need_wv:
-        # d_v[b, h, n, e] = sum[i](p[b, h, i, n] * d_o[b, h, i, e])
-        d_v = p.mT @ d_o
-    if need_x or need_g1:
-        # sum_wv_d_v[b, n, d] = sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        sum_wv_d_v = torch.einsum("hed,bhne->bnd", wv, d_v)
-        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        #     + sum[h, e](wk[h, e, d] * d_k[b, h, n, e]) + sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wq or need_wk or need_wv:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-    if need_wq:
-        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
-        d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
-    if need_wk:
-        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
-        d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
-    if need_wv:
-        # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v[b, h, n, e])
-        d_wv = torch.einsum("bnd,bhne->hed", a, d_v)
-    if need_wo:
-        # d_wo[d, h, e] = sum[b, n](o[b, h, n, e] * d_u[b, n, d])
-        d_wo = torch.einsum("bhne,bnd->dhe", o, d_u)
-
-    return (
-        d_x if need_x else None,
-        d_g1 if need_g1 else None,
-        d_wq if need_wq else None,
-        d_wk if need_wk else None,
-        d_wv if need_wv else None,
-        d_wo if need_wo else None,
-    )
-
-
-def _gradients_from_m_ms(d_m_ms, x, g1, wq, wk, wv, wo, w_gate, eps, q, k, v, o, u, ms, p, dtype, wide, needs):
-    """The gradients of the inputs from d_m_ms, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wq, need_wk, need_wv, need_wo = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wq.shape[0]
-    n_e = wq.shape[1]
-    n_f = w_gate.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wq = wq.to(dtype)
-    wk = wk.to(dtype)
-    wv = wv.to(dtype)
-    wo = wo.to(dtype)
-    w_gate = w_gate.to(dtype)
-    q = q.to(dtype)
-    k = k.to(dtype)
-    v = v.to(dtype)
-    o = o.to(dtype)
-    u = u.to(dtype)
-    p = p.to(dtype)
-
-    if need_x or need_g1 or need_wq or need_wk or need_wv:
-        # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-        rsqrt_ms = 1 / torch.sqrt(ms + eps)
-    # d_u[b, n, d] = 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-    d_u = u * (2 * d_m_ms / n_d)[:, :, None]
-    if need_x or need_g1 or need_wq or need_wk or need_wv:
-        # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
-        d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
-    if need_x or need_g1 or need_wq or need_wk:
-        # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
-        d_p = d_o @ v.mT
-        # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
-        # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-        d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
-    if need_x or need_g1 or need_wq:
-        # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
-        d_q = d_o_s @ k / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wq_d_q[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        sum_wq_d_q = torch.einsum("hed,bhne->bnd", wq, d_q)
-    if need_x or need_g1 or need_wk:
-        # d_k[b, h, n, e] = sum[i](q[b, h, i, e] * d_o_s[b, h, i, n]) / sqrt(size[e])
-        d_k = d_o_s.mT @ q / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wk_d_k[b, n, d] = sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        sum_wk_d_k = torch.einsum("hed,bhne->bnd", wk, d_k)
-    if need_x or need_g1 or need_wv:
-        # d_v[b, h, n, e] = sum[i](p[b, h, i, n] * d_o[b, h, i, e])
-        d_v = p.mT @ d_o
-    if need_x or need_g1:
-        # sum_wv_d_v[b, n, d] = sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        sum_wv_d_v = torch.einsum("hed,bhne->bnd", wv, d_v)
-        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        #     + sum[h, e](wk[h, e, d] * d_k[b, h, n, e]) + sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wq or need_wk or need_wv:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-    if need_wq:
-        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
-        d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
-    if need_wk:
-        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
-        d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
-    if need_wv:
-        # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v[b, h, n, e])
-        d_wv = torch.einsum("bnd,bhne->hed", a, d_v)
-    if need_wo:
-        # d_wo[d, h, e] = sum[b, n](o[b, h, n, e] * d_u[b, n, d])
-        d_wo = torch.einsum("bhne,bnd->dhe", o, d_u)
-
-    return (
-        d_x if need_x else None,
-        d_g1 if need_g1 else None,
-        d_wq if need_wq else None,
-        d_wk if need_wk else None,
-        d_wv if need_wv else None,
-        d_wo if need_wo else None,
-    )
-
-
-def _gradients_from_gate(d_gate, x, g1, wq, wk, wv, wo, g2, w_gate, eps, q, k, v, o, u, ms, p, m_ms, dtype, wide, needs):
-    """The gradients of the inputs from d_gate, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wq, need_wk, need_wv, need_wo, need_g2, need_w_gate = needs
+def _gradients_from_statistics(d_q, d_k, d_v, d_o, d_u, d_gate, d_up, d_ms, d_p, d_m_ms, x, g1, wq, wk, wv, wo, g2, w_gate, w_up, eps, q, k, v, o, u, ms, p, m_ms, dtype, needs):
+    """The gradients of the inputs from the statistics' cotangents, which only derivatives of `backward` bring in."""
+    need_x, need_g1, need_wq, need_wk, need_wv, need_wo, need_g2, need_w_gate, need_w_up = needs
     n_b, n_n, n_d = x.shape
     n_h = wq.shape[0]
     n_e = wq.shape[1]
@@ -1144,122 +414,6 @@ def _gradients_from_gate(d_gate, x, g1, wq, wk, wv, wo, g2, w_gate, eps, q, k, v
     wo = wo.to(dtype)
     g2 = g2.to(dtype)
     w_gate = w_gate.to(dtype)
-    q = q.to(dtype)
-    k = k.to(dtype)
-    v = v.to(dtype)
-    o = o.to(dtype)
-    u = u.to(dtype)
-    p = p.to(dtype)
-    d_gate = d_gate.to(dtype)
-
-    if need_x or need_g1 or need_wq or need_wk or need_wv:
-        # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
-        rsqrt_ms = 1 / torch.sqrt(ms + eps)
-    # rsqrt_ms_2[b, n] = 1 / sqrt(m_ms[b, n] + eps)
-    rsqrt_ms_2 = 1 / torch.sqrt(m_ms + eps)
-    if need_x or need_g1 or need_wq or need_wk or need_wv or need_wo or need_g2:
-        # d_m[b, n, d] = sum[f](w_gate[f, d] * d_gate[b, n, f])
-        d_m = d_gate @ w_gate
-    if need_x or need_g1 or need_wq or need_wk or need_wv or need_wo:
-        # sum_g2_u_d_m[b, n] = sum[d](g2[d] * u[b, n, d] * d_m[b, n, d])
-        sum_g2_u_d_m = (u * g2 * d_m).sum(2)
-        # d_m_ms[b, n] = -sum[d](g2[d] * u[b, n, d] * d_m[b, n, d]) / (2 * (m_ms[b, n] + eps)**(3/2))
-        d_m_ms = -rsqrt_ms_2**3 * sum_g2_u_d_m / 2
-        # d_u[b, n, d] = g2[d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps)
-        #     + 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-        d_u = d_m * g2 * rsqrt_ms_2[:, :, None] + u * (2 * d_m_ms / n_d)[:, :, None]
-    if need_x or need_g1 or need_wq or need_wk or need_wv:
-        # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
-        d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
-    if need_x or need_g1 or need_wq or need_wk:
-        # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
-        d_p = d_o @ v.mT
-        # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
-        # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-        d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
-    if need_x or need_g1 or need_wq:
-        # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
-        d_q = d_o_s @ k / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wq_d_q[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        sum_wq_d_q = torch.einsum("hed,bhne->bnd", wq, d_q)
-    if need_x or need_g1 or need_wk:
-        # d_k[b, h, n, e] = sum[i](q[b, h, i, e] * d_o_s[b, h, i, n]) / sqrt(size[e])
-        d_k = d_o_s.mT @ q / math.sqrt(n_e)
-    if need_x or need_g1:
-        # sum_wk_d_k[b, n, d] = sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        sum_wk_d_k = torch.einsum("hed,bhne->bnd", wk, d_k)
-    if need_x or need_g1 or need_wv:
-        # d_v[b, h, n, e] = sum[i](p[b, h, i, n] * d_o[b, h, i, e])
-        d_v = p.mT @ d_o
-    if need_x or need_g1:
-        # sum_wv_d_v[b, n, d] = sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        sum_wv_d_v = torch.einsum("hed,bhne->bnd", wv, d_v)
-        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        #     + sum[h, e](wk[h, e, d] * d_k[b, h, n, e]) + sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
-    if need_g1:
-        # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
-        d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
-    if need_g2:
-        # d_g2[d] = sum[b, n](u[b, n, d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps))
-        d_g2 = (u * rsqrt_ms_2[:, :, None] * d_m).sum((0, 1))
-    if need_x:
-        # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
-        sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
-    if need_wq or need_wk or need_wv:
-        # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
-        a = x * g1 * rsqrt_ms[:, :, None]
-    if need_wq:
-        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
-        d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
-    if need_wk:
-        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
-        d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
-    if need_wv:
-        # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v[b, h, n, e])
-        d_wv = torch.einsum("bnd,bhne->hed", a, d_v)
-    if need_wo:
-        # d_wo[d, h, e] = sum[b, n](o[b, h, n, e] * d_u[b, n, d])
-        d_wo = torch.einsum("bhne,bnd->dhe", o, d_u)
-    if need_w_gate:
-        # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
-        m = u * g2 * rsqrt_ms_2[:, :, None]
-        # d_w_gate[f, d] = sum[b, n](m[b, n, d] * d_gate[b, n, f])
-        d_w_gate = torch.einsum("bnd,bnf->fd", m, d_gate)
-
-    return (
-        d_x if need_x else None,
-        d_g1 if need_g1 else None,
-        d_wq if need_wq else None,
-        d_wk if need_wk else None,
-        d_wv if need_wv else None,
-        d_wo if need_wo else None,
-        d_g2 if need_g2 else None,
-        d_w_gate if need_w_gate else None,
-    )
-
-
-def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u, ms, p, m_ms, dtype, wide, needs):
-    """The gradients of the inputs from d_up, which only derivatives of the backward pass bring in."""
-    need_x, need_g1, need_wq, need_wk, need_wv, need_wo, need_g2, need_w_up = needs
-    n_b, n_n, n_d = x.shape
-    n_h = wq.shape[0]
-    n_e = wq.shape[1]
-    n_f = w_up.shape[0]
-    x = x.to(dtype)
-    g1 = g1.to(dtype)
-    wq = wq.to(dtype)
-    wk = wk.to(dtype)
-    wv = wv.to(dtype)
-    wo = wo.to(dtype)
-    g2 = g2.to(dtype)
     w_up = w_up.to(dtype)
     q = q.to(dtype)
     k = k.to(dtype)
@@ -1267,7 +421,14 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
     o = o.to(dtype)
     u = u.to(dtype)
     p = p.to(dtype)
+    d_q = d_q.to(dtype)
+    d_k = d_k.to(dtype)
+    d_v = d_v.to(dtype)
+    d_o = d_o.to(dtype)
+    d_u = d_u.to(dtype)
+    d_gate = d_gate.to(dtype)
     d_up = d_up.to(dtype)
+    d_p = d_p.to(dtype)
 
     if need_x or need_g1 or need_wq or need_wk or need_wv:
         # rsqrt_ms[b, n] = 1 / sqrt(ms[b, n] + eps)
@@ -1275,47 +436,66 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
     # rsqrt_ms_2[b, n] = 1 / sqrt(m_ms[b, n] + eps)
     rsqrt_ms_2 = 1 / torch.sqrt(m_ms + eps)
     if need_x or need_g1 or need_wq or need_wk or need_wv or need_wo or need_g2:
-        # d_m[b, n, d] = sum[f](w_up[f, d] * d_up[b, n, f])
-        d_m = d_up @ w_up
+        # sum_w_gate_d_gate[b, n, d] = sum[f](w_gate[f, d] * d_gate[b, n, f])
+        sum_w_gate_d_gate = d_gate @ w_gate
+        # sum_w_up_d_up[b, n, d] = sum[f](w_up[f, d] * d_up[b, n, f])
+        sum_w_up_d_up = d_up @ w_up
+        # d_m[b, n, d] = sum[f](w_gate[f, d] * d_gate[b, n, f]) + sum[f](w_up[f, d] * d_up[b, n, f])
+        d_m = sum_w_gate_d_gate + sum_w_up_d_up
     if need_x or need_g1 or need_wq or need_wk or need_wv or need_wo:
         # sum_g2_u_d_m[b, n] = sum[d](g2[d] * u[b, n, d] * d_m[b, n, d])
         sum_g2_u_d_m = (u * g2 * d_m).sum(2)
-        # d_m_ms[b, n] = -sum[d](g2[d] * u[b, n, d] * d_m[b, n, d]) / (2 * (m_ms[b, n] + eps)**(3/2))
-        d_m_ms = -rsqrt_ms_2**3 * sum_g2_u_d_m / 2
-        # d_u[b, n, d] = g2[d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps)
-        #     + 2 * u[b, n, d] * d_m_ms[b, n] / size[d]
-        d_u = d_m * g2 * rsqrt_ms_2[:, :, None] + u * (2 * d_m_ms / n_d)[:, :, None]
+        # d_m_ms_total[b, n] = d_m_ms[b, n]
+        #     - sum[d](g2[d] * u[b, n, d] * d_m[b, n, d]) / (2 * (m_ms[b, n] + eps)**(3/2))
+        d_m_ms_total = d_m_ms - rsqrt_ms_2**3 * sum_g2_u_d_m / 2
+        # d_u_total[b, n, d] = d_u[b, n, d] + g2[d] * d_m[b, n, d] / sqrt(m_ms[b, n] + eps)
+        #     + 2 * u[b, n, d] * d_m_ms_total[b, n] / size[d]
+        d_u_total = d_u + d_m * g2 * rsqrt_ms_2[:, :, None] + u * (2 * d_m_ms_total / n_d)[:, :, None]
     if need_x or need_g1 or need_wq or need_wk or need_wv:
-        # d_o[b, h, n, e] = sum[d](wo[d, h, e] * d_u[b, n, d])
-        d_o = torch.einsum("dhe,bnd->bhne", wo, d_u)
+        # sum_wo_d_u_total[b, n, h, e] = sum[d](wo[d, h, e] * d_u_total[b, n, d])
+        sum_wo_d_u_total = torch.einsum("dhe,bnd->bnhe", wo, d_u_total)
+        # d_o_total[b, h, n, e] = d_o[b, h, n, e] + sum[d](wo[d, h, e] * d_u_total[b, n, d])
+        d_o_total = d_o + sum_wo_d_u_total.permute(0, 2, 1, 3)
     if need_x or need_g1 or need_wq or need_wk:
-        # d_p[b, h, n, k] = sum[e](v[b, h, k, e] * d_o[b, h, n, e])
-        d_p = d_o @ v.mT
-        # sum_p_d_p[b, n, h] = sum[k](p[b, h, n, k] * d_p[b, h, n, k])
-        sum_p_d_p = (p * d_p).sum(3).mT.to(wide)
-        # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p[b, h, n, i] - sum[k](p[b, h, n, k] * d_p[b, h, n, k]))
-        d_o_s = p * _centre(d_p, sum_p_d_p.permute(0, 2, 1)[:, :, :, None])
+        # sum_v_d_o_total[b, k, n, h] = sum[e](v[b, h, k, e] * d_o_total[b, h, n, e])
+        sum_v_d_o_total = torch.einsum("bhke,bhne->bknh", v, d_o_total)
+        # d_p_total[b, h, n, k] = d_p[b, h, n, k] + sum[e](v[b, h, k, e] * d_o_total[b, h, n, e])
+        d_p_total = d_p + sum_v_d_o_total.permute(0, 3, 2, 1)
+        # sum_p_d_p_total[b, n, h] = sum[k](p[b, h, n, k] * d_p_total[b, h, n, k])
+        sum_p_d_p_total = (p * d_p_total).sum(3).mT
+        # d_o_s[b, h, n, i] = p[b, h, n, i] * (d_p_total[b, h, n, i] - sum[k](p[b, h, n, k] *
+        #     d_p_total[b, h, n, k]))
+        d_o_s = p * (d_p_total - (sum_p_d_p_total.permute(0, 2, 1))[:, :, :, None])
     if need_x or need_g1 or need_wq:
-        # d_q[b, h, n, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
-        d_q = d_o_s @ k / math.sqrt(n_e)
+        # sum_k_d_s[b, n, h, e] = sum[i](k[b, h, i, e] * d_o_s[b, h, n, i])
+        sum_k_d_s = torch.einsum("bhie,bhni->bnhe", k, d_o_s)
+        # d_q_total[b, h, n, e] = d_q[b, h, n, e]
+        #     + sum[i](k[b, h, i, e] * d_o_s[b, h, n, i]) / sqrt(size[e])
+        d_q_total = d_q + sum_k_d_s.permute(0, 2, 1, 3) * (1 / math.sqrt(n_e))
     if need_x or need_g1:
-        # sum_wq_d_q[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        sum_wq_d_q = torch.einsum("hed,bhne->bnd", wq, d_q)
+        # sum_wq_d_q_total[b, n, d] = sum[h, e](wq[h, e, d] * d_q_total[b, h, n, e])
+        sum_wq_d_q_total = torch.einsum("hed,bhne->bnd", wq, d_q_total)
     if need_x or need_g1 or need_wk:
-        # d_k[b, h, n, e] = sum[i](q[b, h, i, e] * d_o_s[b, h, i, n]) / sqrt(size[e])
-        d_k = d_o_s.mT @ q / math.sqrt(n_e)
+        # sum_q_d_s[b, n, h, e] = sum[i](q[b, h, i, e] * d_o_s[b, h, i, n])
+        sum_q_d_s = torch.einsum("bhie,bhin->bnhe", q, d_o_s)
+        # d_k_total[b, h, n, e] = d_k[b, h, n, e]
+        #     + sum[i](q[b, h, i, e] * d_o_s[b, h, i, n]) / sqrt(size[e])
+        d_k_total = d_k + sum_q_d_s.permute(0, 2, 1, 3) * (1 / math.sqrt(n_e))
     if need_x or need_g1:
-        # sum_wk_d_k[b, n, d] = sum[h, e](wk[h, e, d] * d_k[b, h, n, e])
-        sum_wk_d_k = torch.einsum("hed,bhne->bnd", wk, d_k)
+        # sum_wk_d_k_total[b, n, d] = sum[h, e](wk[h, e, d] * d_k_total[b, h, n, e])
+        sum_wk_d_k_total = torch.einsum("hed,bhne->bnd", wk, d_k_total)
     if need_x or need_g1 or need_wv:
-        # d_v[b, h, n, e] = sum[i](p[b, h, i, n] * d_o[b, h, i, e])
-        d_v = p.mT @ d_o
+        # sum_p_d_o_total[b, n, h, e] = sum[i](p[b, h, i, n] * d_o_total[b, h, i, e])
+        sum_p_d_o_total = torch.einsum("bhin,bhie->bnhe", p, d_o_total)
+        # d_v_total[b, h, n, e] = d_v[b, h, n, e] + sum[i](p[b, h, i, n] * d_o_total[b, h, i, e])
+        d_v_total = d_v + sum_p_d_o_total.permute(0, 2, 1, 3)
     if need_x or need_g1:
-        # sum_wv_d_v[b, n, d] = sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        sum_wv_d_v = torch.einsum("hed,bhne->bnd", wv, d_v)
-        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q[b, h, n, e])
-        #     + sum[h, e](wk[h, e, d] * d_k[b, h, n, e]) + sum[h, e](wv[h, e, d] * d_v[b, h, n, e])
-        d_a = sum_wq_d_q + sum_wk_d_k + sum_wv_d_v
+        # sum_wv_d_v_total[b, n, d] = sum[h, e](wv[h, e, d] * d_v_total[b, h, n, e])
+        sum_wv_d_v_total = torch.einsum("hed,bhne->bnd", wv, d_v_total)
+        # d_a[b, n, d] = sum[h, e](wq[h, e, d] * d_q_total[b, h, n, e])
+        #     + sum[h, e](wk[h, e, d] * d_k_total[b, h, n, e])
+        #     + sum[h, e](wv[h, e, d] * d_v_total[b, h, n, e])
+        d_a = sum_wq_d_q_total + sum_wk_d_k_total + sum_wv_d_v_total
     if need_g1:
         # d_g1[d] = sum[b, n](x[b, n, d] * d_a[b, n, d] / sqrt(ms[b, n] + eps))
         d_g1 = (x * rsqrt_ms[:, :, None] * d_a).sum((0, 1))
@@ -1325,29 +505,34 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
     if need_x:
         # sum_g1_x_d_a[b, n] = sum[d](g1[d] * x[b, n, d] * d_a[b, n, d])
         sum_g1_x_d_a = (x * g1 * d_a).sum(2)
-        # d_ms[b, n] = -sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
-        d_ms = -rsqrt_ms**3 * sum_g1_x_d_a / 2
-        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u[b, n, d]
-        #     + 2 * x[b, n, d] * d_ms[b, n] / size[d]
-        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u + x * (2 * d_ms / n_d)[:, :, None]
+        # d_ms_total[b, n] = d_ms[b, n]
+        #     - sum[d](g1[d] * x[b, n, d] * d_a[b, n, d]) / (2 * (ms[b, n] + eps)**(3/2))
+        d_ms_total = d_ms - rsqrt_ms**3 * sum_g1_x_d_a / 2
+        # d_x[b, n, d] = g1[d] * d_a[b, n, d] / sqrt(ms[b, n] + eps) + d_u_total[b, n, d]
+        #     + 2 * x[b, n, d] * d_ms_total[b, n] / size[d]
+        d_x = d_a * g1 * rsqrt_ms[:, :, None] + d_u_total + x * (2 * d_ms_total / n_d)[:, :, None]
     if need_wq or need_wk or need_wv:
         # a[b, n, d] = g1[d] * x[b, n, d] / sqrt(ms[b, n] + eps)
         a = x * g1 * rsqrt_ms[:, :, None]
     if need_wq:
-        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q[b, h, n, e])
-        d_wq = torch.einsum("bnd,bhne->hed", a, d_q)
+        # d_wq[h, e, d] = sum[b, n](a[b, n, d] * d_q_total[b, h, n, e])
+        d_wq = torch.einsum("bnd,bhne->hed", a, d_q_total)
     if need_wk:
-        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k[b, h, n, e])
-        d_wk = torch.einsum("bnd,bhne->hed", a, d_k)
+        # d_wk[h, e, d] = sum[b, n](a[b, n, d] * d_k_total[b, h, n, e])
+        d_wk = torch.einsum("bnd,bhne->hed", a, d_k_total)
     if need_wv:
-        # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v[b, h, n, e])
-        d_wv = torch.einsum("bnd,bhne->hed", a, d_v)
+        # d_wv[h, e, d] = sum[b, n](a[b, n, d] * d_v_total[b, h, n, e])
+        d_wv = torch.einsum("bnd,bhne->hed", a, d_v_total)
     if need_wo:
-        # d_wo[d, h, e] = sum[b, n](o[b, h, n, e] * d_u[b, n, d])
-        d_wo = torch.einsum("bhne,bnd->dhe", o, d_u)
-    if need_w_up:
+        # d_wo[d, h, e] = sum[b, n](o[b, h, n, e] * d_u_total[b, n, d])
+        d_wo = torch.einsum("bhne,bnd->dhe", o, d_u_total)
+    if need_w_gate or need_w_up:
         # m[b, n, d] = g2[d] * u[b, n, d] / sqrt(m_ms[b, n] + eps)
         m = u * g2 * rsqrt_ms_2[:, :, None]
+    if need_w_gate:
+        # d_w_gate[f, d] = sum[b, n](m[b, n, d] * d_gate[b, n, f])
+        d_w_gate = torch.einsum("bnd,bnf->fd", m, d_gate)
+    if need_w_up:
         # d_w_up[f, d] = sum[b, n](m[b, n, d] * d_up[b, n, f])
         d_w_up = torch.einsum("bnd,bnf->fd", m, d_up)
 
@@ -1359,8 +544,21 @@ def _gradients_from_up(d_up, x, g1, wq, wk, wv, wo, g2, w_up, eps, q, k, v, o, u
         d_wv if need_wv else None,
         d_wo if need_wo else None,
         d_g2 if need_g2 else None,
+        d_w_gate if need_w_gate else None,
         d_w_up if need_w_up else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -1411,17 +609,13 @@ def _is_compiled():
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
 
 
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
+
+
 def _plus(total, part):
     """total + part, where both may be None."""
     if total is None or part is None:
         return part if total is None else total
     return total + part
-
-
-def _centre(tensor, mean, out=None):
-    """tensor - mean; a wider mean is split in two, so that nothing of it is lost."""
-    if mean.dtype == tensor.dtype:
-        return torch.sub(tensor, mean, out=out)
-    high = mean.to(tensor.dtype)
-    near, rest = torch.sub(tensor, high, out=out), (mean - high).to(tensor.dtype)
-    return near - rest if out is None else near.sub_(rest)

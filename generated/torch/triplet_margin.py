@@ -23,6 +23,8 @@ import torch
 # How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
 
+torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps what is freed for what comes next
+
 
 def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
     """Compute L; differentiable, to any order.
@@ -40,7 +42,7 @@ def triplet_margin(a, p, n, *, margin=1, eps=1e-6):
     _check_shape("p[b..., d]", p, (*shape_b, n_d))
     _check_shape("n[b..., d]", n, (*shape_b, n_d))
     function = TripletMarginCompiled if _is_compiled() else TripletMargin
-    L, *_ = function.apply(a, p, n, margin, eps)
+    L, *_ = _apply(function, a, p, n, margin, eps)
     return L
 
 
@@ -104,21 +106,10 @@ class TripletMargin(torch.autograd.Function):
         d_a = d_p = d_n = None
         if d_L is not None:
             d_a, d_p, d_n = _gradients(d_L, a, p, n, margin, eps, near, far, dtype, wide, needs)
-        if d_near is not None:
-            parts = _gradients_from_near(
-                d_near,
-                a,
-                p,
-                eps,
-                dtype,
-                (ctx.needs_input_grad[0], ctx.needs_input_grad[1]),
-            )
-            d_a = _plus(d_a, parts[0])
-            d_p = _plus(d_p, parts[1])
-        if d_far is not None:
-            parts = _gradients_from_far(d_far, a, n, eps, dtype, (ctx.needs_input_grad[0], ctx.needs_input_grad[2]))
-            d_a = _plus(d_a, parts[0])
-            d_n = _plus(d_n, parts[1])
+        if d_near is not None or d_far is not None:
+            d_near, d_far = _or_zeros((d_near, d_far), (near, far))
+            parts = _gradients_from_statistics(d_near, d_far, a, p, n, eps, dtype, needs)
+            d_a, d_p, d_n = map(_plus, (d_a, d_p, d_n), parts)
         return _cast(d_a, ctx.dtypes[0]), _cast(d_p, ctx.dtypes[1]), _cast(d_n, ctx.dtypes[2]), None, None
 
 
@@ -311,58 +302,57 @@ def _gradients_in_place(a, p, n, eps, d_near, d_far, dtype, needs, buffers, d_a,
     return d_a, d_p, d_n
 
 
-def _gradients_from_near(d_near, a, p, eps, dtype, needs):
-    """The gradients of the inputs from d_near, which only derivatives of the backward pass bring in."""
-    need_a, need_p = needs
+def _gradients_from_statistics(d_near, d_far, a, p, n, eps, dtype, needs):
+    """The gradients of the inputs from d_near, d_far, which only derivatives of `backward` bring in."""
+    need_a, need_p, need_n = needs
     *shape_b, n_d = a.shape
     n_b = math.prod(shape_b)
     a = a.to(dtype).reshape(n_b, n_d)
     p = p.to(dtype).reshape(n_b, n_d)
+    n = n.to(dtype).reshape(n_b, n_d)
 
-    # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
-    a_minus_p = a - p + eps
-    # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
-    sum_a_minus_p_squared = torch.square(a_minus_p).sum(1)
-    # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
-    root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    if need_a or need_p:
+        # a_minus_p[b, d] = a[b, d] - p[b, d] + eps
+        a_minus_p = a - p + eps
+        # sum_a_minus_p_squared[b] = sum[d]((a[b, d] - p[b, d] + eps)**2)
+        sum_a_minus_p_squared = torch.square(a_minus_p).sum(1)
+        # root[b] = 1 / sqrt(sum[d]((a[b, d] - p[b, d] + eps)**2))
+        root = 1 / torch.sqrt(sum_a_minus_p_squared)
+    if need_a or need_n:
+        # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
+        a_minus_n = a - n + eps
+        # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
+        sum_a_minus_n_squared = torch.square(a_minus_n).sum(1)
+        # root_2[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
+        root_2 = 1 / torch.sqrt(sum_a_minus_n_squared)
     if need_a:
         # d_a[b, d] = (a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
-        d_a = a_minus_p * (root * d_near)[:, None]
+        #     + (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_a = a_minus_p * (root * d_near)[:, None] + a_minus_n * (root_2 * d_far)[:, None]
     if need_p:
         # d_p[b, d] = -(a[b, d] - p[b, d] + eps) * d_near[b] / sqrt(sum[i]((a[b, i] - p[b, i] + eps)**2))
         d_p = a_minus_p * (-root * d_near)[:, None]
+    if need_n:
+        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
+        d_n = a_minus_n * (-root_2 * d_far)[:, None]
 
     return (
         d_a.reshape(*shape_b, n_d) if need_a else None,
         d_p.reshape(*shape_b, n_d) if need_p else None,
-    )
-
-
-def _gradients_from_far(d_far, a, n, eps, dtype, needs):
-    """The gradients of the inputs from d_far, which only derivatives of the backward pass bring in."""
-    need_a, need_n = needs
-    *shape_b, n_d = a.shape
-    n_b = math.prod(shape_b)
-    a = a.to(dtype).reshape(n_b, n_d)
-    n = n.to(dtype).reshape(n_b, n_d)
-
-    # a_minus_n[b, d] = a[b, d] - n[b, d] + eps
-    a_minus_n = a - n + eps
-    # sum_a_minus_n_squared[b] = sum[d]((a[b, d] - n[b, d] + eps)**2)
-    sum_a_minus_n_squared = torch.square(a_minus_n).sum(1)
-    # root[b] = 1 / sqrt(sum[d]((a[b, d] - n[b, d] + eps)**2))
-    root = 1 / torch.sqrt(sum_a_minus_n_squared)
-    if need_a:
-        # d_a[b, d] = (a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_a = a_minus_n * (root * d_far)[:, None]
-    if need_n:
-        # d_n[b, d] = -(a[b, d] - n[b, d] + eps) * d_far[b] / sqrt(sum[i]((a[b, i] - n[b, i] + eps)**2))
-        d_n = a_minus_n * (-root * d_far)[:, None]
-
-    return (
-        d_a.reshape(*shape_b, n_d) if need_a else None,
         d_n.reshape(*shape_b, n_d) if need_n else None,
     )
+
+
+def _apply(function, *arguments):
+    """What `function.apply` does, which asks for the signature of `forward` at each call: longer than a small step."""
+    if torch.compiler.is_compiling() or _is_transformed():
+        return function.apply(*arguments)
+    return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _is_transformed():
+    """Whether a transform of torch.func is active; an older torch does not say, so there may be one."""
+    return getattr(torch._C, "_are_functorch_transforms_active", lambda: True)()
 
 
 def _check_types(**tensors):
@@ -390,15 +380,17 @@ def _check_shape(what, tensor, shape):
 def _in_blocks(compute, arguments, cut, join, in_place, like, dtype):
     """What `compute` returns for arguments of which some are cut along a dimension: one block after the other.
 
-    The results are joined along a dimension each, or added up (None). Where there are several blocks, `in_place`
-    (unless it is None) computes them, with some results written into tensors that are as large as those in `like`.
+    The results are joined along a dimension each, or added up (None). Where numbers are all that is wanted,
+    `in_place` (unless it is None) computes them, with some results written into tensors as large as those in `like`.
     """
     tensors = [argument for argument, axis in zip(arguments, cut) if axis is not None]
     length = next(argument.shape[axis] for argument, axis in zip(arguments, cut) if axis is not None)
     step = _step(tensors, length, [axis for axis in cut if axis is not None])
-    if step >= length:
+    if step is None or (step >= length and in_place is None):
         return compute(*arguments)
-    torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps the memory of one block for the next
+    if step >= length:
+        made = [torch.empty_like(tensor, dtype=dtype) for tensor in like if tensor is not None]
+        return in_place(*arguments, [], *made)
     made = [] if in_place is None else [place for place, tensor in enumerate(like) if tensor is not None]
     whole = [torch.empty(tensor.shape, dtype=dtype) if place in made else None for place, tensor in enumerate(like)]
     buffers = []
@@ -429,9 +421,9 @@ def _buffers(buffers, count, like):
 
 
 def _step(tensors, length, axes):
-    """How much of a dimension a block has: all of it where nothing is gained, or where a loop would be in the way."""
+    """How much of a dimension a block has: all of it where nothing is gained; None where a loop would be in the way."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or any(not _is_plain(tensor) for tensor in tensors):
-        return length
+        return None
     block = BLOCK * torch.get_num_threads()
     step = max(1, length * block // max(tensor.numel() for tensor in tensors))
     spread = max(tensor.stride(axis) * tensor.element_size() for tensor, axis in zip(tensors, axes))
@@ -469,6 +461,11 @@ def _is_compiled():
     if not torch.compiler.is_compiling() or not hasattr(torch._C._functorch, "get_dynamic_layer_stack_depth"):
         return False  # an older torch does not say how many transforms there are
     return torch._C._functorch.get_dynamic_layer_stack_depth() == 0
+
+
+def _or_zeros(cotangents, tensors):
+    """The cotangents of these tensors, with zeros for those that are None."""
+    return [torch.zeros_like(t) if given is None else given for given, t in zip(cotangents, tensors)]
 
 
 def _plus(total, part):

@@ -9,13 +9,14 @@ from symgrad.algebra.terms import Entry, Term
 from symgrad.notation.layer import Definition, Layer
 
 
-def with_separate_outputs(layer: Layer) -> Layer:
+def with_separate_outputs(layer: Layer, word: str = "value") -> Layer:
     """The layer with an output u that is used further written as u = u_value, which is what is used.
 
-    `d_u` is then the upstream gradient alone, and `d_u.u_value` the gradient by all paths.
+    `d_u` is then the upstream gradient alone, and `d_u.u_value` the gradient by all paths; `word` is what
+    stands in the place of "value".
     """
     used = {name for definition in layer.definitions for name in definition.body.names}
-    shared = {name: f"{name}.{name}_value" for name in layer.outputs if name in used}
+    shared = {name: f"{name}.{name}_{word}" for name in layer.outputs if name in used}
     if not shared:
         return layer
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from symgrad.algebra.binding import instantiate
-from symgrad.algebra.terms import ZERO
 from symgrad.notation.layer import Definition, Layer
 from symgrad.plan.build import Builder
 from symgrad.plan.names import python_names
@@ -15,14 +13,12 @@ from symgrad.plan.saving import Saving
 from symgrad.plan.verdict import Body, Verdict
 
 BY_COST = Saving()
-NONE: Mapping[str, Sequence[Adjoint]] = MappingProxyType({})
 
 
 def make_plan(
     layer: Layer,
     adjoints: Sequence[Adjoint],
     check_equal: Equal,
-    statistic_adjoints: Mapping[str, Sequence[Adjoint]] = NONE,
     saving: Saving = BY_COST,
 ) -> KernelPlan:
     """The plan of a layer's kernel.
@@ -32,8 +28,6 @@ def make_plan(
         adjoints: the backward pass from the outputs' cotangents, in order, each with its body
             over the layer's names, `d_<output>` and earlier adjoints; one for each input.
         check_equal: the prover; what it does not prove is not planned.
-        statistic_adjoints: for each definition that may be saved (`kept_definitions`), the gradients
-            of the inputs where only `d_<definition>` comes in.
         saving: what is to be saved for the backward pass, or computed again.
 
     Raises:
@@ -43,16 +37,12 @@ def make_plan(
     names = _names(layer)
     saving = saving.of(layer, names)
     verdict = Verdict(layer, check_equal, {})
-    backward = _backward(layer, adjoints, layer.outputs, verdict, saving)
+    backward = _backward(layer, adjoints, verdict, saving)
     statistics = kept_definitions(layer, saving)
-    kept = [d.name for d in statistics if names[d.name] in backward.reads and d.name in statistic_adjoints]
-    branches = tuple(
-        (names[name], _backward(layer, statistic_adjoints[name], (name,), verdict, saving)) for name in kept
-    )
-    saved = _saved(layer, names, [backward, *(branch for _, branch in branches)])
+    saved = _saved(layer, names, backward)
     return KernelPlan(
         layer, names, saved, tuple(names[d.name] for d in statistics if names[d.name] in saved),
-        forward_procedure(layer, names, saved, verdict), backward, branches,
+        forward_procedure(layer, names, saved, verdict), backward,
     )  # fmt: skip
 
 
@@ -68,23 +58,20 @@ def _names(layer: Layer) -> dict[str, str]:
     return python_names([each.name for group in groups for each in group])
 
 
-def _backward(
-    layer: Layer, adjoints: Sequence[Adjoint], seeds: Sequence[str], verdict: Verdict, saving: Saving
-) -> Procedure:
-    """The gradients of all inputs from the cotangents of `seeds`."""
+def _backward(layer: Layer, adjoints: Sequence[Adjoint], verdict: Verdict, saving: Saving) -> Procedure:
+    """The gradients of all inputs from the cotangents of the outputs."""
     declared = at_declared_letters(layer, adjoints)
     definitions = {d.name: (d.indices, d.body) for d in layer.definitions}
     kept = [d.name for d in layer.definitions if saving.keeps(d, layer)]
-    given = [*(t.name for t in layer.tensors), *(c.name for c in layer.constants), *kept, *(f"d_{s}" for s in seeds)]
+    given = [
+        *(t.name for t in layer.tensors),
+        *(c.name for c in layer.constants),
+        *kept,
+        *(f"d_{o}" for o in layer.outputs),
+    ]
     recomputed = {name: body for name, body in definitions.items() if name not in kept}
-    results = [(t.name, f"d_{t.name}") for t in layer.differentiable if _is_wanted(t.name, declared, seeds, layer)]
+    results = [(t.name, f"d_{t.name}") for t in layer.differentiable if f"d_{t.name}" in declared]
     return Builder(layer, {**recomputed, **declared}, given, verdict.knowing(declared)).build(results)
-
-
-def _is_wanted(name: str, declared: Mapping[str, Body], seeds: Sequence[str], layer: Layer) -> bool:
-    """Whether an input has a gradient; one that is zero is computed for the outputs' cotangents only."""
-    found = declared.get(f"d_{name}")
-    return found is not None and (found[1] != ZERO or tuple(seeds) == layer.outputs)
 
 
 def at_declared_letters(layer: Layer, adjoints: Sequence[Adjoint]) -> dict[str, Body]:
@@ -96,12 +83,12 @@ def at_declared_letters(layer: Layer, adjoints: Sequence[Adjoint]) -> dict[str, 
     return found
 
 
-def _saved(layer: Layer, names: Mapping[str, str], procedures: Sequence[Procedure]) -> tuple[str, ...]:
+def _saved(layer: Layer, names: Mapping[str, str], backward: Procedure) -> tuple[str, ...]:
     """What the backward pass reads of tensors, constants and definitions, in order.
 
     A tensor is kept as well where nothing else tells the lengths of an axis.
     """
-    read = {name for procedure in procedures for name in procedure.reads}
+    read = set(backward.reads)
     seen = {i.axis for name, python in names.items() if python in read for i in layer.entry(name).indices}
     seen |= {index.axis for name in layer.outputs for index in layer.entry(name).indices}
     read.update(names[constant.name] for constant in layer.constants if constant.is_whole)  # they tell lengths

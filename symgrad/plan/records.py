@@ -111,7 +111,8 @@ class KernelPlan:
         statistics: those of `saved` that are results of reductions and no outputs.
         forward: computes outputs and what is saved.
         backward: computes the gradients from saved values and the outputs' cotangents.
-        from_statistics: for each statistic, the gradients by its cotangent alone.
+        from_statistics: computes the gradients from saved values and the statistics' cotangents alone
+            (from_statistics.py); None where there is none.
         ahead: sums that the forward pass adds up for the backward pass (ahead.py), with their dimensions.
         tangents: computes the outputs' and the statistics' tangents from saved values and the tensors'
             tangents; where it is there, `saved` and `forward` serve it (forward_mode.py).
@@ -125,7 +126,7 @@ class KernelPlan:
     statistics: tuple[str, ...]
     forward: Procedure
     backward: Procedure
-    from_statistics: tuple[tuple[str, Procedure], ...]
+    from_statistics: Procedure | None = None
     ahead: tuple[tuple[str, tuple[Index, ...]], ...] = ()
     tangents: Procedure | None = None
     at_once: Procedure | None = None

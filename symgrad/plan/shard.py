@@ -64,7 +64,7 @@ def shard(plan: KernelPlan, axis: str) -> ShardedPlan:
     saved = _saved(plan)
     outputs = [plan.names[name] for name in plan.layer.outputs]
     plan = replace(
-        plan, saved=saved, from_statistics=(), forward=pruned(plan.forward, {*saved, *outputs}),
+        plan, saved=saved, from_statistics=None, forward=pruned(plan.forward, {*saved, *outputs}),
         statistics=(*plan.statistics, *(name for name, _ in plan.ahead)),
     )  # fmt: skip
     taken = {*plan.names.values(), *(s.name for p in (plan.forward, plan.backward) for s in p.statements)}

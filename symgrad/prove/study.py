@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.algebra.binding import instantiate, substitute
@@ -138,16 +139,32 @@ def split_gradient(merge: Merge, gradient: Gradient) -> Gradient:
     return replace(gradient, entry=Entry(name, indices), body=body)
 
 
-def statistic_gradients(layer: Layer, name: str) -> tuple[Gradient, ...]:
-    """The gradients of the inputs where only the definition `name` has an upstream gradient.
+def statistics_gradients(layer: Layer, names: Sequence[str]) -> tuple[Gradient, ...]:
+    """The gradients of the inputs where only the definitions `names` have upstream gradients.
 
-    Intermediates that get none (mu from var, because the deviations sum to 0) are left out.
+    Where a definition u among them gets a gradient from others too, `d_u.u_total` is both. Gradients that
+    are 0 are left out of the others (that of mu from var, because the deviations sum to 0).
     """
-    merge = merge_axes(replace(layer, outputs=(name,)))
+    merge = merge_axes(with_separate_outputs(replace(layer, outputs=tuple(names)), "total"))
     gradients = [split_gradient(merge, gradient) for gradient in derive_by_paths(merge.layer)]
-    zeros = {g.entry.name for g in gradients if g.body == ZERO}
+    totals = {f"{name}.{name}_total": name for name in names}
+    found: list[Gradient] = []
+    plain: dict[str, Term] = {}  # gradients that are 0, or those that come in
+    for gradient in gradients:
+        body = tidy(substitute(gradient.body, lambda entry: _plainly(entry, plain, totals)))
+        name = gradient.entry.name
+        if body == ZERO or (isinstance(body, Entry) and name.removeprefix("d_") in totals):
+            plain[name] = body
+        if name not in plain or name.removeprefix("d_") not in totals:
+            found.append(replace(gradient, body=body))
+    return tuple(found)
 
-    def drop(entry: Entry) -> Term | None:
-        return ZERO if entry.name in zeros else None
 
-    return tuple(replace(g, body=tidy(substitute(g.body, drop))) for g in gradients)
+def _plainly(entry: Entry, plain: Mapping[str, Term], totals: Mapping[str, str]) -> Term | None:
+    """What an entry is called where nothing is added to it; None where it keeps its name."""
+    if entry.name in totals:
+        return Entry(totals[entry.name], entry.indices)
+    if entry.name not in plain:
+        return None
+    value = plain[entry.name]
+    return Entry(value.name, entry.indices) if isinstance(value, Entry) else value

@@ -34,8 +34,9 @@ from symgrad.check.kernels import load_kernel
 from symgrad.derive.paths import derive_by_paths
 from symgrad.notation.layer import Axis, Constant, Definition, Layer, Tensor
 from symgrad.plan import Adjoint, KernelPlan, make_plan
+from symgrad.plan.from_statistics import statistics_of, with_statistics
 from symgrad.plan.guess import Guess
-from symgrad.prove.study import statistic_gradients
+from symgrad.prove.study import statistics_gradients
 from symgrad.render.kernels import render
 
 b, i, j, k, o = (Index(name, name) for name in "bijko")
@@ -139,11 +140,11 @@ BY_NAME = {made.name: made for made in LAYERS}
 @cache
 def plan_of(name: str) -> KernelPlan:
     made, guess = BY_NAME[name], Guess()
-    statistics = {
-        d.name: adjoints(statistic_gradients(made, d.name)) for d in made.definitions if d.name not in made.outputs
-    }
     same = lambda left, right, layer: not guess.differ(layer, left, right)  # noqa: E731
-    return make_plan(made, adjoints(derive_by_paths(made)), same, statistics)
+    plan = make_plan(made, adjoints(derive_by_paths(made)), same)
+    if not plan.statistics:
+        return plan
+    return with_statistics(plan, adjoints(statistics_gradients(made, statistics_of(plan))), same)
 
 
 def adjoints(gradients) -> list[Adjoint]:

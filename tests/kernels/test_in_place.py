@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from symgrad.notation.library import from_text, load
 from symgrad.plan.blocks import blocks_of
 from symgrad.plan.weights import weighted_sum
 from symgrad.prove.sizes import fitted
+from symgrad.render.kernels.buffers import reads_of
+from symgrad.render.kernels.torch_fused import fused
 
 HEAD = "input x[b, v]\nlabel t[b] in v\nparameter w[v]\n"
 
@@ -231,3 +234,44 @@ def test_a_vector_that_is_a_product_is_in_brackets():
     text, _ = emitted(PRODUCT, "numpy")
     assert "d_y @ (v * w)" in text
     assert "torch.mv(d_y, v * w)" in emitted(PRODUCT, "torch")[0]
+
+
+SOFTMAX = "p[b, v] = exp(x[b, v]) / sum[v](exp(x[b, v]))\n"
+FUSED = {
+    "output p": ("torch.softmax(x, 1", "torch._softmax_backward_data(d_p, p, 1"),
+    "y[b, v] = u[b, v] * (x[b, v] - sum[v](u[b, v] * x[b, v]))\noutput y": ("_backward_data(x, u, 1", ""),
+    "y[b, v] = exp(x[b, v]) / sum[b, v](exp(x[b, v]))\noutput y": ("", ""),
+    "y[b, v] = u[b, v] * (x[b, v] - sum[v](u[b, v]**2))\noutput y": ("", ""),
+}
+"""What PyTorch has one function for, and what only looks like it."""
+
+
+@pytest.mark.parametrize("rest", FUSED)
+def test_what_torch_has_one_function_for_is_that_function(rest):
+    torch = pytest.importorskip("torch")
+    head = "input x[b, v], u[b, v]\n" if "u[b, v]" in rest else "input x[b, v]\n"
+    text, namespace = emitted(head + (SOFTMAX if " p" in rest else "") + rest, "torch")
+    for call, function in zip(FUSED[rest], ("_forward_in_place", "_gradients_in_place"), strict=True):
+        block = block_of(text, function) if f"def {function}(" in text else ""
+        assert call in block and ("softmax" in block) == bool(call)
+    random = torch.Generator().manual_seed(0)
+    given = [torch.randn((5, 4), generator=random, dtype=torch.float64) for _ in range(head.count("["))]
+    inside, whole = ([each.clone().requires_grad_() for each in given] for _ in range(2))
+    results = [namespace["mine"](*each) for each in (inside, whole)]
+    d_y = torch.randn((5, 4), generator=random, dtype=torch.float64)
+    in_place = torch.autograd.grad(results[0], inside, d_y)
+    again = torch.autograd.grad(results[1], whole, d_y, create_graph=True)  # each statement is an expression here
+    for found, wanted in zip(in_place, again, strict=True):
+        assert torch.allclose(found, wanted, rtol=1e-12, atol=1e-14)
+    assert torch.autograd.gradcheck(namespace["mine"], whole)
+
+
+def test_what_is_read_by_others_as_well_is_written_out():
+    found = pipeline.derive(from_text("input x[b, v]\n" + SOFTMAX + "output p", "mine"))
+    for procedure in (pipeline.plan(found).forward, pipeline.plan(found).backward):
+        statements = procedure.statements
+        uses = Counter(name for statement in statements for name in reads_of(statement.term))
+        assert fused(statements, uses).result == statements[-1]
+        for name in {statement.name for statement in statements[:-1]}:
+            assert fused(statements, uses + Counter([name])) is None
+        assert fused(statements[:-1], uses) is None

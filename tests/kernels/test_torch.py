@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 
 import pytest
 from emitted import OTHERS, layer_of, module_of, shape_of, text_of
+
+from symgrad import pipeline
+from symgrad.notation.library import from_text
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -159,13 +163,41 @@ def test_integers_and_wrong_shapes_are_refused():
 def test_a_statistic_without_its_cotangent_is_seen_by_gradgradcheck():
     """The wrapper that drops the statistics' cotangents is the silently wrong one; the check says no."""
     text = text_of("batch_norm", "torch")
-    wrong = text.replace("if d_var is not None and", "if False and")
+    wrong = text.replace("if (d_mu is not None or d_var is not None) and", "if False and")
     assert wrong != text
     namespace: dict = {"__name__": "wrong"}
     exec(compile(wrong, "wrong", "exec"), namespace)
     tensors = tensors_of("batch_norm")
     assert torch.autograd.gradcheck(namespace["batch_norm"], tensors)
     assert not torch.autograd.gradgradcheck(namespace["batch_norm"], tensors, raise_exception=False)
+
+
+@cache
+def chain(length):
+    """The file of a layer of statistics, each of which depends on all before it."""
+    lines = ["input x[b, i]", "parameter w[i, j]", "y0[b, i] = x[b, i]"]
+    for n in range(length):
+        lines.append(f"m{n}[b, j] = sum[i](w[i, j] * y{n}[b, i])")
+        lines.append(f"y{n + 1}[b, i] = tanh(sum[j](w[i, j] * m{n}[b, j]))")
+    layer = from_text("\n".join([*lines, f"output y{length}"]), f"chain{length}")
+    return pipeline.emit(pipeline.derive(layer), ["torch"])[0].text
+
+
+def test_statistics_that_reach_the_inputs_through_others_are_differentiated_again():
+    name, text = "chain2", chain(2)
+    assert "d_m0_total = d_m0 + " in text
+    dropped = text.replace("d_m0_total = d_m0 + ", "d_m0_total = 0 * d_m0 + ")
+    tensors = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 3), (3, 2))]
+    for each, is_right in ((text, True), (dropped, False)):
+        namespace: dict = {"__name__": name}
+        exec(compile(each, name, "exec"), namespace)
+        assert torch.autograd.gradcheck(namespace[name], tensors)
+        assert torch.autograd.gradgradcheck(namespace[name], tensors, raise_exception=False) == is_right
+
+
+def test_a_file_grows_with_its_statistics_and_not_with_their_square():
+    lines = [len(chain(length).splitlines()) for length in (1, 2, 3)]
+    assert lines[2] - lines[1] <= lines[1] - lines[0]
 
 
 def test_the_files_stand_alone_and_need_two_reductions_backward():

@@ -14,6 +14,7 @@ from symgrad.algebra.terms import Add, Call, Delta, Entry, Mul, Num, Pow, Size, 
 from symgrad.notation.layer import Layer
 from symgrad.notation.library import from_text, load
 from symgrad.plan import Adjoint, KernelPlan, make_plan
+from symgrad.plan.from_statistics import with_statistics
 
 BATCH_NORM = """
 g_w[c]       = sum[s, k](g_y[s, c, k] * (x[s, c, k] - mu[c]) / sqrt(var[c] + eps))
@@ -34,11 +35,10 @@ g_y[s, c, k] = g_z[s, c, k] * exp(-y[s, c, k]) / (1 + exp(-y[s, c, k]))**2
     + BATCH_NORM,
 }
 STATISTICS = {
-    "batch_norm": {
-        "mu": "g_x[s, c, k] = g_mu[c] / (size[s] * size[k]) + x[s, c, k] - x[s, c, k]",
-        "var": """g_mu[c] = -2 * g_var[c] * mean[s, k](x[s, c, k] - mu[c])
-g_x[s, c, k] = 2 * g_var[c] * (x[s, c, k] - mu[c]) / (size[s] * size[k]) + g_mu[c] / (size[s] * size[k])""",
-    },
+    "batch_norm": """
+g_mu_total[c] = g_mu[c] - 2 * g_var[c] * mean[s, k](x[s, c, k] - mu[c])
+g_x[s, c, k]  = (2 * g_var[c] * (x[s, c, k] - mu[c]) / (size[s] * size[k])
++ g_mu_total[c] / (size[s] * size[k]) + x[s, c, k] - x[s, c, k])""",
 }
 STATISTICS["batch_norm_sigmoid_mse"] = STATISTICS["batch_norm"]
 
@@ -79,11 +79,11 @@ def plan_of(name: str) -> KernelPlan:
     layer = load(name)
     seeds = {o: "g_" + _declare(o, layer.indices(o), layer) for o in layer.outputs}
     given = adjoints(layer, ADJOINTS[name], seeds)
-    statistics = {}
-    for short, text in STATISTICS.get(name, {}).items():
-        full = next(d.name for d in layer.definitions if d.name.rsplit(".", 1)[-1] == short)
-        statistics[full] = adjoints(layer, text, {short: f"g_{short}[c]"})
-    return make_plan(layer, given, equal_in_numbers, statistics)
+    plan = make_plan(layer, given, equal_in_numbers)
+    if name not in STATISTICS:
+        return plan
+    seeds = {name: f"g_{name}[c]" for name in plan.statistics}
+    return with_statistics(plan, adjoints(layer, STATISTICS[name], seeds), equal_in_numbers)
 
 
 def equal_in_numbers(left: Term, right: Term, layer: Layer) -> bool:

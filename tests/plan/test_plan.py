@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hand import ADJOINTS, adjoints, equal_in_numbers, plan_of
+from hand import ADJOINTS, STATISTICS, adjoints, equal_in_numbers, plan_of
 
 from symgrad.algebra.terms import Call, Pow, walk
 from symgrad.notation.library import from_text, load
 from symgrad.plan import Adjoint, PlanError, make_plan
 from symgrad.plan.formula import NOTATION, formula
+from symgrad.plan.from_statistics import with_statistics
 from symgrad.plan.infix import infix
 from symgrad.plan.names import python_names
 from symgrad.plan.records import REDUCTION, Procedure, Statement
@@ -73,6 +74,19 @@ def test_nothing_is_planned_that_the_prover_does_not_prove():
     given = adjoints(layer, ADJOINTS["batch_norm"], {"y": "g_y[s, c, k...]"})
     with pytest.raises(PlanError, match=r"layer batch_norm: the code form of d_\w+ is not proved equal"):
         make_plan(layer, given, lambda left, right, layer: False)
+
+
+def test_gradients_from_statistics_are_planned_together_and_only_if_they_are_proved():
+    plan = plan_of("batch_norm")
+    assert plan.from_statistics.reads == ("x", "mu", "d_mu", "d_var")
+    assert {s.name: formula(s.term) for s in plan.from_statistics.statements} == {
+        "d_mu_total": "d_mu[c]",  # the deviations add up to 0
+        "d_x": "2 * d_var[c] * (x[s, c, k] - mu[c]) / (size[s] * size[k]) + d_mu_total[c] / (size[s] * size[k])",
+    }
+    seeds = {name: f"g_{name}[c]" for name in plan.statistics}
+    given = adjoints(plan.layer, STATISTICS["batch_norm"], seeds)
+    with pytest.raises(PlanError, match=r"layer batch_norm: the code form of d_\w+ is not proved equal"):
+        with_statistics(plan, given, lambda left, right, layer: False)
 
 
 def test_a_prover_that_proves_too_much_is_held_back_by_numbers():

@@ -68,7 +68,7 @@ class _Writer:
             lines += [line for line in shapes.unpack(name, indices, check=True) if not re.match(r"n_\w+ = math", line)]
         lines += [*whole_lines(plan, used), *self._filled(shapes), *shapes.lengths(check=True)]
         given = ", ".join([*(n for n, _ in self.tensors), *self.constants, self.group, self.ddp])
-        apply, hidden = f"{class_name(plan.layer)}.apply({given})", self._hidden()
+        apply, hidden = f"_apply({class_name(plan.layer)}, {given})", self._hidden()
         if hidden:
             lines += [f"{', '.join(self.outputs)}, *_ = {apply}", f"return {', '.join(self.outputs)}"]
         else:

@@ -7,6 +7,7 @@ the forward pass, up to the scalar that comes in (plan/ahead.py), are added up t
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from symgrad.plan.records import KernelPlan
@@ -32,8 +33,9 @@ def torch_file(plan: KernelPlan) -> TorchKernel:
         return kernel
     used = {*kernel.helpers, "compiled"}
     compiled, more = _with_sums(plan, used) if plan.ahead else (_without_statistics(plan, kernel), ())
-    lines = tuple(line.replace(f"{kernel.class_name}.apply(", "function.apply(") for line in kernel.wrapper.lines)
-    place = next(n for n, line in enumerate(lines) if "function.apply(" in line)
+    text = re.sub(rf"\b_apply\((\s*){kernel.class_name},", r"_apply(\1function,", "\n".join(kernel.wrapper.lines))
+    lines = text.split("\n")
+    place = next(n for n, line in enumerate(lines) if "_apply(" in line)
     choice = f"function = {compiled.name} if _is_compiled() else {kernel.class_name}"
     wrapper = replace(kernel.wrapper, lines=fit([*lines[:place], choice, *lines[place:]]))
     return replace(
@@ -57,7 +59,7 @@ def _without_statistics(plan: KernelPlan, kernel: TorchKernel) -> CompiledClass:
     arguments = kernel.forward.signature
     forward = Function("forward", arguments, (), (f"return {kernel.class_name}.forward({arguments})",))
     gradients = next(function for function in kernel.gradients if function.name == "_gradients")
-    backward = backward_method(replace(plan, from_statistics=()), (gradients,))
+    backward = backward_method(replace(plan, from_statistics=None), (gradients,), set())
     about = (f"The same as `{kernel.class_name}` for `torch.compile`: differentiable once.",)
     return _class(plan, about, forward, _setup(plan), backward)
 
@@ -76,7 +78,7 @@ def _with_sums(plan: KernelPlan, used: set[str]) -> tuple[CompiledClass, tuple[F
     """The class whose forward pass has sums of the backward pass, and the functions that it calls."""
     whole = plan.whole or plan
     ahead = tuple(name for name, _ in plan.ahead)
-    own = replace(plan, statistics=(*whole.statistics, *ahead), from_statistics=())
+    own = replace(plan, statistics=(*whole.statistics, *ahead), from_statistics=None)
     (forward, *_), kinds = forward_method(own, used, in_blocks=False, is_narrow=True)
     forward = _not_later(forward, plan.names[plan.layer.outputs[0]], ahead)
     used.add("not_later")
@@ -88,7 +90,7 @@ def _with_sums(plan: KernelPlan, used: set[str]) -> tuple[CompiledClass, tuple[F
         f"The same as `{class_name(plan.layer)}` for `torch.compile`: differentiable once.", "",
         f"The sums of the backward pass are {cotangent} times what the forward pass adds up.",
     )  # fmt: skip
-    return _class(own, about, forward, _setup(own), backward_method(own, gradients)), tuple(gradients)
+    return _class(own, about, forward, _setup(own), backward_method(own, gradients, used)), tuple(gradients)
 
 
 def _not_later(forward: Function, output: str, sums: tuple[str, ...]) -> Function:

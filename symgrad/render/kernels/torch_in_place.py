@@ -24,6 +24,7 @@ from symgrad.render.kernels.numpy_weighted import operands
 from symgrad.render.kernels.products import scaled
 from symgrad.render.kernels.records import Function
 from symgrad.render.kernels.small import OWN, WIDE, mean_and_rest, raw
+from symgrad.render.kernels.torch_fused import Fused, fused
 from symgrad.render.kernels.torch_lines import TorchLines, frame_of
 from symgrad.render.kernels.ufuncs import TORCH
 from symgrad.render.kernels.words import comment, fit, fitted
@@ -71,6 +72,11 @@ class InPlaceLines:
         """All lines."""
         waiting = list(self.procedure.statements)
         while waiting:
+            found = fused(waiting, self.buffers.uses)
+            if found is not None and found.result.indices == self.frame:
+                self._fused(found)
+                del waiting[: len(found.statements)]
+                continue
             statement = waiting.pop(0)
             if waiting and self._centred(statement, waiting[0]):
                 waiting.pop(0)
@@ -101,6 +107,23 @@ class InPlaceLines:
             self.buffers.release(name, self.frame)
         if is_full(statement.indices, self.plan.layer):
             self.buffers.owned[statement.name] = statement.indices
+
+    def _fused(self, found: Fused) -> None:
+        """Write some statements as one function of PyTorch."""
+        name = found.result.name
+        for statement in found.statements:
+            for read in reads_of(statement.term):
+                self.buffers.read(read)
+        self.small.smalls.kinds[name] = OWN
+        self.full.begin(name, self.frame)
+        target = self.full.buffer(self.frame)
+        self.full.renamed(target, name)
+        arrays = [array.name for array in found.arrays]
+        self.lines += comment(found.result.formula)
+        self.lines.append(f"{name} = {found.call.format(*arrays, dim=self.frame.index(found.along), out=target)}")
+        self.buffers.own(name, self.frame)
+        for array in arrays:
+            self.buffers.release(array, self.frame)
 
     def _weighted(self, statement: Statement, weighted: Weighted) -> None:
         """Write a sum of rows or columns, each times a number, as a product of a matrix and a vector."""

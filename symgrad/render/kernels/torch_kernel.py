@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from symgrad.plan.records import KernelPlan, Procedure, is_full
 from symgrad.render.kernels.kinds import kinds_of
@@ -19,6 +20,7 @@ from symgrad.render.kernels.shapes import Shapes, has_sums
 from symgrad.render.kernels.small import OWN, WIDE
 from symgrad.render.kernels.torch_blocks import Writer
 from symgrad.render.kernels.words import (
+    WIDTH,
     argument_lines,
     call_lines,
     class_name,
@@ -27,6 +29,7 @@ from symgrad.render.kernels.words import (
     output_text,
     signature,
     whole_lines,
+    wrapped_call,
 )
 
 CASTS = Casts("{0}.to({1})", "{0}.long()", "{0}.numel()")
@@ -43,10 +46,9 @@ def torch_kernel(plan: KernelPlan, in_blocks: bool = True) -> TorchKernel:
     used: set[str] = set()
     (forward, *blocks), kinds = forward_method(plan, used, in_blocks, in_blocks)
     first, *inside = gradient_functions(plan, "_gradients", kinds, used, in_blocks, in_blocks)
-    gradients = (first, *(_from_statistic(plan, name, p, kinds, used, in_blocks) for name, p in plan.from_statistics))
-    wrapper, backward = _wrapper(plan, used), backward_method(plan, gradients)
-    used.update(["plus"] if plan.from_statistics else [])
-    functions = (*blocks, first, *inside, *gradients[1:])
+    rest = _from_statistics(plan, kinds, used, in_blocks) if plan.from_statistics else []
+    wrapper, backward = _wrapper(plan, used), backward_method(plan, [first, *rest], used)
+    functions = (*blocks, first, *inside, *rest)
     lines = [line for function in (forward, backward, *functions) for line in function.lines]
     imports = (
         *(["import math", ""] if "math" in used or any("math." in line for line in lines) else []),
@@ -81,7 +83,7 @@ def _wrapper(plan: KernelPlan, used: set[str]) -> Function:
         lines += [line for line in shapes.unpack(name, indices, check=True) if not re.match(r"n_\w+ = math", line)]
     lines += [*whole_lines(plan, used), *shapes.lengths(check=True)]
     outputs = _outputs(plan)
-    apply = f"{class_name(plan.layer)}.apply({', '.join([*(n for n, _ in tensors), *plan.constants])})"
+    apply = f"_apply({', '.join([class_name(plan.layer), *(n for n, _ in tensors), *plan.constants])})"
     if plan.statistics:
         lines += [f"{', '.join(outputs)}, *_ = {apply}", f"return {', '.join(outputs)}"]
     else:
@@ -161,13 +163,25 @@ def gradient_functions(
     return _function(plan, plan.backward, name, cotangents, text, kinds, used, in_blocks, is_narrow)
 
 
-def _from_statistic(
-    plan: KernelPlan, name: str, procedure: Procedure, kinds: Mapping[str, str], used: set[str], in_blocks: bool
-) -> Function:
-    """The function that computes the gradients from one statistic's cotangent."""
-    text = f"The gradients of the inputs from d_{name}, which only derivatives of the backward pass bring in."
-    cotangents = {f"d_{name}": plan.indices(name)}
-    return _function(plan, procedure, f"_gradients_from_{name}", cotangents, text, kinds, used, in_blocks, in_blocks)[0]
+def _statistics(plan: KernelPlan) -> Procedure:
+    """What computes the gradients from the statistics' cotangents."""
+    assert plan.from_statistics is not None
+    return plan.from_statistics
+
+
+def _moving(plan: KernelPlan) -> list[str]:
+    """The statistics through which derivatives of the backward pass reach an input."""
+    return [name for name in plan.statistics if f"d_{name}" in _statistics(plan).reads]
+
+
+def _from_statistics(plan: KernelPlan, kinds: Mapping[str, str], used: set[str], in_blocks: bool) -> list[Function]:
+    """The function that computes the gradients from the statistics' cotangents."""
+    names = _moving(plan)
+    given = ", ".join(f"d_{name}" for name in names) if len(names) < 5 else "the statistics' cotangents"
+    text = f"The gradients of the inputs from {given}, which only derivatives of `backward` bring in."
+    cotangents = {f"d_{name}": plan.indices(name) for name in names}
+    name = "_gradients_from_statistics"
+    return _function(plan, _statistics(plan), name, cotangents, text, kinds, used, in_blocks, in_blocks)[:1]
 
 
 def _function(
@@ -199,8 +213,8 @@ def _function(
     return [function, *written.blocks]
 
 
-def backward_method(plan: KernelPlan, gradients: Sequence[Function]) -> Function:
-    """The method that adds up what the cotangents bring."""
+def backward_method(plan: KernelPlan, gradients: Sequence[Function], used: set[str]) -> Function:
+    """The method that adds up what the cotangents bring: those of the outputs, and of the statistics."""
     tensors = [name for name, _ in plan.tensors]
     results = [what for what, _ in plan.backward.results]
     saved = _saved_tensors(plan)
@@ -208,31 +222,64 @@ def backward_method(plan: KernelPlan, gradients: Sequence[Function]) -> Function
     lines = [f"{unpacked(saved)} = ctx.saved_tensors"] if saved else []
     lines += [f"{n} = ctx.{n}" for n in _saved_constants(plan)]
     if len(results) > 1:
-        places = [f"ctx.needs_input_grad[{tensors.index(what)}]" for what in results]
-        first = results == tensors[: len(results)]
-        lines.append(f"needs = {f'ctx.needs_input_grad[:{len(results)}]' if first else unpacked(places)}")
+        lines.append(f"needs = {_needs(results, tensors)}")
     names = dtype_names([function.signature for function in gradients])
     lines.append(f"{names} = _compute_dtypes({[*saved, *cotangents][0]}.device, *ctx.dtypes)")
     lines.append(" = ".join(f"d_{what}" for what in results) + " = None")
     condition = " or ".join(f"d_{name} is not None" for name in _outputs(plan))
     assigned = ", ".join(f"d_{what}" for what in results)
-    lines += [f"if {condition}:", f"    {assigned} = {gradients[0].name}({gradients[0].signature})"]
-    for function, (name, procedure) in zip(gradients[1:], plan.from_statistics, strict=True):
-        lines += _statistic_call(function, name, [what for what, _ in procedure.results], tensors)
+    call = wrapped_call(f"{assigned} = {gradients[0].name}", gradients[0].signature.split(", "))
+    lines += [f"if {condition}:", *(f"    {line}" for line in call)]
+    for function in gradients[1:]:
+        lines += _statistics_lines(plan, function, tensors, used)
     returned = [
         f"_cast(d_{name}, ctx.dtypes[{place}])" if name in results else "None" for place, name in enumerate(tensors)
     ]
-    lines.append(f"return {', '.join([*returned, *['None' for _ in plan.constants]])}")
+    returned += ["None" for _ in plan.constants]
+    is_short = len(", ".join(returned)) < WIDTH + 12
+    lines += [f"return {', '.join(returned)}"] if is_short else call_lines("return ", returned)
     return Function("backward", ", ".join(["ctx", *cotangents]), (), fit(lines))
 
 
-def _statistic_call(function: Function, name: str, wanted: list[str], tensors: list[str]) -> list[str]:
-    """The lines that add what one statistic's cotangent brings, where there is one."""
-    call = f"{function.name}({function.signature})"
+def _needs(results: Sequence[str], tensors: list[str]) -> str:
+    """Which of these gradients are wanted; places that follow each other as slices."""
+    places = [tensors.index(what) for what in results]
+    runs = [[place for _, place in run] for _, run in groupby(enumerate(places), key=lambda pair: pair[1] - pair[0])]
+    if len(runs) > 1 and len(places) < 5:
+        return unpacked([f"ctx.needs_input_grad[{place}]" for place in places])
+    slices = [f"ctx.needs_input_grad[{run[0] or ''}:{run[-1] + 1}]" for run in runs]
+    return slices[0] if len(slices) == 1 else unpacked([f"*{each}" for each in slices])
+
+
+def _statistics_lines(plan: KernelPlan, function: Function, tensors: list[str], used: set[str]) -> list[str]:
+    """The lines that add what the statistics' cotangents bring, where there are any."""
+    wanted, names = [what for what, _ in _statistics(plan).results], _moving(plan)
+    used.add("plus")
+    given, many = [f"d_{name}" for name in names], len(names) > 4
+    condition = " or ".join(f"{name} is not None" for name in given)
+    condition = f"any(given is not None for given in ({', '.join(given)}))" if many else condition
+    lines = []
+    if len(names) > 1:
+        used.add("or_zeros")
+        lines = [f"{', '.join(given)} = _or_zeros(({', '.join(given)}), ({', '.join(names)}))"]
+    arguments = function.signature.split(", ")
     if len(wanted) == 1:
         need = f"ctx.needs_input_grad[{tensors.index(wanted[0])}]"
-        return [f"if d_{name} is not None and {need}:", f"    d_{wanted[0]} = _plus(d_{wanted[0]}, {call})"]
-    needs = unpacked([f"ctx.needs_input_grad[{tensors.index(what)}]" for what in wanted])
-    call = call.replace(", needs)", f", ({needs}))")
-    parts = [f"    d_{what} = _plus(d_{what}, parts[{place}])" for place, what in enumerate(wanted)]
-    return [f"if d_{name} is not None:", f"    parts = {call}", *parts]
+        condition = f"({condition})" if len(names) in range(2, 5) else condition
+        condition = f"{condition} and {need}"
+        lines += [f"d_{wanted[0]} = _plus(d_{wanted[0]}, {function.name}({', '.join(arguments)}))"]
+    else:
+        same = wanted == [what for what, _ in plan.backward.results]
+        arguments[-1] = arguments[-1] if same else _of(_needs(wanted, tensors))
+        totals = ", ".join(f"d_{what}" for what in wanted)
+        lines += wrapped_call(f"parts = {function.name}", arguments)
+        if len(totals) < WIDTH:
+            lines.append(f"{totals} = map(_plus, ({totals}), parts)")
+        else:
+            lines += [f"d_{what} = _plus(d_{what}, parts[{place}])" for place, what in enumerate(wanted)]
+    return [f"if {condition}:", *(f"    {line}" for line in lines)]
+
+
+def _of(text: str) -> str:
+    """An argument: a tuple in brackets."""
+    return text if text.endswith("]") and ", " not in text else f"({text})"

@@ -60,7 +60,7 @@ from symgrad.render.kernels.small import (
     raw,
     split_product,
 )
-from symgrad.render.kernels.wide import wide_names
+from symgrad.render.kernels.wide import widened_names
 from symgrad.render.kernels.words import assignment, comment, fitted
 
 
@@ -147,7 +147,7 @@ class TorchLines:
         self.smalls = self.dialect.smalls(self.plan, self.like)
         self.smalls.kinds.update(self.kinds)
         self.given = {self.plan.names[tensor.name] for tensor in self.layer.tensors}
-        self.wide = wide_names(self.plan)
+        self.wide = widened_names(self.plan)
 
     def write(self) -> list[str]:
         """All lines."""

@@ -199,6 +199,15 @@ def filled_call(function: str, arguments: Sequence[str]) -> list[str]:
     return call_lines(function, arguments)
 
 
+def wrapped_call(function: str, arguments: Sequence[str]) -> list[str]:
+    """A call on one line, or with as many arguments on a line as fit; for calls of many arguments."""
+    inner = ", ".join(arguments)
+    if len(f"{function}({inner})") <= WIDTH:
+        return [f"{function}({inner})"]
+    lines = textwrap.wrap(f"{inner},", WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [f"{function}(", *(f"    {line}" for line in lines), ")"]
+
+
 def safe(text: str) -> str:
     """A user's text as part of a docstring: nothing in it can end the string or start an escape."""
     return "".join(c if c.isprintable() else " " for c in text).replace("\\", "/").replace('"', "'")
