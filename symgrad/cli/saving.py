@@ -20,7 +20,7 @@ def add(command: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="compute this definition again in the backward pass; may be repeated",
+        help="compute this definition again in the backward pass, or a loss's gradient (d_x) there; may be repeated",
     )
 
 

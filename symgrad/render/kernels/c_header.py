@@ -25,7 +25,7 @@ WIDTH = 110
 WHAT = {
     FORWARD: "The forward pass.",
     BACKWARD: "The backward pass: the gradients of the inputs.",
-    AT_ONCE: "Both together: what is to be differentiated, and the gradients of the inputs.",
+    AT_ONCE: "Both passes together: the loss, and the gradients of the inputs.",
 }
 """What each function computes."""
 
