@@ -2,7 +2,7 @@
 
     import symgrad.torch
     layer_norm = symgrad.torch.function("layer_norm")
-    y = layer_norm(x, w, beta)          # C on the CPU where there is a compiler, or numba, else plain torch
+    y = layer_norm(x, w, beta)          # C or numba on the CPU, Triton on a GPU, plain torch where they cannot
 
 Backends are tried in the order of `WAYS`; one that cannot do the layer, or cannot run here, is passed over
 without an error, and `skipped` says why. Plain torch is last and does everything.
@@ -17,8 +17,11 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from symgrad import pipeline
 from symgrad.check.kernels import load_kernel
+from symgrad.check.on_device import require_agreement
 from symgrad.door.layer import Layer
 from symgrad.errors import InputError, SymgradError
 from symgrad.notation.library import gallery, load
@@ -34,13 +37,13 @@ class Way:
     Attributes:
         backend: its name, as in `symgrad generate --backend`.
         applies: whether it takes these tensors.
-        prepare: makes an emitted file ready to run, and raises where it cannot be here.
+        prepare: makes an emitted file of a studied layer ready to run, and raises where it cannot be here.
         orders: how many times its function can be differentiated; None: any number of times.
     """
 
     backend: str
     applies: Callable[[Sequence[Any]], bool]
-    prepare: Callable[[ModuleType], object]
+    prepare: Callable[[ModuleType, Study], object]
     orders: int | None
 
 
@@ -48,10 +51,33 @@ def _on_the_cpu(tensors: Sequence[Any]) -> bool:
     return all(getattr(tensor, "is_cpu", False) for tensor in tensors)
 
 
+def _on_a_gpu(tensors: Sequence[Any]) -> bool:
+    return all(getattr(tensor, "is_cuda", False) for tensor in tensors)
+
+
+def _one_compiled(module: ModuleType, _: Study) -> None:
+    """Compile one C function, which shows that it can be done; the others are compiled when they are called."""
+    variants = getattr(module, "_VARIANTS", ())
+    module._function(np.dtype(np.float32), (False,) * len(variants), "forward")
+
+
+def _agreeing(module: ModuleType, study: Study) -> None:
+    """Hold what a GPU computes against plain torch, since no test of symgrad runs on the card that is here."""
+    plain, name = load_kernel(pipeline.emit(study, ["torch"])[0]), study.layer.name
+    require_agreement(study.layer, _function_of(module, name), _function_of(plain, name), "cuda")
+
+
+def _function_of(module: ModuleType, name: str) -> Call:
+    """A layer's function in a file, which has an underscore where the file uses the name itself."""
+    made: Call = getattr(module, name if hasattr(module, name) else f"{name}_")
+    return made
+
+
 WAYS: tuple[Way, ...] = (
-    Way("c", _on_the_cpu, lambda module: module.prepare(), 1),
-    Way("numba", _on_the_cpu, lambda module: module.prepare(), 1),
-    Way("torch", lambda _: True, lambda _: None, None),
+    Way("c", _on_the_cpu, _one_compiled, 1),
+    Way("numba", _on_the_cpu, lambda module, _: module.prepare(), 1),
+    Way("triton", _on_a_gpu, _agreeing, None),
+    Way("torch", lambda _: True, lambda module, _: module, None),
 )
 """Fastest first. A new backend is a row here, before torch."""
 
@@ -94,17 +120,15 @@ class Function:
         """A backend's function; None, and its reason among `skipped`, where it cannot be had."""
         try:
             module = load_kernel(pipeline.emit(self._study, [way.backend])[0])
-            way.prepare(module)
+            way.prepare(module, self._study)
         except (SymgradError, ImportError, OSError, RuntimeError) as failure:
             if way is self._ways[-1]:
                 raise
             self.skipped[way.backend] = str(failure)
             self._ways = tuple(other for other in self._ways if other is not way)
             return None
-        name = self.name if hasattr(module, self.name) else f"{self.name}_"  # where the file uses the name itself
-        made: Call = getattr(module, name)
-        self._made[way.backend] = made
-        return made
+        self._made[way.backend] = _function_of(module, self.name)
+        return self._made[way.backend]
 
 
 def function(layer: str | os.PathLike[str] | Layer, *, orders: int = 1, backends: Sequence[str] = ()) -> Function:
@@ -112,7 +136,7 @@ def function(layer: str | os.PathLike[str] | Layer, *, orders: int = 1, backends
 
     Args:
         layer: a name of the gallery, the path of an `.sg` file, or a `symgrad.Layer`.
-        orders: how many times it will be differentiated; C and numba do it once, plain torch any number of times.
+        orders: how many times it will be differentiated; C and numba do it once, the others any number of times.
         backends: only these, in the order of `WAYS`; all by default.
 
     Raises:

@@ -6,10 +6,12 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import symgrad
+from symgrad.check.on_device import require_agreement
 from symgrad.errors import InputError
 
 torch = pytest.importorskip("torch")
@@ -37,6 +39,25 @@ def test_c_on_the_cpu():
     assert function.backend(torch.ones(2, 3)) == "c"
     assert softmax_is_right(function)
     assert function.skipped == {}
+
+
+def test_on_a_gpu_triton_or_plain_torch():
+    """Here there is none: Triton is tried and passed over, with the reason."""
+    function = fastest.function("softmax")
+    assert function.backend(SimpleNamespace(is_cuda=True)) == "torch"
+    assert function.skipped["triton"]
+    assert "c" not in function.skipped
+
+
+def test_a_kernel_that_is_wrong_on_a_device_is_not_used():
+    study = fastest._of_gallery("softmax")
+    right = fastest.function("softmax", backends=["torch"])
+    require_agreement(study.layer, right, right, "cpu")
+    for wrong in (lambda x: right(x) * (1 + 1e-3), lambda x: right(x.detach()) + 0 * x):
+        with pytest.raises(RuntimeError, match=r"of softmax is off by .* on cpu"):
+            require_agreement(study.layer, wrong, right, "cpu")
+    with pytest.raises(RuntimeError, match="softmax does not run on cpu: ZeroDivisionError"):
+        require_agreement(study.layer, lambda x: x / (1 // 0), right, "cpu")
 
 
 def test_elsewhere_plain_torch():
