@@ -18,6 +18,7 @@ EMITTED = frozenset(
     (
         *("np", "torch", "math", "ctx", "saved", "dtype", "wide", "result", "needs", "parts", "out", "buffers"),
         *("jax", "jnp", "partial", "primals", "tangents"),
+        *("wanted", "kept", "found", "last", "again", "at_once", "constants", "inputs", "output", "group"),
         *("forward", "backward", "Gradients", "Saved", "NamedTuple"),
     )
 )

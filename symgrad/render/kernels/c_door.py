@@ -126,12 +126,12 @@ class Door:
 
     def dtype(self, name: str) -> str:
         """The dtype of an array: beside large arrays of bfloat16 or float16, small ones are float32."""
-        return "real" if self.elements and name not in self.elements else "dtype"
+        return "real_" if self.elements and name not in self.elements else "dtype"
 
     def with_real(self, lines: list[str]) -> list[str]:
         """Lines with one before them that sets what they use of `real`."""
-        used = any(re.search(r"\breal\b", line) for line in lines)
-        return ["real = dtype if dtype.itemsize > 2 else _DTYPES[0]", *lines] if used else lines
+        used = any(re.search(r"\breal_", line) for line in lines)
+        return ["real_ = dtype if dtype.itemsize > 2 else _DTYPES[0]", *lines] if used else lines
 
     def is_element(self, name: str) -> bool:
         """Whether what is saved under a name is an array in the arrays' dtype, not a small one in double."""
@@ -231,7 +231,7 @@ class Door:
         """Where a result of the forward pass goes."""
         shape, turn = shapes.shape(argument.indices or ()), self.turn(argument.indices or ())
         if argument.role == KEPT:
-            dtype = "dtype" if argument.type == "ELEMENT" or not self.elements else "real"
+            dtype = "dtype" if argument.type == "ELEMENT" or not self.elements else "real_"
             return (
                 f"np.empty({shape})" if argument.type == "double" else f'_result("", None, {shape}, {dtype}, (){turn})'
             )

@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from symgrad.plan.build import with_names
 from symgrad.plan.records import Procedure
+
+if TYPE_CHECKING:
+    from symgrad.render.kernels.loop_function import Argument
 
 _MARKED = re.compile(r"q__(\w+?)__q")
 _TEXT = """
@@ -76,6 +80,13 @@ def final_names(text: str, taken: Iterable[str]) -> Mapping[str, str]:
 def unmarked(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
     """Lines with the names that were found for the marked ones."""
     return [_spelled(line, names) for line in lines]
+
+
+def with_final_names(arguments: Iterable[Argument], names: Mapping[str, str]) -> tuple[Argument, ...]:
+    """Arguments with the names that were found, and what they are called in Python."""
+    return tuple(
+        replace(a, name=_spelled(a.name, names), variable=plain(a.name), what=plain(a.what)) for a in arguments
+    )
 
 
 def _spelled(text: str, names: Mapping[str, str]) -> str:

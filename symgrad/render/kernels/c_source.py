@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 from symgrad.plan.records import KernelPlan, Procedure
 from symgrad.render.kernels.c_half import elements
 from symgrad.render.kernels.c_language import C
-from symgrad.render.kernels.c_names import final_names, marked, marked_procedure, plain, unmarked
+from symgrad.render.kernels.c_names import (
+    final_names,
+    marked,
+    marked_procedure,
+    plain,
+    unmarked,
+    with_final_names,
+)
 from symgrad.render.kernels.c_prelude import defined
 from symgrad.render.kernels.c_turn import Axes, turned_frame, turned_procedure
 from symgrad.render.kernels.loop_function import (
@@ -87,9 +94,7 @@ def c_function(plan: KernelPlan, procedure: Procedure, name: str, axes: Axes | N
     made = LoopFunction(name, tuple(body), arguments, inner, tuple(stored), tuple(cases.values()))
     lines = [*loops, "", *_public(made)]
     names = final_names(C().uncommented(lines), defined())
-    final = tuple(replace(a, name=unmarked([a.name], names)[0], variable=plain(a.name), what=plain(a.what))
-                  for a in arguments)  # fmt: skip
-    made = replace(made, arguments=final, stored=tuple(plain(n) for n in stored))
+    made = replace(made, arguments=with_final_names(arguments, names), stored=tuple(plain(n) for n in stored))
     return CFunction(**vars(made), lines=tuple(unmarked(lines, names)))
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from symgrad.algebra.terms import Index
 from symgrad.plan.records import KernelPlan, Procedure, is_full
+from symgrad.render.kernels.c_names import marked, marked_procedure
 from symgrad.render.kernels.layout import Frame
 from symgrad.render.kernels.loop_language import Case, Language
 from symgrad.render.kernels.loops import Loops
@@ -106,19 +107,19 @@ class LoopFunction:
 
 
 def loop_function(plan: KernelPlan, procedure: Procedure, name: str, language: Language) -> LoopFunction:
-    """A procedure as loops.
+    """A procedure as loops, with every name of the plan marked (c_names.py).
 
     Raises:
         UnsupportedError: they need what no language has yet.
     """
-    indices, kinds = indices_of(plan, procedure), kinds_of(plan, procedure)
-    loops = Loops(language, plan.layer, indices, dict(kinds), cotangents_of(plan))
-    body = loops.write(procedure)
+    indices = {marked(n): found for n, found in indices_of(plan, procedure).items()}
+    kinds = {marked(n): kind for n, kind in kinds_of(plan, procedure).items()}
+    loops = Loops(language, plan.layer, indices, dict(kinds), frozenset(map(marked, cotangents_of(plan))))
+    body = loops.write(marked_procedure(procedure))
     code = language.uncommented(body)
-    stored = stored_in(procedure, code)
-    arguments = arguments_of(plan, procedure, name, Written(indices, kinds, stored, code))
+    stored = stored_in(procedure, code, marked)
+    arguments = arguments_of(plan, procedure, name, Written(indices, kinds, stored, code), marked)
     inner = inner_of(arguments, Written(indices, kinds, stored, code))
-    arguments = tuple(replace(a, variable=a.name) for a in arguments)
     return LoopFunction(name, tuple(body), arguments, inner, tuple(stored), tuple(loops.cases.values()))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from keyword import kwlist
 
 from symgrad.errors import UnsupportedError
-from symgrad.plan.records import KernelPlan
+from symgrad.plan.records import KernelPlan, Procedure
 from symgrad.render.kernels.c_at_once import functions as at_once
 from symgrad.render.kernels.c_door import Door
+from symgrad.render.kernels.c_names import final_names, plain, unmarked, with_final_names
 from symgrad.render.kernels.c_torch import class_of, error_text, methods, wrapper
 from symgrad.render.kernels.layout import shown
 from symgrad.render.kernels.loop_function import (
@@ -34,6 +36,17 @@ FACTORY = frozenset(("real", "small", "plain", "shared", "BLOCK", "FEW", "TILE",
 """What stands around the loops."""
 
 
+@dataclass(frozen=True)
+class NumbaFunction(LoopFunction):
+    """A procedure as Python.
+
+    Attributes:
+        lines: the text of the loops, and of the function around them.
+    """
+
+    lines: tuple[str, ...]
+
+
 class NumbaDoor(Door):
     """The Python side around functions that take arrays and numbers."""
 
@@ -41,7 +54,8 @@ class NumbaDoor(Door):
 
     def call(self, function: LoopFunction) -> list[str]:
         """The lines that call a compiled function."""
-        values = [f"float({a.name})" if a.name in self.constants else a.name for a in function.arguments]
+        names = [argument.variable or argument.name for argument in function.arguments]
+        values = [f"float({name})" if name in self.constants else name for name in names]
         return call_lines("_call", ["dtype", f'"{function.name}"', *values])
 
 
@@ -53,7 +67,8 @@ def numba_kernel(plan: KernelPlan) -> CKernel:
     """
     door = _door(plan)
     names = ", ".join(f'"{each.name}": {each.name}' for each in door.loops)
-    code = [line for each in door.loops for line in (*_function(each), "")] + [f"return {{{names}}}"]
+    made = [each for each in door.loops if isinstance(each, NumbaFunction)]
+    code = [line for each in made for line in (*each.lines, "")] + [f"return {{{names}}}"]
     name = plan.layer.name + ("_" if plan.layer.name in MODULES else "")
     functions = (wrapper(door, name), *door.functions(), *door.inner(), *at_once(door))
     *torch_methods, compute = methods(door)
@@ -73,22 +88,20 @@ def _door(plan: KernelPlan) -> NumbaDoor:
     if plan.layer.fits:
         raise UnsupportedError(f"layer {plan.layer.name} has computed places, which the numba backend does not do yet.")
     try:
-        made = {name: loop_function(plan, procedure, name, Numba()) for name, procedure in procedures(plan).items()}
-        for each in made.values():
-            _check_names(each)
+        made = {name: _function(plan, procedure, name) for name, procedure in procedures(plan).items()}
     except UnsupportedError as error:
         raise UnsupportedError(f"the numba backend cannot do layer {plan.layer.name} yet: it has {error}") from None
     return NumbaDoor(plan, made[FORWARD], made[BACKWARD], set(), at_once=made.get(AT_ONCE))
 
 
-def _check_names(function: LoopFunction) -> None:
-    """Raise where a variable of the loops has the name of an array, which has no other scope in Python."""
-    text = "\n".join(function.body)
-    own = set(re.findall(r"^(\w+) =|^for (\w+) in", text, re.MULTILINE))
-    used = {name for pair in own for name in pair if name} | FACTORY
-    for argument in function.inner:
-        if argument.name in used:
-            raise UnsupportedError(f"{argument.name}, a name that the loops use for themselves")
+def _function(plan: KernelPlan, procedure: Procedure, name: str) -> NumbaFunction:
+    """A procedure's compiled function; a name that the text uses for something else gets a number."""
+    made = loop_function(plan, procedure, name, Numba())
+    lines = _lines(made)
+    names = final_names(Numba().uncommented([line.strip() for line in lines]), FACTORY | set(kwlist))
+    stored = tuple(plain(each) for each in made.stored)
+    final = replace(made, arguments=with_final_names(made.arguments, names), stored=stored)
+    return NumbaFunction(**vars(final), lines=tuple(unmarked(lines, names)))
 
 
 def _kind(argument: Argument) -> str:
@@ -97,7 +110,7 @@ def _kind(argument: Argument) -> str:
     return arrays[argument.type] if argument.indices is not None else {"double": "d", "ptrdiff_t": "n"}[argument.type]
 
 
-def _function(function: LoopFunction) -> list[str]:
+def _lines(function: LoopFunction) -> list[str]:
     """The compiled loops, and around them what makes room and rounds small results to the arrays' dtype."""
     own = tuple(a.name for a in function.arguments) == function.names and not function.rooms
     name = function.name if own else f"{function.name}_loops"
@@ -108,7 +121,10 @@ def _function(function: LoopFunction) -> list[str]:
     rooms = [f"{wide(a.name)} = np.empty({count(a.indices or ())}{'' if a.type == 'double' else ', real'})"
              for a in function.rooms]  # fmt: skip
     rounded = [f"{a.name}[:] = {source}" for a, source in function.rounded]
-    call = call_lines(name, list(function.names))
+    call = call_lines(name, list(map(plain, function.names)))
+    call = [f"{name}({', '.join(function.names)})"] if len(call) == 1 else [
+        call[0], *(f"    {each}," for each in function.names), call[-1],
+    ]  # fmt: skip
     return [
         *lines,
         "",
@@ -120,7 +136,7 @@ def _function(function: LoopFunction) -> list[str]:
 def _head(name: str, arguments: Sequence[str]) -> list[str]:
     """The head of a function."""
     head = f"def {name}({', '.join(arguments)}):"
-    return [head] if len(head) <= 110 else [f"def {name}(", *(f"    {a}," for a in arguments), "):"]
+    return [head] if len(plain(head)) <= 110 else [f"def {name}(", *(f"    {a}," for a in arguments), "):"]
 
 
 def _inside(lines: Sequence[str]) -> list[str]:

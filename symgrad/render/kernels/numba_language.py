@@ -74,8 +74,8 @@ class Numba(Language):
         return "\n".join(comment(text))
 
     def uncommented(self, lines: Sequence[str]) -> str:
-        """Comments have lines of their own."""
-        return "\n".join(line for line in lines if not line.startswith("#"))
+        """Comments have lines of their own, or stand behind a condition."""
+        return "\n".join(line.partition("  # ")[0] for line in lines if not line.startswith("#"))
 
     def let(self, kind: str, values: Mapping[str, str]) -> str:  # noqa: ARG002
         """A line each."""

@@ -177,7 +177,7 @@ class _Writer:
 
     def _backward(self, gradients: Function) -> Function:
         """The method that brings the gradients into the convention of `ddp`."""
-        tensors, results = [name for name, _ in self.tensors], self.results
+        tensors, results = [tensor.name for tensor in self.plan.layer.tensors], self.results
         saved = self._saved()
         lines = ["_first_derivatives_only()", f"{self.group} = ctx.{self.group}"]
         lines += [f"{unpacked(saved)} = ctx.saved_tensors"] if saved else []

@@ -215,7 +215,7 @@ def _function(
 
 def backward_method(plan: KernelPlan, gradients: Sequence[Function], used: set[str]) -> Function:
     """The method that adds up what the cotangents bring: those of the outputs, and of the statistics."""
-    tensors = [name for name, _ in plan.tensors]
+    tensors = [tensor.name for tensor in plan.layer.tensors]
     results = [what for what, _ in plan.backward.results]
     saved = _saved_tensors(plan)
     cotangents = [f"d_{name}" for name in (*_outputs(plan), *plan.statistics)]
