@@ -135,6 +135,8 @@ class Builder:
         """The body, where it is nothing but the name of a new statement: that statement's own."""
         if not isinstance(body, Entry) or body not in self.invented.values() or set(body.indices) != set(indices):
             return body
+        if body.name in self.original:  # it is another equation's already, and stays that
+            return body
         found = self.bodies.pop(body.name)[1]
         self.invented[found] = Entry(name, indices)
         return found

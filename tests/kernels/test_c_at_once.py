@@ -201,6 +201,17 @@ class TestTensors:
         loss.backward(self.torch.tensor(2.0**16, dtype=loss.dtype).clamp(max=60000.0))
         assert seen == ["forward", "forward_backward"]
 
+    def test_a_mixture_is_scaled_before_it_is_rounded(self):
+        """With t of float32, float32 is computed with; a gradient becomes float16 when it has its scale."""
+        x, w, beta, t = (tensor.detach() for tensor in self.tensors("float32"))
+        wide, half = (x.half().to(kind).requires_grad_() for kind in (self.torch.float32, self.torch.float16))
+        function, tiny = kernel("batch_norm_sigmoid_mse").batch_norm_sigmoid_mse, w * 2.0**-14
+        for each in (wide, half):
+            loss = function(each, tiny, beta, t)
+            loss.backward(self.torch.tensor(2.0**14, dtype=loss.dtype))
+        assert 0 < float(wide.grad.abs().max()) * 2.0**-14 < 2.0**-16  # as float16: few bits, or none
+        assert worst([half.grad.float()], [wide.grad]) <= 2.0**-10
+
     def test_again_through_the_same_graph(self):
         """What the first backward pass has handed out may be changed, and the second is right all the same."""
         x, w, beta, t = self.tensors()

@@ -20,6 +20,16 @@ output p
 NO_EXPONENTIALS = "input x[b, v]\nz[b] = log(sum[v](x[b, v]**2))\np[b, v] = exp(x[b, v] - z[b])\noutput p"
 TWICE = "input x[b, v]\nz[b] = log(sum[v](exp(x[b, v])))\np[b, v] = exp(x[b, v] - 2*z[b])\noutput p"
 
+AN_OUTPUT_THAT_IS_READ = "input x[b, v]\nz[b] = log(sum[v](exp(x[b, v])))\np[b, v] = x[b, v]*z[b]\noutput p, z"
+THE_SAME_TWICE = """
+input x[b, v]
+
+a[b] = log(sum[v](exp(x[b, v])))
+z[b] = log(sum[v](exp(x[b, v])))
+p[b, v] = exp(x[b, v] - z[b])*a[b]
+output p
+"""
+
 
 def plan(text: str) -> KernelPlan:
     return pipeline.plan(pipeline.derive(from_text(text)))
@@ -45,7 +55,9 @@ def test_what_is_no_such_quotient_stays(text):
     assert logarithms_inside(text)
 
 
-@pytest.mark.parametrize("text", [SOFTMAX, OTHER_LETTERS, NO_EXPONENTIALS, TWICE])
+@pytest.mark.parametrize(
+    "text", [SOFTMAX, OTHER_LETTERS, NO_EXPONENTIALS, TWICE, AN_OUTPUT_THAT_IS_READ, THE_SAME_TWICE]
+)
 def test_the_numbers_are_right(text):
     checks = pipeline.check_emitted(pipeline.derive(from_text(text)))
     assert checks

@@ -1,9 +1,9 @@
 """The autograd.Function around the C function that computes a loss and its gradients together.
 
 The forward pass computes the gradients too, for an upstream gradient of 1, where somebody may ask for them; the
-backward pass hands them out, scaled where they lie. It does so once: who differentiates a second time through the
-same graph gets gradients that are computed again. In float16, gradients that nobody has scaled yet may be too small
-to be held, which is why people scale losses there; so they wait for the backward pass.
+backward pass hands them out, scaled where they lie and before their dtype changes. It does so once: who differentiates
+a second time through the same graph gets gradients that are computed again. In float16, gradients that nobody has
+scaled yet may be too small to be held, which is why people scale losses there; so they wait for the backward pass.
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ def _backward(door: Door) -> Function:
         "found, ctx.found = ctx.found, None  # they are handed out once: who gets them may change them",
         "again = torch.is_grad_enabled() or is_transformed()",
         "if found is not None and not again:",
-        *(f"    {line}" for line in call_lines("results = _wanted", ["wanted", *found])),
-        f"    _scale(results, {cotangent}.item())",
+        *(f"    {line}" for line in call_lines("results = _wanted", ["wanted", *found, f"factor={cotangent}.item()"])),
         "else:",
         f"    given = ctx.dtype, ctx.constants, wanted, *ctx.saved_tensors, {cotangent}",
         "    results = Once.apply(*given) if again else gradients(*given)",
