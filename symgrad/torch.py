@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 
 from symgrad import pipeline
 from symgrad.check.kernels import load_kernel
@@ -28,6 +29,8 @@ from symgrad.notation.library import gallery, load
 from symgrad.prove.study import Study
 
 Call = Callable[..., Any]
+_apart: Callable[[Call], Call] = torch.compiler.disable
+"""Runs as it is also where `torch.compile` compiles what is around the call."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +119,11 @@ class Function:
                     return way.backend, made
         raise SymgradError(f"no backend can run {self.name} on these tensors: {self.skipped}")
 
+    @_apart
     def _make(self, way: Way) -> Call | None:
         """A backend's function; None, and its reason among `skipped`, where it cannot be had."""
         try:
-            module = load_kernel(pipeline.emit(self._study, [way.backend])[0])
+            module = load_kernel(pipeline.emit(self._study, [way.backend])[0], kept=True)
             way.prepare(module, self._study)
         except (SymgradError, ImportError, OSError, RuntimeError) as failure:
             if way is self._ways[-1]:

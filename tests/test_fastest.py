@@ -142,3 +142,17 @@ def test_the_document_runs(place):
 def test_the_only_backend_that_is_named_says_why_it_cannot():
     with pytest.raises(symgrad.SymgradError, match="embedding"):
         fastest.function("embedding", backends=["c"])(torch.ones(3, 2), torch.tensor([1]))
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the compiler
+@pytest.mark.parametrize("backend", ["c", "torch"])
+def test_it_can_be_called_from_what_is_compiled(backend):
+    if backend == "c" and shutil.which("cc") is None:
+        pytest.skip("no C compiler: apt-get install gcc")
+    function = fastest.function("softmax", backends=[backend])
+    other = fastest.function("sigmoid", backends=[backend])
+    x = torch.randn(3, 4, requires_grad=True)
+    compiled = torch.compile(lambda x: 2 * function(x) + other(x), backend="eager")
+    (found,) = torch.autograd.grad(compiled(x).square().sum(), x)
+    (wanted,) = torch.autograd.grad((2 * torch.softmax(x, -1) + torch.sigmoid(x)).square().sum(), x)
+    assert torch.allclose(found, wanted, atol=1e-5)

@@ -21,7 +21,7 @@ import torch
 # How many numbers of the largest tensor a thread computes at a time, so that they stay in its cache.
 BLOCK = 131072
 
-torch.empty(31 * 2**20, dtype=torch.uint8)  # once it was freed, glibc keeps what is freed for what comes next
+FREED = torch.empty(31 * 2**20, dtype=torch.uint8).numel()  # from here on glibc keeps freed memory for what comes next
 
 
 def cross_entropy_labels(x, t):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from itertools import count
 from types import ModuleType
 from typing import Any
 
@@ -27,14 +29,24 @@ FLOOR = 1e-6
 Array = Any
 
 
-def load_kernel(rendered: Rendered) -> ModuleType:
+def load_kernel(rendered: Rendered, kept: bool = False) -> ModuleType:
     """The emitted file as a module.
 
     It is symgrad's own output, made of checked names, that is run here; no text of a layer is.
+
+    Args:
+        rendered: the file.
+        kept: put it into `sys.modules`, under a name of its own, where `torch.compile` looks for a function's module.
     """
-    module = ModuleType(f"generated_{rendered.path.rpartition('/')[2].removesuffix('.py')}")
+    name = f"generated_{rendered.path.rpartition('/')[2].removesuffix('.py')}"
+    module = ModuleType(f"{name}_{next(_NUMBERS)}" if kept else name)
     exec(compile(rendered.text, rendered.path, "exec"), module.__dict__)
+    if kept:
+        sys.modules[module.__name__] = module
     return module
+
+
+_NUMBERS = count(1)
 
 
 def sizes_of(layer: Layer, start: int = 2) -> dict[str, int]:

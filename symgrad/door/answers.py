@@ -111,7 +111,7 @@ class Kernel(Shown):
         """
         if self.record.path.startswith("torch/") and find_spec("torch") is None:
             raise InputError("PyTorch is not installed.", hint="Install it: python -m pip install 'symgrad[torch]'")
-        return load_kernel(self.record)
+        return load_kernel(self.record, kept=True)
 
     def write(self, out: Any) -> None:
         """Write `out`/<backend>/<layer>.py, and what belongs beside it (the plain C of C), all or nothing.

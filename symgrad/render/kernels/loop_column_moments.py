@@ -7,7 +7,8 @@ and the square sum q - s^2 / m, and are merged with the rows before them, as chu
     m' = m + gap n' / n,   q' = q + q' + gap^2 n n' / (n + n')
 
 (Chan, Golub and LeVeque 1979). What q - s^2 / m loses is in proportion to how far a few rows lie from those before,
-which is part of the whole's square sum too; so a mean far from 0 costs nothing.
+which is part of the whole's square sum too; so a mean far from 0 costs nothing. The mean itself is a sum over
+all, so that it is infinite where a number is, while the square sum is NaN; a shift is always a number.
 """
 
 from __future__ import annotations
@@ -65,13 +66,13 @@ class ColumnMoments:
         language = loops.language
         rows = " * ".join(f"n_{index.axis}" for index in self.order[:-1])
         full = language.quotient(f"(rows + {CHUNK_ROWS - 1})", str(CHUNK_ROWS))
-        names = ("means", "spreads", "shifts", "sums", "squares")
+        names = ("wholes", "means", "spreads", "shifts", "sums", "squares")
         first, last = language.quotient("chunk * rows", "chunks"), language.quotient("(chunk + 1) * rows", "chunks")
         loops.lines += [
             SCOPE,
             language.let(PLACE, {"rows": rows}),
             language.let(PLACE, {"chunks": language.least(full, str(CHUNKS))}),
-            *language.scratch(dict.fromkeys(names, f"chunks * {self._length}"), real=names[2:]),
+            *language.scratch(dict.fromkeys(names, f"chunks * {self._length}"), real=names[3:]),
             *language.chunks(),
             language.let(PLACE, {"begin": first, "finish": last}),
             *self._begun(loops),
@@ -91,11 +92,12 @@ class ColumnMoments:
         ]
 
     def _begun(self, loops: Loops) -> list[str]:
-        """The first row of a chunk is its first shift."""
-        language = loops.language
+        """The first row of a chunk is its first shift, as far as it has numbers."""
+        language, value = loops.language, self._value(loops)
+        first = language.choice(f"{value} - {value} == 0", value, language.number(REAL, "0.0"))
         return [
             language.let(PLACE, {"start": f"begin * {self._length}"}),
-            *language.along(self._k, "0", self._length, [language.set(self._at("shifts"), self._value(loops))], ()),
+            *language.along(self._k, "0", self._length, [language.set(self._at("shifts"), first)], ()),
         ]
 
     def _value(self, loops: Loops) -> str:
@@ -125,14 +127,16 @@ class ColumnMoments:
     def _flushed(self, language: Language) -> list[str]:
         """A few rows are merged with those before them."""
         zero = language.number(REAL, "0.0")
+        middle = language.cast(REAL, "middle")
         total, spread = (language.cast(DOUBLE, self._at(name)) for name in ("sums", "squares"))
         body = [
             language.let(DOUBLE, {"total": total}),
             language.let(DOUBLE, {"middle": f"{language.cast(DOUBLE, self._at('shifts'))} + total / few"}),
             language.let(DOUBLE, {"gap": f"middle - {self._at('means')}"}),
             language.add(self._at("spreads"), f"{spread} - total * total / few + gap * gap * shared"),
+            language.add(self._at("wholes"), "few * middle"),
             language.add(self._at("means"), "gap * share"),
-            language.set(self._at("shifts"), language.cast(REAL, "middle")),
+            language.set(self._at("shifts"), language.choice("middle - middle == 0.0", middle, self._at("shifts"))),
             language.set(self._at("sums"), zero),
             language.set(self._at("squares"), zero),
         ]
@@ -148,16 +152,17 @@ class ColumnMoments:
         mean, squares = self.moments.mean, self.moments.squares
         return [
             language.loop(self._k, "0", self._length),
-            language.variable(DOUBLE, {"done": "0.0", "middle": "0.0", "spread": "0.0"}),
+            language.variable(DOUBLE, {"done": "0.0", "whole": "0.0", "middle": "0.0", "spread": "0.0"}),
             language.loop("chunk", "0", "chunks"),
             language.let(DOUBLE, {"few": language.cast(DOUBLE, f"({last} - {first})")}),
             language.let(DOUBLE, {"gap": f"{self._at('means')} - middle"}),
             language.let(DOUBLE, {"share": "few / (done + few)"}),
             language.add("spread", f"{self._at('spreads')} + gap * gap * (done * share)"),
+            language.add("whole", self._at("wholes")),
             language.add("middle", "gap * share"),
             language.add("done", "few"),
             END,
-            language.set(loops.place(mean.name, mean.indices), f"middle * done * {coefficient_of(loops, mean)}"),
+            language.set(loops.place(mean.name, mean.indices), f"whole * {coefficient_of(loops, mean)}"),
             language.set(loops.place(squares.name, squares.indices), f"spread * {coefficient_of(loops, squares)}"),
             END,
         ]

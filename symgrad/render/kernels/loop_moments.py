@@ -86,7 +86,7 @@ class RowMoments:
         loops.lines += [
             SCOPE,
             language.let(PLACE, {"length": f"n_{self.order[-1].axis}"}),
-            language.variable(DOUBLE, {"parts": "0.0", "average": "0.0", "squares": "0.0"}),
+            language.variable(DOUBLE, {"parts": "0.0", "whole": "0.0", "average": "0.0", "squares": "0.0"}),
             *(language.loop(counter(index), "0", f"n_{index.axis}") for index in middle),
             language.let(PLACE, {"start": start}),
         ]
@@ -94,12 +94,12 @@ class RowMoments:
         loops.lines += [
             language.let(DOUBLE, {"gap": "middle - average"}),
             language.add("parts", "1.0"),
+            language.add("whole", "total"),
             language.add("average", "gap / parts"),
             language.add("squares", f"spread + {length} * gap * gap * (parts - 1.0) / parts"),
             *(END for _ in middle),
         ]
-        whole = f"{length} * parts"
-        for statement, value in ((self.mean, f"average * ({whole})"), (self.squares, "squares")):
+        for statement, value in ((self.mean, "whole"), (self.squares, "squares")):
             scaled = f"{value} * {coefficient_of(loops, statement)}"
             loops.lines.append(language.set(loops.place(statement.name, statement.indices), scaled))
         loops.lines.append(END)
