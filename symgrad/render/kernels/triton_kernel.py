@@ -177,19 +177,23 @@ def _method(plan: KernelPlan, forward: Function) -> Function:
 
 def _with_kernels(method: Function, plan: KernelPlan) -> Function:
     """The torch backend's backward method, which runs kernels unless it is itself differentiated."""
-    lines: list[str] = []
-    for line in method.lines:
-        if re.match(r"    .* = _gradients\(", line):
-            left = line.split(" = ")[0].strip()
-            cotangents = [f"d_{plan.names[name]}" for name in plan.layer.outputs]
-            call = packed(f"{left} = _backward", [*plan.saved, *cotangents, "ctx.dtypes"])
-            lines += [
-                "    if torch.is_grad_enabled():  # the gradients will be differentiated: by operations that can be",
-                f"    {line}",
-                "    else:",
-                f"        with _device_of({cotangents[0]}):",
-                *(f"            {part}" for part in call),
-            ]
-        else:
+    lines, waiting = list[str](), list(method.lines)
+    while waiting:
+        line = waiting.pop(0)
+        if not re.match(r"    .* = _gradients\(", line):
             lines.append(line)
+            continue
+        whole = [line]
+        while line.endswith("(") and whole[-1].strip() != ")":  # over several lines
+            whole.append(waiting.pop(0))
+        left = line.split(" = ")[0].strip()
+        cotangents = [f"d_{plan.names[name]}" for name in plan.layer.outputs]
+        call = packed(f"{left} = _backward", [*plan.saved, *cotangents, "ctx.dtypes"])
+        lines += [
+            "    if torch.is_grad_enabled():  # the gradients will be differentiated: by operations that can be",
+            *(f"    {part}" for part in whole),
+            "    else:",
+            f"        with _device_of({cotangents[0]}):",
+            *(f"            {part}" for part in call),
+        ]
     return replace(method, lines=tuple(lines))
