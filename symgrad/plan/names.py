@@ -18,7 +18,7 @@ EMITTED = frozenset(
     (
         *("np", "torch", "math", "ctx", "saved", "dtype", "wide", "result", "needs", "parts", "out", "buffers"),
         *("jax", "jnp", "partial", "primals", "tangents"),
-        *("wanted", "kept", "found", "last", "again", "at_once", "constants", "inputs", "output", "group"),
+        *("wanted", "kept", "found", "last", "again", "at_once", "constants", "inputs", "output"),
         *("forward", "backward", "Gradients", "Saved", "NamedTuple"),
     )
 )

@@ -205,6 +205,7 @@ def test_what_it_cannot_do_it_says(name):
         text_of(name)
 
 
+@needs_numba
 @pytest.mark.parametrize("name", ["row", "real", "block", "total_y", "chunks", "numba", "i"])
 def test_names_that_the_loops_use_get_a_number(name):
     text = f"input {name}[b, i]\ny[b, i] = {name}[b, i] - mean[i]({name}[b, i])\noutput y"
