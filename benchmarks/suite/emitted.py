@@ -96,10 +96,13 @@ def array_runner(module: Any, problem: Problem) -> Runner:
 
     into = None
     if "out" in inspect.signature(module.backward).parameters:
-        room = type(first := backward(forward()))(*(np.empty_like(g) for g in first))
+        rooms: list[Any] = []
 
         def into(saved: Any) -> Any:
-            return module.backward(saved, *upstream, out=room)
+            if not rooms:
+                first = backward(saved)
+                rooms.append(type(first)(*(np.empty_like(g) for g in first)))
+            return module.backward(saved, *upstream, out=rooms[0])
 
     return Runner(forward, backward, step, np.asarray, into)
 
